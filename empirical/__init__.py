@@ -1,0 +1,1 @@
+"""The VQ-Transplant comparison: tokenizers, quantizers, training, metrics."""

@@ -1,0 +1,19 @@
+"""Result tables with manifests, provenance, named random streams and sweeps."""
+
+from qtheory.results.provenance import provenance
+from qtheory.results.streams import stream
+from qtheory.results.sweep import Cell, Sweep, grid, run_sweep
+from qtheory.results.table import Table, read_table, write_bytes_atomically, write_table
+
+__all__ = [
+    "Cell",
+    "Sweep",
+    "Table",
+    "grid",
+    "provenance",
+    "read_table",
+    "run_sweep",
+    "stream",
+    "write_bytes_atomically",
+    "write_table",
+]

@@ -1,0 +1,151 @@
+"""Tidy tables with a manifest that vouches for them."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtheory.errors import SchemaError
+from qtheory.results.provenance import provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of results and the manifest written with it.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        One row a cell and trial, raw values.
+    manifest : dict
+        Schema, study, configuration and its digest, checksum, provenance, failures.
+    path : pathlib.Path
+        The CSV file.
+    """
+
+    frame: "pd.DataFrame"
+    manifest: dict[str, Any]
+    path: Path
+
+
+def manifest_path(path: Path) -> Path:
+    """Return the path of the manifest of the table at `path`."""
+    return path.with_suffix(".json")
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to a temporary name beside `path`, flush it to disk and rename it.
+
+    A reader sees the old file or the new one, never a part of one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private; results are as public as the umask says
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_table(path: Path, frame: "pd.DataFrame", *, study: str, **fields: Any) -> Table:
+    """Write a table and, last, the manifest that makes it valid.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The CSV file; the manifest goes beside it as ``.json``.
+    frame : pandas.DataFrame
+        The rows. Floats are written so that they read back exactly.
+    study : str
+        Name of the study that made the table.
+    **fields
+        Further entries of the manifest (configuration, digest, seed, failures, command, ...).
+
+    Returns
+    -------
+    Table
+        The table as written.
+    """
+    content = frame.to_csv(index=False, lineterminator="\n").encode()
+    manifest = {
+        "schema": SCHEMA,
+        "study": study,
+        "rows": len(frame),
+        "columns": list(frame.columns),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        **fields,
+        "provenance": provenance(),
+    }
+    manifest_path(path).unlink(missing_ok=True)  # the old manifest must not vouch for the new rows
+    write_bytes_atomically(path, content)
+    write_bytes_atomically(manifest_path(path), (json.dumps(manifest, indent=2) + "\n").encode())
+    return Table(frame, manifest, path)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of the table at `path`; raise `SchemaError` where there is no valid one."""
+    file = manifest_path(path)
+    try:
+        manifest = json.loads(file.read_text())
+    except FileNotFoundError as error:
+        raise SchemaError(
+            f"{path} has no manifest {file.name}: its run did not finish; run the study again to resume it"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise SchemaError(f"{file} is not valid JSON ({error}); run the study again") from error
+    if not isinstance(manifest, Mapping) or manifest.get("schema") != SCHEMA:
+        found = manifest.get("schema") if isinstance(manifest, Mapping) else type(manifest).__name__
+        raise SchemaError(f"{file} must have schema {SCHEMA}, got {found!r}; run the study again")
+    return dict(manifest)
+
+
+def read_table(path: Path | str) -> Table:
+    """Read a table and verify it against its manifest.
+
+    Parameters
+    ----------
+    path : pathlib.Path or str
+        The CSV file.
+
+    Returns
+    -------
+    Table
+        The verified table.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such table.
+    SchemaError
+        If the manifest is missing or invalid, or the rows were changed after it was written.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; run the study that makes it")
+    manifest = read_manifest(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != manifest["sha256"]:
+        raise SchemaError(
+            f"{path} was changed after it was written: its manifest expects sha256 "
+            f"{manifest['sha256'][:12]}…, the file has {digest[:12]}…; restore the file or run the study again"
+        )
+    return Table(pd.read_csv(path, float_precision="round_trip"), manifest, path)
