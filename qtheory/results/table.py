@@ -146,6 +146,6 @@ def read_table(path: Path | str) -> Table:
     if digest != manifest["sha256"]:
         raise SchemaError(
             f"{path} was changed after it was written: its manifest expects sha256 "
-            f"{manifest['sha256'][:12]}…, the file has {digest[:12]}…; restore the file or run the study again"
+            f"{manifest['sha256'][:12]}…, the file has {digest[:12]}…; restore it or run the study again"
         )
     return Table(pd.read_csv(path, float_precision="round_trip"), manifest, path)
