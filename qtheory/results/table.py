@@ -148,4 +148,4 @@ def read_table(path: Path | str) -> Table:
             f"{path} was changed after it was written: its manifest expects sha256 "
             f"{manifest['sha256'][:12]}…, the file has {digest[:12]}…; restore it or run the study again"
         )
-    return Table(pd.read_csv(path, float_precision="round_trip"), manifest, path)
+    return Table(pd.read_csv(path), manifest, path)

@@ -1,0 +1,68 @@
+# Two commands: `make reproduce` and `make test`. Each creates .venv first where it is missing.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+# faiss-cpu and faiss-gpu exclude each other: take the GPU build only where an NVIDIA GPU answers
+FAISS := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo gpu || echo cpu)
+export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help reproduce test install verify studies pocket figures lint types unit doctor benchmarks clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+reproduce: verify studies pocket figures ## verify the claims, run the studies and the pocket comparison, draw the report
+	@echo
+	@echo "Figures: figures/gallery/    Report: report.html    Tables: results/"
+
+test: $(VENV)/.dev ## run lint, types and tests
+	@$(MAKE) --no-print-directory lint types unit
+
+install: $(VENV)/.run ## create .venv with what `make reproduce` needs
+
+verify: $(VENV)/.run ## check every claim of the ledger
+	$(PY) -m qtheory verify
+
+studies: $(VENV)/.run ## run the Monte Carlo studies
+	$(PY) -m sims variance-scaling --preset paper
+
+pocket: $(VENV)/.run ## run the comparison on the shipped photographs
+	$(PY) -m empirical substitute --preset pocket
+
+figures: $(VENV)/.run ## draw all figures and the report from the stored tables
+	$(PY) -m figures
+
+lint: $(VENV)/.dev ## check format and lint
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+
+types: $(VENV)/.dev ## check types
+	$(PY) -m mypy
+
+unit: $(VENV)/.dev ## run the tests
+	$(PY) -m pytest -q
+
+doctor: $(VENV)/.run ## report what is installed, what is wrong and how to mend it
+	$(PY) -m qtheory doctor
+
+benchmarks: $(VENV)/.dev ## time against named peers, in the same run
+	$(PY) -m benchmarks
+
+clean: ## remove .venv, results and caches
+	rm -rf $(VENV) results report.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The stamps are written last, so that an interrupted installation is repeated.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "qtheory needs Python 3.11 or newer, got $$($(PYTHON) -V): run make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[$(FAISS),empirical,report]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[$(FAISS),empirical,report,dev]'
+	@touch $(VENV)/.run $@

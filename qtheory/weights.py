@@ -1,0 +1,92 @@
+"""Files of pretrained weights that the full comparison needs: what, which bytes, from where.
+
+None is downloaded: a user puts them in one folder and names it with ``--weights DIR`` or the
+environment variable ``QTHEORY_WEIGHTS``.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtheory.errors import SchemaError
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of pretrained weights.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file in the weights folder.
+    sha256 : str
+        Its SHA-256, or the leading part of it that its publisher states.
+    purpose : str
+        What it is needed for.
+    origin : str
+        Where it is published.
+    """
+
+    file: str
+    sha256: str
+    purpose: str
+    origin: str
+
+
+WEIGHTS = (
+    Weights(
+        "vae_ch160v4096z32.pth",
+        "7c3ec27ae28a3f87055e83211ea8cc8558bd1985d7b51742d074fb4c2fcf186c",
+        "the VAR tokenizer",
+        "FoundationVision/var on the Hugging Face hub (MIT), 436,075,834 bytes",
+    ),
+    Weights(
+        "weights-inception-2015-12-05-6726825d.pth",
+        "6726825d",
+        "r-FID and r-IS",
+        "the releases of torch-fidelity on GitHub (Apache-2.0)",
+    ),
+    Weights("vgg16-397923af.pth", "397923af", "the LPIPS loss", "download.pytorch.org/models (BSD-3)"),
+    Weights(
+        "alexnet-owt-7be5be79.pth", "7be5be79", "the LPIPS metric", "download.pytorch.org/models (BSD-3)"
+    ),
+)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify_sha256(path: Path, expected: str, *, origin: str = "its publisher") -> None:
+    """Raise unless the file at `path` has the expected SHA-256.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    expected : str
+        SHA-256 in hexadecimal, or its leading digits.
+    origin : str, optional
+        Where a good copy comes from; part of the message.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    SchemaError
+        If the digest differs.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; get it from {origin} (sha256 {expected})")
+    found = file_sha256(path)
+    if not expected or not found.startswith(expected.lower()):
+        raise SchemaError(f"{path} must have sha256 {expected}, got {found}; get it again from {origin}")
+
+
+def weights_folder() -> Path | None:
+    """Return the folder that ``QTHEORY_WEIGHTS`` names, or None."""
+    value = os.environ.get("QTHEORY_WEIGHTS")
+    return Path(value) if value else None

@@ -1,0 +1,91 @@
+"""The report of the installation."""
+
+import hashlib
+
+import pytest
+
+from qtheory import doctor, weights
+from qtheory.errors import SchemaError
+
+
+def statuses(check):
+    return [finding.status for finding in check()]
+
+
+def pretend_versions(monkeypatch, **versions):
+    monkeypatch.setattr(doctor, "_version", lambda name: versions.get(name.replace("-", "_")))
+
+
+def test_this_installation_is_sound(capsys):
+    assert doctor.main([]) == 0
+    assert "All that is needed works" in capsys.readouterr().out
+
+
+def test_no_faiss_at_all_is_wrong_and_names_the_extra(monkeypatch):
+    pretend_versions(monkeypatch)
+    (finding,) = doctor.check_faiss()
+    assert finding.status == "wrong"
+    assert ".[cpu]" in finding.remedy
+
+
+def test_two_builds_of_faiss_are_wrong(monkeypatch):
+    pretend_versions(monkeypatch, faiss_cpu="1.15.1", faiss_gpu="1.15.1")
+    (finding,) = doctor.check_faiss()
+    assert finding.status == "wrong"
+    assert "overwrite" in finding.text
+
+
+@pytest.mark.parametrize(
+    "probed",
+    [{"error": "ImportError: libopenblas"}, {"file": None, "index": False, "gpus": 0}],
+)
+def test_a_faiss_that_does_not_work_is_wrong(monkeypatch, probed):
+    pretend_versions(monkeypatch, faiss_cpu="1.15.1")
+    monkeypatch.setattr(doctor, "_probe", lambda code: probed)
+    assert statuses(doctor.check_faiss) == ["wrong"]
+
+
+def test_a_torchvision_built_for_another_torch_is_wrong(monkeypatch):
+    pretend_versions(monkeypatch, torch="2.13.0+cpu", torchvision="0.29.1")
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: ["numpy", "torch==2.14.1"])
+    (finding,) = doctor.check_torch()
+    assert finding.status == "wrong"
+    assert "torch==2.14.1 torchvision==0.29.1" in finding.remedy
+
+
+def test_a_missing_torch_is_only_noted(monkeypatch):
+    pretend_versions(monkeypatch)
+    assert statuses(doctor.check_torch) == ["note"]
+
+
+def test_a_probe_reports_a_crash_of_the_probed_process():
+    assert "died" in doctor._probe("raise ImportError('died')")["error"]
+    assert doctor._probe("import json; print(json.dumps({'a': 1}))") == {"a": 1}
+
+
+def test_something_wrong_gives_a_non_zero_exit_status(monkeypatch, capsys):
+    wrong = doctor.Finding("faiss", "wrong", "broken", "mend it")
+    monkeypatch.setattr(doctor, "CHECKS", (lambda: iter([wrong]),))
+    assert doctor.main([]) == 1
+    assert "remedy: mend it" in capsys.readouterr().out
+
+
+def test_weights_are_reported_absent_wrong_or_right(monkeypatch, tmp_path):
+    content = b"weights"
+    good = weights.Weights("a.pth", hashlib.sha256(content).hexdigest(), "x", "y")
+    monkeypatch.setattr(doctor, "WEIGHTS", (good,))
+    monkeypatch.setenv("QTHEORY_WEIGHTS", str(tmp_path))
+    assert statuses(doctor.check_weights) == ["note"]
+    (tmp_path / "a.pth").write_bytes(b"other")
+    assert statuses(doctor.check_weights) == ["wrong"]
+    (tmp_path / "a.pth").write_bytes(content)
+    assert statuses(doctor.check_weights) == ["ok"]
+
+
+def test_a_wrong_sha256_names_both_digests_and_the_origin(tmp_path):
+    path = tmp_path / "w.pth"
+    path.write_bytes(b"1")
+    with pytest.raises(SchemaError, match=r"must have sha256 abcd, got 6b86.*get it again from there"):
+        weights.verify_sha256(path, "abcd", origin="there")
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        weights.verify_sha256(tmp_path / "none", "abcd")
