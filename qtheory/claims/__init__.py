@@ -1,0 +1,71 @@
+"""The ledger: every statement the paper makes, with a verdict and checks that anyone can rerun.
+
+Statement, proof and evidence have separate fates: a true statement may come with a wrong proof, and a
+proof may outlive the data shown beside it.
+
+Examples
+--------
+>>> from qtheory.claims import LEDGER, verify
+>>> all(outcome.passed for outcome in verify(["finding1.identity"]))
+True
+"""
+
+from collections.abc import Sequence
+
+from qtheory import _check
+from qtheory.claims import finding1
+from qtheory.claims._claim import Check, Claim, Evidence, Outcome, run_check, smallest_margin
+from qtheory.errors import DomainError
+
+__all__ = ["LEDGER", "Check", "Claim", "Evidence", "Outcome", "claim", "smallest_margin", "verify"]
+
+
+def _collect(*families: Sequence[Claim]) -> tuple[Claim, ...]:
+    ledger = tuple(entry for family in families for entry in family)
+    ids = [entry.id for entry in ledger]
+    repeated = sorted({name for name in ids if ids.count(name) > 1})
+    if repeated:
+        raise DomainError(f"claim ids must be unique, got {', '.join(repeated)} more than once")
+    return ledger
+
+
+LEDGER: tuple[Claim, ...] = _collect(finding1.CLAIMS)
+
+
+def claim(name: str) -> Claim:
+    """Return the claim with id `name`.
+
+    Raises
+    ------
+    DomainError
+        When there is none.
+    """
+    _check.one_of("claim id", name, [entry.id for entry in LEDGER])
+    return next(entry for entry in LEDGER if entry.id == name)
+
+
+def verify(ids: Sequence[str] | None = None, *, slow: bool = True) -> list[Outcome]:
+    """Run the checks of the ledger.
+
+    Parameters
+    ----------
+    ids : sequence of str, optional
+        Claims or groups to check; all by default.
+    slow : bool
+        Whether to run the slow checks too.
+
+    Returns
+    -------
+    list of Outcome
+        One a check, in the order of the ledger. A check that raises is a failed one.
+
+    Raises
+    ------
+    DomainError
+        When a name is neither a claim nor a group.
+    """
+    known = {entry.id for entry in LEDGER} | {entry.group for entry in LEDGER}
+    for name in ids or ():
+        _check.one_of("claim id or group", name, sorted(known))
+    chosen = [entry for entry in LEDGER if ids is None or {entry.id, entry.group} & set(ids)]
+    return [run_check(entry, check) for entry in chosen for check in entry.checks if slow or not check.slow]
