@@ -1,0 +1,177 @@
+"""k-means codebooks: Lloyd iterations in faiss, finished in float64."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qtheory import _check
+from qtheory.errors import DomainError
+from sims import assign
+
+# exact Lloyd steps after faiss: its centroids are float32 and it may leave cells empty
+_EXACT_STEPS = 3
+_REPAIRS = 20
+
+
+@dataclass(frozen=True)
+class KMeansFit:
+    """A fitted codebook.
+
+    Attributes
+    ----------
+    codebook : (K, d) array
+        Codewords, float64; each is nearest to at least one training vector.
+    in_sample_distortion : float
+        Mean squared error of the training vectors, summed over d. It underestimates the error on
+        fresh vectors, and may lie below the optimum of their distribution.
+    iterations : int
+        Lloyd iterations of each restart.
+    restarts : int
+        Number of starts, of which this is the best.
+    n : int
+        Training vectors; all were used in each iteration.
+    """
+
+    codebook: NDArray[np.float64]
+    in_sample_distortion: float
+    iterations: int
+    restarts: int
+    n: int
+
+
+def _initial(x: NDArray[np.float64], codebook_size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return distinct random rows of `x`."""
+    rows = x[rng.choice(len(x), size=codebook_size, replace=False)]
+    if len(np.unique(rows, axis=0)) == codebook_size:
+        return rows
+    distinct = np.unique(x, axis=0)
+    if len(distinct) < codebook_size:
+        raise DomainError(
+            f"x must have at least codebook_size={codebook_size} distinct vectors, got {len(distinct)} "
+            f"among {len(x)}; lower codebook_size or give more data"
+        )
+    return distinct[rng.choice(len(distinct), size=codebook_size, replace=False)]
+
+
+def _lloyd(
+    x: NDArray[np.float64], start: NDArray[np.float64], iterations: int, seed: int, threads: int | None
+) -> NDArray[np.float64]:
+    """Run Lloyd iterations in faiss from `start`, on all vectors."""
+    faiss = assign.load_faiss(assign.threads_for(x.size * len(start), threads))
+    n, d = x.shape
+    centre = x.mean(axis=0)
+    fit = faiss.Kmeans(
+        d,
+        len(start),
+        niter=iterations,
+        seed=seed,
+        min_points_per_centroid=1,
+        max_points_per_centroid=n,  # above n / K nothing is subsampled
+    )
+    fit.train((x - centre).astype(np.float32), init_centroids=(start - centre).astype(np.float32))
+    return fit.centroids.astype(np.float64) + centre
+
+
+def _centroids(x: NDArray[np.float64], codes: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray:
+    sums = [np.bincount(codes, weights=column, minlength=len(counts)) for column in x.T]
+    return np.stack(sums, axis=1) / counts[:, None]
+
+
+def _finish(
+    x: NDArray[np.float64], codebook: NDArray[np.float64], threads: int | None
+) -> tuple[NDArray[np.float64], float]:
+    """Take exact Lloyd steps, moving each empty codeword to a badly served vector."""
+    steps = 0
+    for _ in range(_EXACT_STEPS + _REPAIRS):
+        codes = assign.nearest(x, codebook, threads=threads)
+        errors = assign.distortion(x, codebook, codes)
+        counts = np.bincount(codes, minlength=len(codebook))
+        empty = np.flatnonzero(counts == 0)
+        if empty.size == 0 and steps == _EXACT_STEPS:
+            return codebook, float(errors.mean())
+        if empty.size:
+            worst = np.argsort(-errors, kind="stable")
+            # equal vectors would make equal codewords, of which one stays empty
+            _, first = np.unique(x[worst[: 4 * empty.size]], axis=0, return_index=True)
+            chosen = np.sort(first)[: empty.size]
+            codebook = codebook.copy()
+            codebook[empty[: chosen.size]] = x[worst[chosen]]
+        else:
+            codebook = _centroids(x, codes, counts)
+            steps += 1
+    raise DomainError(
+        f"{empty.size} of {len(codebook)} codewords stay without a vector; "
+        f"lower codebook_size, x has too few distinct vectors ({len(x)} in all)"
+    )
+
+
+def fit(
+    x: ArrayLike,
+    codebook_size: int,
+    *,
+    rng: np.random.Generator,
+    iterations: int = 25,
+    restarts: int = 1,
+    threads: int | None = None,
+) -> KMeansFit:
+    """Fit a codebook by Lloyd's algorithm on all vectors.
+
+    Each restart begins at distinct random vectors; faiss iterates in float32 on centred data; then
+    three exact steps in float64 follow, in which codewords without a vector move to the vectors
+    served worst.
+
+    Parameters
+    ----------
+    x : (n, d) array
+        Training vectors.
+    codebook_size : int
+        Codewords K, at most the number of distinct vectors.
+    rng : numpy.random.Generator
+        Randomness of the starts.
+    iterations : int, optional
+        Lloyd iterations a restart.
+    restarts : int, optional
+        Starts; the one with the lowest in-sample distortion is kept.
+    threads : int, optional
+        Threads of faiss; see `sims.assign.available_threads` for the default.
+
+    Returns
+    -------
+    KMeansFit
+        Codebook and in-sample distortion. Measure the quantizer on other vectors.
+
+    Raises
+    ------
+    DomainError
+        If there are fewer distinct vectors than codewords, or a value is not finite.
+    ShapeError
+        If `x` is empty or no matrix.
+
+    References
+    ----------
+    S. P. Lloyd, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28, 1982.
+
+    Examples
+    --------
+    >>> points = [[0.0, 0.0], [0.0, 2.0], [9.0, 0.0], [9.0, 2.0]]
+    >>> found = fit(points, 2, rng=np.random.default_rng(0), restarts=5)
+    >>> found.in_sample_distortion, sorted(found.codebook.tolist())
+    (1.0, [[0.0, 1.0], [9.0, 1.0]])
+    """
+    x = _check.array("x", x, ndim=2)
+    codebook_size = _check.integer("codebook_size", codebook_size)
+    iterations = _check.integer("iterations", iterations)
+    restarts = _check.integer("restarts", restarts)
+    if len(x) < codebook_size:
+        raise DomainError(
+            f"x must have at least codebook_size={codebook_size} vectors, got {len(x)}; "
+            "lower codebook_size or give more data"
+        )
+    candidates = []
+    for _ in range(restarts):
+        start = _initial(x, codebook_size, rng)
+        seed = int(rng.integers(2**31))  # faiss draws from it where it splits a cell
+        candidates.append(_finish(x, _lloyd(x, start, iterations, seed, threads), threads))
+    codebook, distortion = min(candidates, key=lambda candidate: candidate[1])
+    return KMeansFit(codebook, distortion, iterations, restarts, len(x))

@@ -1,0 +1,100 @@
+"""The nearest codeword is the nearest one, also where float32 distances fail."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from qtheory.errors import DomainError, ShapeError
+from sims import assign
+
+
+def gaussian(seed, *shape):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 8, 16])
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_nearest_agrees_with_brute_force_in_float64(d, offset):
+    x, codebook = gaussian(0, 500, d) + offset, gaussian(1, 70, d) + offset
+    codes = assign.nearest(x, codebook)
+    exact = cdist(x, codebook, "sqeuclidean")
+    # a float32 tie may go either way; the distortion may not move
+    np.testing.assert_allclose(assign.distortion(x, codebook, codes), exact.min(axis=1), rtol=1e-5)
+    assert codes.dtype == np.int64
+
+
+def line(seed, n, K, d=8):
+    """Uniform points and the uniform grid on the diagonal of R^d, whose distortion is d / (3 K^2)."""
+    u = np.random.default_rng(seed).uniform(-1, 1, n)
+    grid = (2 * np.arange(K) + 1) / K - 1
+    return np.outer(u, np.ones(d)), np.outer(grid, np.ones(d))
+
+
+@pytest.mark.parametrize("K", [256, 4096, 65536])
+def test_distortion_on_a_line_is_exact_to_monte_carlo_noise(K):
+    n, d = 20_000, 8
+    x, codebook = line(0, n, K)
+    errors = assign.distortion(x, codebook, assign.nearest(x, codebook)) * 3 * K**2 / d
+    # each term lies in [0, 3] with mean 1; Hoeffding at a false-alarm rate of 1e-9
+    assert abs(errors.mean() - 1) < 3 * np.sqrt(np.log(2e9) / (2 * n))
+
+
+def test_float32_distances_on_a_line_fail_where_the_float64_route_does_not():
+    """Negative control: the same search in faiss alone picks codewords 100 times too far away."""
+    x, codebook = line(0, 20_000, 65536)
+    wrong = assign._nearest_float32(x, codebook, threads=2)
+    right = assign.nearest(x, codebook)
+    ratio = assign.distortion(x, codebook, wrong).mean() / assign.distortion(x, codebook, right).mean()
+    assert ratio > 100
+
+
+def test_tight_clusters_in_many_dimensions_take_the_float64_route():
+    centres = gaussian(0, 300, 16)
+    x = centres[np.random.default_rng(1).integers(300, size=2000)] + 1e-5 * gaussian(2, 2000, 16)
+    assert assign._needs_float64(x - centres.mean(0), centres - centres.mean(0))
+    exact = cdist(x, centres, "sqeuclidean").argmin(axis=1)
+    np.testing.assert_array_equal(assign.nearest(x, centres), exact)
+
+
+def test_generic_vectors_take_the_faiss_route():
+    assert not assign._needs_float64(gaussian(0, 1000, 8), gaussian(1, 256, 8))
+
+
+def test_codes_do_not_depend_on_threads():
+    x, codebook = gaussian(0, 30_000, 8), gaussian(1, 256, 8)
+    np.testing.assert_array_equal(
+        assign.nearest(x, codebook, threads=1), assign.nearest(x, codebook, threads=2)
+    )
+
+
+def test_single_vectors_and_single_codewords():
+    assert assign.nearest([[1.0, 2.0, 3.0, 4.0]], gaussian(0, 5, 4)).shape == (1,)
+    assert (assign.nearest(gaussian(0, 5, 4), [[0.0, 0.0, 0.0, 0.0]]) == 0).all()
+
+
+@pytest.mark.parametrize("power", [-3, 5])
+def test_scaling_by_c_scales_the_distortion_by_c_squared(power):
+    x, codebook, c = gaussian(0, 400, 4), gaussian(1, 30, 4), 2.0**power
+    codes = assign.nearest(x, codebook)
+    np.testing.assert_array_equal(codes, assign.nearest(c * x, c * codebook))
+    np.testing.assert_array_equal(
+        assign.distortion(c * x, c * codebook, codes), c**2 * assign.distortion(x, codebook, codes)
+    )
+
+
+def test_bad_arguments_are_named():
+    x, codebook = gaussian(0, 5, 3), gaussian(1, 4, 3)
+    with pytest.raises(ShapeError, match="dimension of x, 3"):
+        assign.nearest(x, codebook[:, :2])
+    with pytest.raises(ShapeError, match="x must not be empty"):
+        assign.nearest(x[:0], codebook)
+    with pytest.raises(DomainError, match="1 NaN or infinite"):
+        assign.nearest(np.where(np.arange(15).reshape(5, 3) == 4, np.nan, x), codebook)
+    with pytest.raises(DomainError, match=r"codes must lie in \[0, 4\), got 0 to 4"):
+        assign.distortion(x, codebook, [0, 1, 2, 3, 4])
+    with pytest.raises(DomainError, match="integers"):
+        assign.distortion(x, codebook, np.zeros(5))
+    with pytest.raises(ShapeError, match="codes must have shape"):
+        assign.distortion(x, codebook, [0, 1])
+    with pytest.raises(DomainError, match="threads must be at least 1"):
+        assign.nearest(x, codebook, threads=0)

@@ -1,0 +1,96 @@
+"""Fitted codebooks are stationary, complete, and optimal where the optimum is known."""
+
+import ckmeans
+import numpy as np
+import pytest
+
+from qtheory.errors import DomainError
+from sims import assign, kmeans
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def exact_1d(x, K):
+    """Sum of squares of the optimal partition, by dynamic programming, over n."""
+    clusters = ckmeans.ckmeans(x, K)
+    return sum(((cluster - cluster.mean()) ** 2).sum() for cluster in clusters) / len(x)
+
+
+@pytest.mark.parametrize("K", [1, 2, 3, 4])
+def test_best_of_many_starts_is_the_dynamic_programming_optimum_in_one_dimension(K):
+    x = rng(1).standard_normal(60)
+    found = kmeans.fit(x[:, None], K, rng=rng(), restarts=60)
+    np.testing.assert_allclose(found.in_sample_distortion, exact_1d(x, K), rtol=1e-9)
+
+
+@pytest.mark.parametrize("K", [2, 8, 30])
+def test_no_start_beats_the_dynamic_programming_optimum(K):
+    x = rng(2).standard_normal(200)
+    found = kmeans.fit(x[:, None], K, rng=rng())
+    assert found.in_sample_distortion >= exact_1d(x, K) * (1 - 1e-12)
+
+
+def test_every_codeword_is_near_a_vector_and_distortion_is_recomputed():
+    x = rng().standard_normal((3000, 8)) + 50
+    found = kmeans.fit(x, 200, rng=rng(1))
+    codes = assign.nearest(x, found.codebook)
+    assert np.unique(codes).size == 200
+    assert found.in_sample_distortion == assign.distortion(x, found.codebook, codes).mean()
+    assert found.codebook.dtype == np.float64
+
+
+def test_codewords_are_close_to_the_means_of_their_cells():
+    x = rng().standard_normal((2000, 4))
+    found = kmeans.fit(x, 10, rng=rng(1), iterations=300)
+    codes = assign.nearest(x, found.codebook)
+    means = np.stack([x[codes == k].mean(axis=0) for k in range(10)])
+    np.testing.assert_allclose(found.codebook, means, atol=1e-6)
+
+
+def test_empty_cells_are_repaired():
+    """98 % of the vectors coincide nearly; random starts put most codewords there."""
+    x = np.concatenate([1e-9 * rng().standard_normal((980, 4)), 10 * rng(1).standard_normal((20, 4))])
+    found = kmeans.fit(x, 40, rng=rng(2))
+    assert np.unique(assign.nearest(x, found.codebook)).size == 40
+    assert found.in_sample_distortion < 1e-15
+
+
+def test_as_many_codewords_as_distinct_vectors_is_lossless():
+    x = np.repeat(rng().standard_normal((12, 3)), 4, axis=0)
+    found = kmeans.fit(x, 12, rng=rng())
+    assert found.in_sample_distortion < 1e-25
+
+
+@pytest.mark.parametrize("n", [100_000])
+def test_no_vector_is_dropped(n):
+    """faiss by default keeps 256 vectors a codeword; K = 1 then gives the mean of a subsample."""
+    x = rng().standard_normal((n, 4))
+    np.testing.assert_allclose(kmeans.fit(x, 1, rng=rng()).codebook[0], x.mean(axis=0), atol=1e-12)
+    assert kmeans.fit(x, 2, rng=rng(), iterations=1).n == n
+
+
+def test_equal_generators_give_equal_codebooks_whatever_the_threads():
+    x = rng().standard_normal((100_000, 8))
+    one = kmeans.fit(x, 64, rng=rng(5), threads=1)
+    two = kmeans.fit(x, 64, rng=rng(5), threads=2)
+    np.testing.assert_array_equal(one.codebook, two.codebook)
+    assert (one.codebook != kmeans.fit(x, 64, rng=rng(6)).codebook).any()
+
+
+def test_more_restarts_never_fit_worse():
+    x = rng().standard_normal((500, 2))
+    distortions = [
+        kmeans.fit(x, 20, rng=rng(3), restarts=restarts).in_sample_distortion for restarts in (1, 3, 9)
+    ]
+    assert distortions == sorted(distortions, reverse=True)
+
+
+def test_too_few_vectors_are_reported_with_their_number():
+    with pytest.raises(DomainError, match="at least codebook_size=6 vectors, got 5"):
+        kmeans.fit(rng().standard_normal((5, 2)), 6, rng=rng())
+    with pytest.raises(DomainError, match="at least codebook_size=6 distinct vectors, got 4"):
+        kmeans.fit(np.repeat(rng().standard_normal((4, 2)), 5, axis=0), 6, rng=rng())
+    with pytest.raises(DomainError, match="restarts must be at least 1"):
+        kmeans.fit(rng().standard_normal((5, 2)), 2, rng=rng(), restarts=0)
