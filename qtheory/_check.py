@@ -51,6 +51,14 @@ def array(name: str, value: ArrayLike, *, ndim: int) -> NDArray[np.float64]:
     return result
 
 
+def rows(name: str, value: ArrayLike, dim: int) -> NDArray[np.float64]:
+    """Return `value` as a finite float64 matrix with `dim` columns."""
+    result = array(name, value, ndim=2)
+    if result.shape[1] != dim:
+        raise ShapeError(f"{name} must have {dim} columns, got shape {result.shape}")
+    return result
+
+
 def pmf(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return `value` as a probability vector, summing to one within 1e-9, renormalised exactly."""
     result = array(name, value, ndim=1)
