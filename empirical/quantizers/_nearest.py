@@ -1,0 +1,53 @@
+"""Nearest codewords of tensors, never holding more than a tile of the N x K distances."""
+
+import torch
+from torch import Tensor
+
+from sims import assign
+
+_TILE_ROWS = 4096
+_TILE_CODEWORDS = 8192
+
+
+def nearest(u: Tensor, codebook: Tensor) -> Tensor:
+    """Return the index of the codeword nearest to each row.
+
+    Parameters
+    ----------
+    u : (N, d) tensor
+        Vectors.
+    codebook : (K, d) tensor
+        Codewords, of the same dtype and device.
+
+    Returns
+    -------
+    (N,) tensor of int64
+        Codes. On the CPU `sims.assign.nearest` finds them; elsewhere tiles of distances with a
+        running minimum.
+    """
+    if u.device.type == "cpu":
+        return torch.from_numpy(assign.nearest(u.numpy(), codebook.numpy(), threads=torch.get_num_threads()))
+    return tiled_nearest(u, codebook)
+
+
+def tiled_nearest(u: Tensor, codebook: Tensor) -> Tensor:
+    """Return the same as `nearest`, by tiles, on any device.
+
+    Both arguments are centred by the mean codeword, so that the expanded square
+    ``||c||^2 - 2 u.c`` loses no digits to an offset.
+    """
+    centre = codebook.mean(dim=0)
+    codewords = codebook - centre
+    return torch.cat([_nearest_of_tile(rows - centre, codewords) for rows in u.split(_TILE_ROWS)])
+
+
+def _nearest_of_tile(rows: Tensor, codewords: Tensor) -> Tensor:
+    best = rows.new_full((len(rows),), torch.inf)
+    codes = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
+    for start in range(0, len(codewords), _TILE_CODEWORDS):
+        tile = codewords[start : start + _TILE_CODEWORDS]
+        distances, found = torch.addmm(tile.square().sum(1), rows, tile.T, alpha=-2).min(dim=1)
+        closer = distances < best
+        best = torch.where(closer, distances, best)
+        codes = torch.where(closer, found + start, codes)
+    return codes

@@ -1,0 +1,229 @@
+"""What all quantizers share: checks, precision, the straight-through step, codes and counts.
+
+A subclass says how its input is mapped before it rounds (`_project`), which code a mapped vector
+gets (`_assign`), which codeword a code stands for (`_lookup`), and what it adds to the training
+loss (`_losses`, `_update`). Everything else is here, once, and is not overridden.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from empirical.quantizers._nearest import nearest
+from qtheory import _check
+from qtheory.errors import DomainError, ShapeError
+
+Losses = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """Result of a forward pass.
+
+    Attributes
+    ----------
+    z_q : (..., d) tensor
+        Codewords; their gradient is that of the mapped input (straight-through).
+    codes : (...) tensor of int64
+        Codes in [0, codebook_size).
+    losses : dict of str to Tensor
+        Terms to add to the training loss, with their coefficients; empty for fixed codebooks.
+    """
+
+    z_q: Tensor
+    codes: Tensor
+    losses: Losses
+
+
+def straight_through(u: Tensor, q: Tensor) -> Tensor:
+    """Return the value of `q` with the gradient of `u`.
+
+    The order of the sum matters: ``u + (q - u)`` would round, this is exactly `q`.
+    """
+    return q.detach() + (u - u.detach())
+
+
+def channels_last(z: Tensor) -> Tensor:
+    """Return images (B, C, H, W) as vectors (B, H, W, C)."""
+    return z.movedim(1, -1)
+
+
+def channels_first(z: Tensor) -> Tensor:
+    """Return vectors (B, H, W, C) as images (B, C, H, W)."""
+    return z.movedim(-1, 1)
+
+
+def summed_over_ranks(statistics: Tensor, *, synced: bool = True) -> Tensor:
+    """Return sums or counts added up over all processes, where there are several."""
+    if synced and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(statistics)
+    return statistics
+
+
+def spread_rows(u: Tensor, n: int) -> Tensor:
+    """Return `n` evenly spaced rows of (N, d), all N if fewer: a random sample of a shuffled batch."""
+    return u[torch.linspace(0, len(u) - 1, min(n, len(u)), device=u.device).long()]
+
+
+class Quantizer(nn.Module, ABC):
+    """A map from vectors to codewords, with integer codes.
+
+    Parameters
+    ----------
+    dim : int
+        Dimension d of the vectors.
+    codebook_size : int
+        Codewords K.
+    """
+
+    def __init__(self, dim: int, codebook_size: int) -> None:
+        super().__init__()
+        self.dim = _check.integer("dim", dim)
+        self.codebook_size = _check.integer("codebook_size", codebook_size)
+
+    @abstractmethod
+    def _project(self, z: Tensor) -> Tensor:
+        """Map (N, d) inputs to the space in which they are rounded, differentiably."""
+
+    @abstractmethod
+    def _assign(self, u: Tensor) -> Tensor:
+        """Return the (N,) codes of mapped vectors."""
+
+    @abstractmethod
+    def _lookup(self, codes: Tensor) -> Tensor:
+        """Return the (N, d) codewords of codes, differentiably where codewords are parameters."""
+
+    @abstractmethod
+    def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:
+        """Return the loss terms of inputs, mapped inputs and their codewords."""
+
+    @abstractmethod
+    def _prepare(self, u: Tensor) -> None:
+        """Set up what depends on the first training batch, before codes are assigned."""
+
+    @abstractmethod
+    def _update(self, u: Tensor, codes: Tensor) -> None:
+        """Move codewords that are statistics, after the codes of a training batch are known."""
+
+    @final
+    @property
+    def rate(self) -> float:
+        """Bits a vector, log2 K."""
+        return math.log2(self.codebook_size)
+
+    @final
+    def _rows(self, z: Tensor) -> Tensor:
+        """Return checked inputs as (N, d), in float32 or float64."""
+        if z.ndim == 0 or z.shape[-1] != self.dim:
+            raise ShapeError(
+                f"z must have {self.dim} channels in its last axis, got shape {tuple(z.shape)}; "
+                "use channels_last for images"
+            )
+        if z.numel() == 0:
+            raise ShapeError(f"z must hold at least 1 vector, got 0: shape {tuple(z.shape)}")
+        bad = z.numel() - int(torch.isfinite(z.detach()).sum())
+        if bad:
+            raise DomainError(
+                f"z must be finite, got {bad} NaN or infinite value(s) of {z.numel()}; "
+                "lower the learning rate or look for the layer that diverged"
+            )
+        return z.reshape(-1, self.dim).to(torch.promote_types(z.dtype, torch.float32))
+
+    @final  # type: ignore[misc]  # nn.Module declares a variable
+    def forward(self, z: Tensor) -> Quantized:
+        """Quantize; in training mode also update the codewords that are statistics.
+
+        Codewords are looked up before the update. Whatever the autocast mode, the work is done in
+        float32 (float64 for float64 inputs).
+
+        Parameters
+        ----------
+        z : (..., d) tensor
+            Inputs, channels last.
+
+        Returns
+        -------
+        Quantized
+            Codewords of the dtype of `z`, codes, loss terms.
+
+        Raises
+        ------
+        ShapeError
+            If `z` is empty or has another number of channels.
+        DomainError
+            If a value is NaN or infinite.
+        """
+        rows = self._rows(z)
+        with torch.autocast(z.device.type, enabled=False):
+            u = self._project(rows)
+            if self.training:
+                self._prepare(u.detach())
+            codes = self._assign(u.detach())
+            q = self._lookup(codes).to(u.dtype)
+            losses = self._losses(rows, u, q)
+            if self.training:
+                self._update(u.detach(), codes)
+            z_q = straight_through(u, q)
+        return Quantized(z_q.reshape(z.shape).to(z.dtype), codes.reshape(z.shape[:-1]), losses)
+
+    @final
+    @torch.no_grad()
+    def project(self, z: Tensor) -> Tensor:
+        """Return the inputs (..., d) mapped to the space in which they are rounded."""
+        return self._project(self._rows(z)).reshape(z.shape)
+
+    @final
+    @torch.no_grad()
+    def encode(self, z: Tensor) -> Tensor:
+        """Return the codes (...) of inputs (..., d)."""
+        return self._assign(self._project(self._rows(z))).reshape(z.shape[:-1])
+
+    @final
+    @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return the codewords (..., d) of codes (...).
+
+        Raises
+        ------
+        DomainError
+            If a code lies outside [0, codebook_size) or is no integer.
+        """
+        if codes.is_floating_point() or codes.is_complex():
+            raise DomainError(f"codes must be integers, got {codes.dtype}")
+        if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= self.codebook_size):
+            raise DomainError(
+                f"codes must lie in [0, {self.codebook_size}), got {int(codes.min())} to {int(codes.max())}"
+            )
+        return self._lookup(codes.reshape(-1).long()).reshape(*codes.shape, self.dim)
+
+    @final
+    def usage(self, codes: Tensor) -> Tensor:
+        """Return how often each of the K codes occurs, (K,) int64; such counts add up over batches."""
+        return torch.bincount(codes.reshape(-1), minlength=self.codebook_size)
+
+
+def mean_square(a: Tensor, b: Tensor) -> Tensor:
+    """Return the mean squared difference over all elements, as the loss terms use it."""
+    return (a - b).square().mean()
+
+
+class CodebookQuantizer(Quantizer):
+    """Rounding to the nearest row of `codebook`, a buffer or parameter that a subclass registers."""
+
+    codebook: Tensor
+
+    @final
+    def _project(self, z: Tensor) -> Tensor:
+        return z
+
+    @final
+    def _assign(self, u: Tensor) -> Tensor:
+        return nearest(u, self.codebook.detach().to(u.dtype))
+
+    @final
+    def _lookup(self, codes: Tensor) -> Tensor:
+        return self.codebook[codes]

@@ -1,0 +1,126 @@
+"""FSQ: bound each coordinate by a tanh, then round it to one of a few fixed values."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from empirical.quantizers.base import Losses, Quantizer, mean_square
+from qtheory import _check
+from qtheory.errors import DomainError, ShapeError
+
+_MARGIN = 1e-3  # keeps tanh from reaching the outer rounding threshold
+
+
+class FSQQuantizer(Quantizer):
+    """Finite scalar quantization.
+
+    Parameters
+    ----------
+    levels : sequence of int
+        Values L of each coordinate.
+    form : str
+        ``official``: integers ``round(h tanh(z + s) - o)`` over floor(L / 2), with
+        h = (L - 1)(1 - 0.001) / 2, o = 1/2 for even L and 0 for odd L, s = atanh(o / h); for 4 levels
+        {-1, -0.5, 0, 0.5}. Needs L >= 3.
+        ``symmetric``: L values evenly spaced from -1 to 1, the nearest to tanh(z).
+    commitment : float
+        Coefficient of the mean squared error between the input before its tanh and the codeword.
+        FSQ proper has none; the published run had 1, which pulls inputs into the range of the values.
+
+    Raises
+    ------
+    DomainError
+        If a coordinate has too few levels.
+
+    Notes
+    -----
+    Mentzer et al. (2024). `qtheory.quantizers.FSQ` is the reference in numpy (with integer codewords).
+
+    Examples
+    --------
+    >>> FSQQuantizer([4, 4]).decode(torch.tensor([0, 15])).tolist()
+    [[-1.0, -1.0], [0.5, 0.5]]
+    """
+
+    radius: Tensor
+    offset: Tensor
+    shift: Tensor
+    low: Tensor
+    unit: Tensor
+    sizes: Tensor
+    radices: Tensor
+
+    def __init__(self, levels: Sequence[int], *, form: str = "official", commitment: float = 0.0) -> None:
+        _check.one_of("form", form, ("official", "symmetric"))
+        if not levels:
+            raise ShapeError("levels must not be empty; give one number of levels a coordinate")
+        fewest = 3 if form == "official" else 2
+        checked = [_check.integer(f"levels[{i}]", n, minimum=fewest) for i, n in enumerate(levels)]
+        super().__init__(len(checked), math.prod(checked))
+        self.levels = tuple(checked)
+        self.form = form
+        self.commitment = _check.real("commitment", commitment, minimum=0)
+        sizes = torch.tensor(checked)
+        # rounding happens at low + code, code = 0 ... L - 1, and codewords are multiples of `unit`
+        if form == "official":
+            radius = (sizes - 1).double() * (1 - _MARGIN) / 2
+            offset = torch.where(sizes % 2 == 0, 0.5, 0.0).double()
+            low, unit = -(sizes // 2).double(), 1 / (sizes // 2).double()
+        else:
+            radius = (sizes - 1).double() / 2
+            offset = torch.zeros_like(radius)
+            low, unit = -radius, 1 / radius
+        self.register_buffer("radius", radius.float(), persistent=False)
+        self.register_buffer("offset", offset.float(), persistent=False)
+        self.register_buffer("shift", torch.atanh(offset / radius).float(), persistent=False)
+        self.register_buffer("low", low.float(), persistent=False)
+        self.register_buffer("unit", unit.float(), persistent=False)
+        self.register_buffer("sizes", sizes, persistent=False)
+        radices = torch.cumprod(torch.tensor([1, *checked[:-1]]), dim=0)
+        self.register_buffer("radices", radices, persistent=False)
+
+    def _project(self, z: Tensor) -> Tensor:
+        return (self.radius * torch.tanh(z + self.shift) - self.offset) * self.unit
+
+    def _assign(self, u: Tensor) -> Tensor:
+        digits = torch.round(u / self.unit - self.low).long()
+        return torch.minimum(digits.clamp_min(0), self.sizes - 1) @ self.radices
+
+    def _lookup(self, codes: Tensor) -> Tensor:
+        digits = codes[:, None] // self.radices % self.sizes
+        return (digits + self.low) * self.unit
+
+    def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:
+        if self.commitment == 0:
+            return {}
+        return {"commitment": self.commitment * mean_square(z, q.detach())}
+
+    def _prepare(self, u: Tensor) -> None:
+        """Nothing depends on data."""
+
+    def _update(self, u: Tensor, codes: Tensor) -> None:
+        """Nothing moves."""
+
+
+def equal_levels(dim: int, codebook_size: int) -> tuple[int, ...]:
+    """Return the number of levels that `dim` coordinates share to make `codebook_size` codewords.
+
+    Raises
+    ------
+    DomainError
+        If `codebook_size` is no such power.
+
+    Examples
+    --------
+    >>> equal_levels(4, 256)
+    (4, 4, 4, 4)
+    """
+    levels = round(codebook_size ** (1 / dim))
+    if levels**dim != codebook_size:
+        raise DomainError(
+            f"codebook_size must be L^{dim} for a number of levels L, got {codebook_size}; "
+            f"give `levels` or take {levels**dim}"
+        )
+    return (levels,) * dim
