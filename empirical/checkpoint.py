@@ -1,0 +1,184 @@
+"""Checkpoints: safetensors only, written atomically, verified by SHA-256."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from qtheory.errors import SchemaError
+from qtheory.results import write_bytes_atomically
+
+_HEADER = "qtheory"
+
+Part = nn.Module | torch.optim.Optimizer
+
+
+def sha256_of(path: Path | str) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify_sha256(path: Path | str, expected: str, *, source: str = "its publisher") -> None:
+    """Raise unless a file has the expected checksum.
+
+    Parameters
+    ----------
+    path : pathlib.Path or str
+        The file.
+    expected : str
+        SHA-256 as 64 hexadecimal digits.
+    source : str
+        Where the right file comes from, named in the message.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    SchemaError
+        If the checksum differs.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; get it from {source} (sha256 {expected})")
+    found = sha256_of(path)
+    if found != expected.lower():
+        raise SchemaError(
+            f"{path} must have sha256 {expected}, got {found}: it is damaged or another version; "
+            f"get it again from {source}"
+        )
+
+
+def save(path: Path | str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> str:
+    """Write tensors to a safetensors file and return its SHA-256.
+
+    The file appears under its name only when it is complete and on disk.
+
+    Parameters
+    ----------
+    path : pathlib.Path or str
+        The file; its directory is made where missing.
+    tensors : mapping of str to Tensor
+        On any device; views and strided tensors are copied.
+    metadata : mapping of str to str, optional
+        Text kept in the file's header.
+    """
+    copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    # one entry, because safetensors writes several in random order: equal tensors, equal bytes
+    header = {_HEADER: json.dumps(dict(metadata or {}), sort_keys=True)}
+    content = to_bytes(copies, metadata=header)
+    write_bytes_atomically(Path(path), content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def load(
+    path: Path | str, sha256: str | None = None, *, source: str = "its publisher"
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read tensors and metadata of a safetensors file.
+
+    Parameters
+    ----------
+    path : pathlib.Path or str
+        The file. Pickled files (.pt, .pth, .ckpt) are refused, since reading one can run code.
+    sha256 : str, optional
+        Expected checksum.
+    source : str
+        Where the right file comes from, named in messages.
+
+    Returns
+    -------
+    tensors, metadata : dict of str to Tensor, dict of str to str
+        On the CPU.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    SchemaError
+        If the checksum differs or the file is not in the safetensors format.
+    """
+    path = Path(path)
+    if sha256 is not None:
+        verify_sha256(path, sha256, source=source)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; get it from {source}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, json.loads((file.metadata() or {}).get(_HEADER, "{}"))
+    except SafetensorError as error:
+        raise SchemaError(
+            f"{path} must be a safetensors file ({error}); pickled checkpoints are refused because "
+            f"reading one can run code: get the file again from {source} or convert it with safetensors"
+        ) from error
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {f"{index}.{key}": tensor for index, entry in state.items() for key, tensor in entry.items()}
+
+
+def pack(**parts: Part) -> dict[str, Tensor]:
+    """Return the state of modules and optimizers as one flat dict of tensors.
+
+    Learning rates and other settings of an optimizer are configuration and not part of it.
+
+    Parameters
+    ----------
+    **parts : torch.nn.Module or torch.optim.Optimizer
+        Under the names that start the keys. Optimizers must keep tensors only, as AdamW does.
+    """
+    packed: dict[str, Tensor] = {}
+    for name, part in parts.items():
+        own = _optimizer_tensors(part) if isinstance(part, torch.optim.Optimizer) else part.state_dict()
+        packed.update({f"{name}.{key}": tensor for key, tensor in own.items()})
+    return packed
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, own: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in own.items():
+        index, field = key.split(".", 1)
+        state.setdefault(int(index), {})[field] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def unpack(tensors: Mapping[str, Tensor], **parts: Part) -> None:
+    """Load into modules and optimizers what `pack` took out of their like.
+
+    Parameters
+    ----------
+    tensors : mapping of str to Tensor
+        Result of `pack`, possibly through `save` and `load`.
+    **parts : torch.nn.Module or torch.optim.Optimizer
+        Under the same names.
+
+    Raises
+    ------
+    SchemaError
+        If names, keys or shapes differ.
+
+    Examples
+    --------
+    >>> one, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    >>> unpack(pack(head=one), head=other)
+    >>> bool((one.weight == other.weight).all())
+    True
+    """
+    unknown = sorted(key for key in tensors if key.split(".", 1)[0] not in parts)
+    if unknown:
+        raise SchemaError(f"tensors must belong to {', '.join(parts)}; got also {', '.join(unknown[:5])}")
+    for name, part in parts.items():
+        own = {key.split(".", 1)[1]: value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        try:
+            if isinstance(part, torch.optim.Optimizer):
+                _load_optimizer(part, own)
+            else:
+                part.load_state_dict(own)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise SchemaError(f"tensors of {name} do not fit: {error}; the configuration differs") from error

@@ -1,0 +1,295 @@
+"""Photographs: an image folder, its split by photograph, and crops in [-1, 1]."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qtheory import _check
+from qtheory.errors import DomainError, SchemaError
+
+Image = NDArray[np.uint8]
+
+POCKET_PHOTOS = Path(__file__).parent / "pocket" / "photos"
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+_SKIPPED_SHARE = 0.01
+_HELDOUT_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The photographs of a folder.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Paths below the folder, sorted.
+    images : list of (H, W, 3) uint8 array
+        RGB, in the order of `names`.
+    skipped : tuple of str
+        Files that could not be decoded, at most 1 % of the folder.
+    digest : str
+        SHA-256 over the listing: name and SHA-256 of the content of every decoded file.
+    """
+
+    names: tuple[str, ...]
+    images: list[Image]
+    skipped: tuple[str, ...]
+    digest: str
+
+
+def _decode(path: Path) -> Image | None:
+    """Return the RGB pixels of an image file, or None where it is damaged."""
+    from PIL import Image as PilImage
+
+    try:
+        with PilImage.open(path) as file:
+            return np.asarray(file.convert("RGB"))
+    except (OSError, SyntaxError, ValueError):  # what Pillow raises for truncated and malformed files
+        return None
+
+
+def load_images(folder: Path | str = POCKET_PHOTOS) -> ImageSet:
+    """Read all photographs below a folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path or str
+        Searched recursively for jpg, jpeg, png and webp files. The default is the photographs
+        that come with the package, under free licences (``CREDITS.csv`` beside them).
+
+    Returns
+    -------
+    ImageSet
+        In the order of the names, whatever the file system's order.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    SchemaError
+        If it holds no image file, or if more than 1 % of them cannot be decoded.
+
+    Examples
+    --------
+    >>> photographs = load_images()
+    >>> len(photographs.names), photographs.skipped
+    (127, ())
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"folder must be an image folder, got {folder}, which does not exist")
+    found = ((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*"))
+    files = dict(sorted((name, file) for name, file in found if file.suffix.lower() in _SUFFIXES))
+    if not files:
+        raise SchemaError(
+            f"folder must hold image files ({', '.join(sorted(_SUFFIXES))}), {folder} holds none; "
+            "leave it out to use the photographs of the package"
+        )
+    decoded = {name: _decode(file) for name, file in files.items()}
+    images = {name: image for name, image in decoded.items() if image is not None}
+    skipped = tuple(name for name in files if name not in images)
+    if len(skipped) > _SKIPPED_SHARE * len(files):
+        listed = ", ".join(skipped[:5]) + (", …" if len(skipped) > 5 else "")
+        raise SchemaError(
+            f"folder may hold at most {_SKIPPED_SHARE:.0%} of damaged images, {folder} has {len(skipped)} "
+            f"of {len(files)}: {listed}; restore or remove them"
+        )
+    lines = (f"{hashlib.sha256(files[name].read_bytes()).hexdigest()}  {name}\n" for name in images)
+    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    return ImageSet(tuple(images), list(images.values()), skipped, digest)
+
+
+def split(names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split photographs into a training and a held-out part.
+
+    Crops of one photograph are dependent, so the split is by photograph. The quarter whose
+    SHA-256 of the name comes first is held out: no seed, and the order of the names is irrelevant.
+
+    Parameters
+    ----------
+    names : sequence of str
+        At least 2 different names.
+
+    Returns
+    -------
+    train, heldout : (T,), (H,) int64 arrays
+        Increasing indices into `names`; H is a quarter, rounded, at least 1.
+
+    Raises
+    ------
+    DomainError
+        If there are fewer than 2 names, or if some are equal.
+
+    Examples
+    --------
+    >>> train, heldout = split([f"{i}.jpg" for i in range(127)])
+    >>> len(train), len(heldout)
+    (95, 32)
+    """
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise DomainError(
+            f"names must be at least 2 different photographs, got {len(names)} names, "
+            f"{len(set(names))} different"
+        )
+    order = sorted(range(len(names)), key=lambda i: hashlib.sha256(names[i].encode()).hexdigest())
+    count = max(1, round(_HELDOUT_SHARE * len(names)))
+    return np.array(sorted(order[count:]), dtype=np.int64), np.array(sorted(order[:count]), dtype=np.int64)
+
+
+def _check_images(images: Sequence[Image], size: int) -> None:
+    _check.integer("size", size)
+    if not images:
+        raise DomainError("images must not be empty, got 0 photographs")
+    shortest = min(min(image.shape[:2]) for image in images)
+    if shortest < size:
+        raise DomainError(
+            f"images must measure at least size={size} on their short side, got one of {shortest}; "
+            "choose a smaller size or leave that photograph out"
+        )
+
+
+def to_tensor(pixels: Image) -> Tensor:
+    """Return `(N, H, W, 3)` uint8 pixels as an `(N, 3, H, W)` float32 tensor in [-1, 1]: x/127.5 - 1.
+
+    Examples
+    --------
+    >>> to_tensor(np.array([[[[0, 51, 255]]]], dtype=np.uint8)).flatten().tolist()
+    [-1.0, -0.6000000238418579, 1.0]
+    """
+    return torch.from_numpy(
+        np.moveaxis(pixels, -1, 1).astype(np.float32) / np.float32(127.5) - 1
+    ).contiguous()
+
+
+def to_uint8(crops: Tensor) -> Image:
+    """Return `(N, 3, H, W)` crops as `(N, H, W, 3)` uint8 pixels: clamped to [-1, 1] and rounded.
+
+    The inverse of `to_tensor`; what a reconstruction is before a metric network sees it.
+    """
+    rounded = ((crops.detach().cpu().clamp(-1, 1) + 1) * 127.5).round()
+    return np.moveaxis(rounded.numpy().astype(np.uint8), 1, -1)
+
+
+def eval_crops(images: Sequence[Image], size: int = 64) -> tuple[Tensor, NDArray[np.int64]]:
+    """Cut each photograph into a centred grid of crops that do not overlap.
+
+    Parameters
+    ----------
+    images : sequence of (H, W, 3) uint8 array
+        Photographs.
+    size : int
+        Side of a crop, in pixels.
+
+    Returns
+    -------
+    crops : (N, 3, size, size) float32 tensor
+        In [-1, 1], photograph by photograph, rows from top to bottom.
+    photo_index : (N,) int64 array
+        The photograph of each crop. Crops of one photograph are dependent: resample photographs.
+
+    Raises
+    ------
+    DomainError
+        If there is no photograph, or one is smaller than a crop.
+
+    Examples
+    --------
+    >>> crops, photo_index = eval_crops([np.zeros((130, 200, 3), dtype=np.uint8)])
+    >>> crops.shape, photo_index.tolist()
+    (torch.Size([6, 3, 64, 64]), [0, 0, 0, 0, 0, 0])
+    """
+    _check_images(images, size)
+    crops, photo_index = [], []
+    for index, image in enumerate(images):
+        rows, columns = image.shape[0] // size, image.shape[1] // size
+        top, left = (image.shape[0] - rows * size) // 2, (image.shape[1] - columns * size) // 2
+        grid = image[top : top + rows * size, left : left + columns * size]
+        cut = grid.reshape(rows, size, columns, size, 3).swapaxes(1, 2).reshape(-1, size, size, 3)
+        crops.append(cut)
+        photo_index.extend([index] * len(cut))
+    return to_tensor(np.concatenate(crops)), np.array(photo_index, dtype=np.int64)
+
+
+def train_crops(images: Sequence[Image], n: int, size: int = 64, *, generator: torch.Generator) -> Tensor:
+    """Draw random crops: photograph, position and horizontal flip uniform and independent.
+
+    Parameters
+    ----------
+    images : sequence of (H, W, 3) uint8 array
+        Photographs.
+    n : int
+        Number of crops.
+    size : int
+        Side of a crop, in pixels.
+    generator : torch.Generator
+        Source of randomness, on the CPU; one of its own for every step makes a resumed run equal
+        to a straight one.
+
+    Returns
+    -------
+    (n, 3, size, size) float32 tensor
+        In [-1, 1].
+
+    Raises
+    ------
+    DomainError
+        If there is no photograph, or one is smaller than a crop.
+    """
+    _check_images(images, size)
+    n = _check.integer("n", n)
+    draws = torch.rand(n, 4, generator=generator, dtype=torch.float64).numpy()
+    crops = np.empty((n, size, size, 3), dtype=np.uint8)
+    for crop, (which, row, column, flip) in zip(crops, draws, strict=True):
+        image = images[int(which * len(images))]
+        top = int(row * (image.shape[0] - size + 1))
+        left = int(column * (image.shape[1] - size + 1))
+        cut = image[top : top + size, left : left + size]
+        crop[...] = cut[:, ::-1] if flip < 0.5 else cut
+    return to_tensor(crops)
+
+
+def centre_crop(image: Image, size: int = 256) -> Image:
+    """Return the centre crop that ADM and LlamaGen evaluate on.
+
+    Both sides are halved with a box filter while the short side is at least twice `size`; a
+    bicubic resize then brings the short side to exactly `size`, and the centre is cut out.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array
+        A photograph.
+    size : int
+        Side of the crop, in pixels.
+
+    Returns
+    -------
+    (size, size, 3) uint8 array
+        The crop.
+
+    References
+    ----------
+    P. Dhariwal, A. Nichol, "Diffusion models beat GANs on image synthesis", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> centre_crop(np.zeros((600, 1100, 3), dtype=np.uint8)).shape
+    (256, 256, 3)
+    """
+    from PIL import Image as PilImage
+
+    size = _check.integer("size", size)
+    picture = PilImage.fromarray(image)
+    while min(picture.size) >= 2 * size:
+        halved = (picture.width // 2, picture.height // 2)
+        picture = picture.resize(halved, PilImage.Resampling.BOX)
+    scale = size / min(picture.size)
+    resized = (round(picture.width * scale), round(picture.height * scale))
+    pixels = np.asarray(picture.resize(resized, PilImage.Resampling.BICUBIC))
+    top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
+    return pixels[top : top + size, left : left + size]
