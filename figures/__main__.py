@@ -1,0 +1,56 @@
+"""``python -m figures``: draw all figures, or the named ones, and the report from stored tables."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from figures import variance_scaling
+from figures.recipe import Recipe, build
+from figures.report import build_report
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (variance_scaling.RECIPE,)}
+GALLERY = Path(__file__).with_name("gallery")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m figures", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="figures to draw (default: all, and the report)"
+    )
+    parser.add_argument("--list", action="store_true", help="list the figures and the tables they need")
+    parser.add_argument(
+        "--out", type=Path, default=GALLERY, help="folder of the figures (default: figures/gallery)"
+    )
+    parser.add_argument("--report", type=Path, default=Path("report.html"), help="file of the report")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.list:
+        for recipe in RECIPES.values():
+            print(f"{recipe.name}: {recipe.title} [{', '.join(recipe.tables)}]")
+        return 0
+    unknown = [name for name in options.names if name not in RECIPES]
+    if unknown:
+        parser.error(f"NAME must be among {', '.join(RECIPES)}; got {', '.join(unknown)}")
+    chosen = [RECIPES[name] for name in options.names] or list(RECIPES.values())
+    try:
+        for recipe in tqdm(chosen, desc="figures", unit="figure", file=sys.stderr):
+            build(recipe, options.out)
+        if not options.names:
+            build_report(chosen, options.report)
+            print(f"report: {options.report}")
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
+    print(f"figures: {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""How each quantizer looks, the same in every figure: colour, marker and line style.
+
+Colours are Okabe and Ito's, which stay apart for colour-blind readers; marker and line style tell
+the same in grey. Vector quantizers are blue and round, product quantizers green and square, scalar
+ones vermilion and triangular; references are open and black.
+"""
+
+from dataclasses import dataclass
+
+BLACK = "#000000"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+YELLOW = "#F0E442"
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+PURPLE = "#CC79A7"
+GREY = "#767676"
+
+
+@dataclass(frozen=True)
+class Look:
+    """Label, colour, marker, line style and fill of a quantizer."""
+
+    label: str
+    colour: str
+    marker: str
+    line: str
+    filled: bool = True
+
+
+LOOKS = {
+    "vanilla": Look("Vanilla VQ", SKY, "o", "-"),
+    "ema": Look("EMA VQ", BLUE, "o", "-"),
+    "online": Look("Online VQ", SKY, "D", "-"),
+    "wasserstein": Look("Wasserstein VQ", BLUE, "D", "-"),
+    "mmd": Look("MMD VQ", PURPLE, "o", "-"),
+    "vanilla_vp2": Look("Vanilla VP2", GREEN, "P", "--"),
+    "ema_vp2": Look("EMA VP2", GREEN, "s", "--"),
+    "online_vp2": Look("Online VP2", GREEN, "X", "--"),
+    "wasserstein_vp2": Look("Wasserstein VP2", GREEN, "p", "--"),
+    "mmd_vp2": Look("MMD VP2", GREEN, "h", "--"),
+    "fsq": Look("FSQ", VERMILION, "^", ":"),
+    "lfq": Look("LFQ", ORANGE, "v", ":"),
+    "bsq": Look("BSQ", ORANGE, "<", ":"),
+    "kmeans": Look("k-means VQ (reference)", BLACK, "o", "-", filled=False),
+    "lloyd_max": Look("Lloyd-Max SQ (reference)", BLACK, "^", ":", filled=False),
+}
