@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from empirical.pixels import Image, to_tensor
 from qtheory import _check
 from qtheory.errors import DomainError, SchemaError
-
-Image = NDArray[np.uint8]
 
 POCKET_PHOTOS = Path(__file__).parent / "pocket" / "photos"
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
@@ -152,28 +151,6 @@ def _check_images(images: Sequence[Image], size: int) -> None:
             f"images must measure at least size={size} on their short side, got one of {shortest}; "
             "choose a smaller size or leave that photograph out"
         )
-
-
-def to_tensor(pixels: Image) -> Tensor:
-    """Return `(N, H, W, 3)` uint8 pixels as an `(N, 3, H, W)` float32 tensor in [-1, 1]: x/127.5 - 1.
-
-    Examples
-    --------
-    >>> to_tensor(np.array([[[[0, 51, 255]]]], dtype=np.uint8)).flatten().tolist()
-    [-1.0, -0.6000000238418579, 1.0]
-    """
-    return torch.from_numpy(
-        np.moveaxis(pixels, -1, 1).astype(np.float32) / np.float32(127.5) - 1
-    ).contiguous()
-
-
-def to_uint8(crops: Tensor) -> Image:
-    """Return `(N, 3, H, W)` crops as `(N, H, W, 3)` uint8 pixels: clamped to [-1, 1] and rounded.
-
-    The inverse of `to_tensor`; what a reconstruction is before a metric network sees it.
-    """
-    rounded = ((crops.detach().cpu().clamp(-1, 1) + 1) * 127.5).round()
-    return np.moveaxis(rounded.numpy().astype(np.uint8), 1, -1)
 
 
 def eval_crops(images: Sequence[Image], size: int = 64) -> tuple[Tensor, NDArray[np.int64]]:

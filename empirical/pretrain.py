@@ -10,8 +10,7 @@ network that appears in a metric takes part either.
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from empirical import checkpoint
-from empirical.data import POCKET_PHOTOS, Image, ImageSet, eval_crops, load_images, split, train_crops
+from empirical.data import POCKET_PHOTOS, ImageSet, eval_crops, load_images, split, train_crops
+from empirical.determinism import deterministic
 from empirical.metrics import psnr
+from empirical.pixels import Image
 from empirical.streams import torch_stream
 from empirical.tokenizers.pocket import PocketTokenizer
 from qtheory import _check
@@ -146,19 +147,6 @@ def _step(
     return loss.item()
 
 
-@contextmanager
-def _deterministic(threads: int) -> Iterator[None]:
-    """Fix the number of threads and allow deterministic algorithms only, for a while."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
-
-
 def _digest(config: PretrainConfig, images: ImageSet) -> str:
     text = json.dumps({**config.determining, "images": images.digest}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -262,7 +250,7 @@ def pretrain(config: PretrainConfig) -> Path:
     train, heldout = split(images.names)
     training = [images.images[i] for i in train]
     config.out.mkdir(parents=True, exist_ok=True)
-    with _deterministic(config.threads):
+    with deterministic(config.threads):
         tokenizer = _train(config, training, _digest(config, images))
         measured = {
             "train": _measure(tokenizer, training, config),

@@ -1,0 +1,45 @@
+"""Pictures as uint8 pixels and as tensors in [-1, 1], and the way between the two."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qtheory.errors import DomainError, ShapeError
+
+Image = NDArray[np.uint8]
+
+
+def check_crops(name: str, crops: Tensor) -> None:
+    """Raise unless `crops` is a finite tensor of shape (N, 3, H, W) with N at least 1."""
+    if crops.ndim != 4 or crops.shape[1] != 3 or not len(crops):
+        raise ShapeError(f"{name} must have shape (N, 3, H, W) with N >= 1, got {tuple(crops.shape)}")
+    bad = int((~torch.isfinite(crops)).sum())
+    if bad:
+        raise DomainError(
+            f"{name} must be finite, got {bad} NaN or infinite value(s) of {crops.numel()}; "
+            "the model that made it has diverged"
+        )
+
+
+def to_tensor(pixels: Image) -> Tensor:
+    """Return `(N, H, W, 3)` uint8 pixels as an `(N, 3, H, W)` float32 tensor in [-1, 1]: x/127.5 - 1.
+
+    Examples
+    --------
+    >>> to_tensor(np.array([[[[0, 51, 255]]]], dtype=np.uint8)).flatten().tolist()
+    [-1.0, -0.6000000238418579, 1.0]
+    """
+    return torch.from_numpy(
+        np.moveaxis(pixels, -1, 1).astype(np.float32) / np.float32(127.5) - 1
+    ).contiguous()
+
+
+def to_uint8(crops: Tensor) -> Image:
+    """Return `(N, 3, H, W)` crops as `(N, H, W, 3)` uint8 pixels: clamped to [-1, 1] and rounded.
+
+    The inverse of `to_tensor`; what a reconstruction is before a metric network sees it.
+    """
+    check_crops("crops", crops)
+    rounded = ((crops.detach().cpu().clamp(-1, 1) + 1) * 127.5).round()
+    return np.moveaxis(rounded.numpy().astype(np.uint8), 1, -1)
