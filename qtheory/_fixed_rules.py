@@ -140,7 +140,8 @@ class LFQ:
 
     def decode(self, codes: ArrayLike) -> Floats:
         """Return the vectors of signs, times the scale."""
-        return self.scale * (2.0 * token_digits(codes, (2,) * self.dim) - 1)
+        signs = 2 * token_digits(codes, (2,) * self.dim) - 1
+        return self.scale * signs.astype(np.float64)
 
 
 @dataclass(frozen=True)
