@@ -13,7 +13,17 @@ True
 from collections.abc import Sequence
 
 from qtheory import _check
-from qtheory.claims import finding1
+from qtheory.claims import (
+    appendix_j,
+    architecture,
+    comparisons,
+    conditions,
+    correlations,
+    definitions,
+    finding1,
+    paper_text,
+    tokens,
+)
 from qtheory.claims._claim import Check, Claim, Evidence, Outcome, run_check, smallest_margin
 from qtheory.errors import DomainError
 
@@ -29,7 +39,17 @@ def _collect(*families: Sequence[Claim]) -> tuple[Claim, ...]:
     return ledger
 
 
-LEDGER: tuple[Claim, ...] = _collect(finding1.CLAIMS)
+LEDGER: tuple[Claim, ...] = _collect(
+    architecture.CLAIMS,
+    tokens.CLAIMS,
+    definitions.CLAIMS,
+    finding1.CLAIMS,
+    conditions.CLAIMS,
+    paper_text.CLAIMS,
+    comparisons.CLAIMS,
+    correlations.CLAIMS,
+    appendix_j.CLAIMS,
+)
 
 
 def claim(name: str) -> Claim:

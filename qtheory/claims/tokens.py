@@ -1,0 +1,109 @@
+"""Token indices of product codes (equations 5 and 9), and the subcodebooks of FSQ."""
+
+from collections.abc import Sequence
+from itertools import product
+from math import prod
+
+from qtheory.claims._claim import Check, Claim, Evidence
+
+_SIZES = ((2, 2), (4, 2, 3), (8, 5, 5, 5), (64, 64))
+
+
+def _printed_index(codes: Sequence[int], sizes: Sequence[int]) -> int:
+    """Equation 5 as printed: r_1 + sum over m >= 2 of (prod_{k<m} n_k) r_m, with r_m in {1, ..., n_m}."""
+    return sum(prod(sizes[:m]) * code for m, code in enumerate(codes))
+
+
+def _printed_range(sizes: Sequence[int]) -> tuple[int, int]:
+    return _printed_index([1] * len(sizes), sizes), _printed_index(sizes, sizes)
+
+
+def _smallest_of_two_by_two() -> Evidence:
+    return Evidence(
+        "exact", _printed_range((2, 2))[0], "==", 3, detail="smallest printed index for n = (2, 2)"
+    )
+
+
+def _largest_of_two_by_two() -> Evidence:
+    return Evidence("exact", _printed_range((2, 2))[1], ">", 4, detail="largest printed index, against K = 4")
+
+
+def _offset() -> Evidence:
+    wrong = 0
+    for sizes in _SIZES:
+        shift = sum(prod(sizes[:m]) for m in range(1, len(sizes)))
+        wrong += _printed_range(sizes) != (1 + shift, prod(sizes) + shift)
+    return Evidence(
+        "exact",
+        wrong,
+        "==",
+        0,
+        detail="block sizes whose indices do not run from 1 + s to K + s, s = n_1 + n_1 n_2 + ...",
+    )
+
+
+def _corrected_is_a_bijection() -> Evidence:
+    from qtheory.codebooks import token_index
+
+    wrong = 0
+    for sizes in _SIZES:
+        codes = list(product(*(range(size) for size in sizes)))
+        wrong += sorted((1 + token_index(codes, sizes)).tolist()) != list(range(1, prod(sizes) + 1))
+    return Evidence(
+        "exact", wrong, "==", 0, detail="block sizes for which the corrected index misses {1, ..., K}"
+    )
+
+
+def _levels_of_fsq() -> Evidence:
+    sizes = (8, 5, 5, 5)
+    fits = sum(level ** len(sizes) == prod(sizes) for level in range(1, prod(sizes) + 1))
+    return Evidence(
+        "exact",
+        fits,
+        "==",
+        0,
+        detail="numbers of equal levels in 4 dimensions with the 1000 words of (8, 5, 5, 5)",
+    )
+
+
+CLAIMS = (
+    Claim(
+        id="eq5.token-index",
+        title="the token index of a product code (equations 5 and 9)",
+        statement=(
+            "r = r_1 + sum_{m>=2} (prod_{k<m} n_k) r_m with r_m in {1, ..., n_m} is a token in {1, ..., K}."
+        ),
+        source="Equations 4, 5, 8 and 9",
+        verdict="refuted",
+        sharp="r = 1 + sum_m (prod_{k<m} n_k) (r_m - 1), a bijection onto {1, ..., K}.",
+        proof=(
+            "As printed, r is the mixed radix number of the digits r_m - 1, plus 1 + s with s = n_1 + n_1 "
+            "n_2 + ... + n_1 ... n_{M-1}: it runs through {1 + s, ..., K + s}, for n = (2, 2) through {3, 4, "
+            "5, 6}. It still tells the codes apart. Equation 9 is equation 5 with M = d."
+        ),
+        checks=(
+            Check("for two binary blocks the index starts at 3", _smallest_of_two_by_two),
+            Check("and ends beyond K", _largest_of_two_by_two),
+            Check("the printed index is too large by a constant", _offset),
+            Check("the corrected index is a bijection", _corrected_is_a_bijection),
+        ),
+        group="tokens",
+    ),
+    Claim(
+        id="sq.fsq-levels",
+        title="FSQ shares identical subcodebooks across dimensions",
+        statement="In FSQ, the subcodebooks of all dimensions are the same.",
+        source="Section 2.4",
+        verdict="refuted",
+        sharp=(
+            "FSQ has a number of levels of its own a dimension; the configuration its authors recommend near "
+            "2^10 codewords is (8, 5, 5, 5). The paper's own configuration, 4 levels in 8 dimensions, is one "
+            "with equal levels."
+        ),
+        proof=(
+            "8 * 5 * 5 * 5 = 1000 is no fourth power, so that no equal number of levels gives this codebook."
+        ),
+        checks=(Check("1000 codewords in 4 dimensions need unequal levels", _levels_of_fsq),),
+        group="tokens",
+    ),
+)
