@@ -1,0 +1,162 @@
+"""Expected errors of the fixed codebooks of LFQ, BSQ and FSQ on Gaussian vectors."""
+
+import math
+from collections.abc import Sequence
+
+from qtheory import _check
+from qtheory._fsq import bounded_error, reached_levels
+from qtheory.errors import ShapeError
+
+_FSQ_FORMS = ("official", "paper")
+
+
+def lfq_distortion(d: int, variance: float) -> float:
+    """Return the expected distortion of sign codes {-1, +1}^d (LFQ) on N(0, variance I).
+
+    Parameters
+    ----------
+    d : int
+        Dimension.
+    variance : float
+        Variance of the source, per coordinate.
+
+    Returns
+    -------
+    float
+        ``d (s^2 - 2 s sqrt(2 / pi) + 1)`` with ``s^2 = variance``; least, ``d (1 - 2 / pi)``, at 2 / pi.
+
+    Examples
+    --------
+    >>> round(lfq_distortion(8, 2 / math.pi), 5)
+    2.90704
+    """
+    d = _check.integer("d", d)
+    variance = _check.real("variance", variance, minimum=0.0)
+    return d * (variance - 2 * math.sqrt(2 * variance / math.pi) + 1)
+
+
+def mean_sphere_l1(d: int) -> float:
+    """Return ``E |u|_1 / sqrt(d)`` for u uniform on the unit sphere: the cosine of u and its signs.
+
+    Examples
+    --------
+    >>> round(mean_sphere_l1(8), 4)
+    0.8231
+    """
+    d = _check.integer("d", d)
+    return math.sqrt(d / math.pi) * math.exp(math.lgamma(d / 2) - math.lgamma((d + 1) / 2))
+
+
+def bsq_distortion(d: int, radius: float = 1.0) -> float:
+    """Return the expected distortion of sign codes (BSQ) measured on the unit sphere.
+
+    Vectors are normalised to the sphere, so every isotropic source, of whatever variance, gives the
+    uniform law there and the same distortion exactly.
+
+    Parameters
+    ----------
+    d : int
+        Dimension.
+    radius : float, optional
+        Norm of the codewords ``radius * sign(u) / sqrt(d)``; BSQ has 1.
+
+    Returns
+    -------
+    float
+        ``1 - 2 radius c + radius^2`` with ``c = mean_sphere_l1(d)``; the best radius is c.
+
+    Examples
+    --------
+    >>> round(bsq_distortion(8), 6), round(bsq_distortion(8, radius=mean_sphere_l1(8)), 6)
+    (0.353707, 0.32243)
+    """
+    radius = _check.real("radius", radius, minimum=0.0)
+    return 1 - 2 * radius * mean_sphere_l1(d) + radius**2
+
+
+def bsq_input_distortion(d: int, variance: float) -> float:
+    """Return the expected distortion of the codewords of BSQ against N(0, variance I) itself.
+
+    Parameters
+    ----------
+    d : int
+        Dimension.
+    variance : float
+        Variance of the source, per coordinate.
+
+    Returns
+    -------
+    float
+        ``d s^2 - 2 s sqrt(2 d / pi) + 1`` with ``s^2 = variance``.
+
+    Examples
+    --------
+    >>> round(bsq_input_distortion(8, 0.01), 2), round(bsq_input_distortion(8, 2.0), 1)
+    (0.63, 10.6)
+    """
+    d = _check.integer("d", d)
+    variance = _check.real("variance", variance, minimum=0.0)
+    return d * variance - 2 * math.sqrt(2 * d * variance / math.pi) + 1
+
+
+def _per_dimension(d: int, levels: int | Sequence[int]) -> tuple[int, ...]:
+    given = (levels,) * d if isinstance(levels, int) else tuple(levels)
+    if len(given) != d:
+        raise ShapeError(f"levels must be one integer or {d} of them, got {len(given)}")
+    return tuple(_check.integer("levels", level, minimum=2) for level in given)
+
+
+def fsq_distortion(d: int, levels: int | Sequence[int], variance: float, form: str = "official") -> float:
+    """Return the expected distortion of FSQ on N(0, variance I), in its bounded space.
+
+    Parameters
+    ----------
+    d : int
+        Dimension.
+    levels : int or sequence of int
+        Levels a dimension, L >= 2.
+    variance : float
+        Variance of the source, per coordinate.
+    form : {"official", "paper"}
+        ``official``: ``tanh(z + tan(o / h)) h - o`` with ``h = (L - 1)(1 - 0.001) / 2`` and ``o = 1/2`` for
+        even L, 0 for odd L, the reference implementation of Mentzer et al. 2024.
+        ``paper``: ``floor(L / 2) tanh(z)``, Appendix K.2; for even L its rounding has L + 1 values.
+
+    Returns
+    -------
+    float
+        Expected squared distance of the bounded value to its rounding, summed over coordinates. It is not
+        comparable with errors against z: the bounded value saturates.
+
+    Examples
+    --------
+    >>> round(fsq_distortion(8, 4, 1.0, form="paper"), 4)
+    0.6601
+    """
+    d = _check.integer("d", d)
+    variance = _check.real("variance", variance, above=0.0)
+    form = _check.one_of("form", form, _FSQ_FORMS)
+    return math.fsum(bounded_error(level, variance, form) for level in _per_dimension(d, levels))
+
+
+def fsq_codebook_size(d: int, levels: int | Sequence[int], form: str = "official") -> int:
+    """Return the number of codewords that FSQ can emit.
+
+    Parameters
+    ----------
+    d, levels, form
+        As in `fsq_distortion`.
+
+    Returns
+    -------
+    int
+        Product over dimensions of the distinct roundings of the bounded value.
+
+    Examples
+    --------
+    >>> fsq_codebook_size(8, 4), fsq_codebook_size(8, 4, form="paper")
+    (65536, 390625)
+    """
+    d = _check.integer("d", d)
+    form = _check.one_of("form", form, _FSQ_FORMS)
+    return math.prod(reached_levels(level, form) for level in _per_dimension(d, levels))

@@ -1,0 +1,244 @@
+"""Expected errors against simulation with a stated false-alarm rate, closed forms and known limits."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special
+
+from qtheory._nearest import conditional_mean, nearest_of_gaussians
+from qtheory.errors import DomainError, ShapeError
+from qtheory.expected import (
+    best_codebook_variance,
+    bsq_distortion,
+    bsq_input_distortion,
+    fsq_codebook_size,
+    fsq_distortion,
+    lfq_distortion,
+    matched_codebook_distortion,
+    matched_product_distortion,
+    mean_sphere_l1,
+)
+from qtheory.optimal import lloyd_max, optimal_scalar
+from qtheory.results import stream
+from qtheory.sources import Gaussian
+
+FALSE_ALARM = 1e-9
+
+
+def empirical_bernstein(values, bound):
+    """Half-width of a two-sided interval for the mean of values in [0, bound] (Maurer and Pontil 2009)."""
+    n, log_term = len(values), math.log(4 / FALSE_ALARM)
+    return math.sqrt(2 * values.var(ddof=1) * log_term / n) + 7 * bound * log_term / (3 * (n - 1))
+
+
+@pytest.mark.parametrize(("d", "K", "spread"), [(4, 16, 1.0), (2, 6, 0.5), (8, 32, 1.3)])
+def test_simulated_distance_to_the_nearest_codeword_has_the_expected_mean(d, K, spread):
+    n = 200_000
+    # every vector has its own codebook, so the draws are independent
+    rng = stream(0, "expected", f"d={d}", f"K={K}")
+    nearest = np.full(n, np.inf)
+    z = rng.standard_normal((n, d))
+    for _ in range(K):
+        codeword = math.sqrt(spread) * rng.standard_normal((n, d))
+        nearest = np.minimum(nearest, ((z - codeword) ** 2).sum(axis=1))
+    # the distance to any one codeword is (1 + spread) chi-square: clipping at 1e-13 of it moves no mean
+    bound = (1 + spread) * 2 * float(special.gammainccinv(d / 2, 1e-13))
+    clipped = np.minimum(nearest, bound)
+    width = empirical_bernstein(clipped, bound)
+    assert abs(clipped.mean() - matched_codebook_distortion(d, K, 1.0, spread)) <= width
+    # negative control: half the codewords would be noticed
+    assert abs(clipped.mean() - matched_codebook_distortion(d, K // 2, 1.0, spread)) > width
+
+
+def test_one_codeword_costs_the_sum_of_the_variances():
+    for d in (1, 3, 16):
+        assert matched_codebook_distortion(d, 1, 2.0, 0.5) == pytest.approx(2.5 * d, rel=1e-12)
+
+
+def test_two_codewords_on_a_line_by_direct_integration():
+    from scipy import integrate
+    from scipy.special import ndtr
+
+    def integrand(t, z):
+        inside = ndtr(z + t) - ndtr(z - t)
+        return math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * 2 * t * (1 - inside) ** 2
+
+    value, _ = integrate.dblquad(integrand, -9, 9, 0, 16, epsabs=1e-8)
+    assert matched_codebook_distortion(1, 2) == pytest.approx(value, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "case", [(1, 2**30, 1.0), (1, 4, 0.3), (2, 7, 3.0), (8, 8192, 1.0), (16, 65536, 0.74), (64, 2**30, 1)]
+)
+def test_refining_the_quadrature_moves_nothing(case):
+    d = case[0]
+    assert nearest_of_gaussians(*case) == pytest.approx(
+        nearest_of_gaussians(*case, refine=2), rel=1e-9 if d == 1 else 1e-13
+    )
+
+
+def test_conditional_mean_grows_with_the_norm_of_the_vector():
+    values = conditional_mean(np.linspace(0.1, 6, 20), 4, 100, 1.0)
+    assert (np.diff(values) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("d", "K", "slope"),
+    [(8, 8192, 1.24670), (8, 4096, 1.47665), (8, 256, 2.94166), (16, 65536, 5.08157)],
+)
+def test_slopes_of_the_variance_lines(d, K, slope):
+    assert matched_codebook_distortion(d, K) == pytest.approx(slope, abs=6e-6)
+
+
+def test_slope_of_the_product_line():
+    assert matched_product_distortion((4, 4), (64, 64)) == pytest.approx(1.93502, abs=6e-6)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    st.integers(1, 12), st.integers(1, 5000), st.sampled_from([0.01, 0.6, 2.0]), st.sampled_from([0.5, 1.0])
+)
+def test_random_codebooks_are_exactly_linear_in_the_variance(d, K, variance, ratio):
+    unit = matched_codebook_distortion(d, K, 1.0, ratio)
+    assert matched_codebook_distortion(d, K, variance, ratio * variance) == pytest.approx(
+        variance * unit, rel=1e-11
+    )
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(1, 12), st.integers(1, 3000))
+def test_more_codewords_never_cost_more(d, K):
+    assert matched_codebook_distortion(d, K + 1) < matched_codebook_distortion(d, K)
+
+
+@pytest.mark.parametrize("K", [2, 8, 64])
+def test_random_levels_cost_more_than_the_best(K):
+    assert matched_codebook_distortion(1, K) > lloyd_max(Gaussian(1), K).distortion
+
+
+def test_optimal_scalar_quantizers_beat_matched_random_codebooks_at_the_papers_sizes():
+    assert optimal_scalar(Gaussian(8), 4096).distortion < matched_product_distortion((4, 4), (64, 64))
+    assert optimal_scalar(Gaussian(8), 256).distortion < matched_codebook_distortion(8, 256)
+
+
+@pytest.mark.parametrize(
+    ("d", "K", "factor", "distortion"),
+    [(16, 65536, 0.741, 4.9587), (8, 256, 0.726, 2.86747), (8, 8192, 0.991, 1.246656)],
+)
+def test_best_spread_of_random_codewords(d, K, factor, distortion):
+    best = best_codebook_variance(d, K)
+    assert best.codebook_variance == pytest.approx(factor, abs=6e-4)
+    assert best.distortion == pytest.approx(distortion, abs=6e-5)
+    for shift in (0.97, 1.03):
+        assert matched_codebook_distortion(d, K, 1.0, shift * best.codebook_variance) > best.distortion
+    assert best_codebook_variance(d, K, 3.0).codebook_variance == pytest.approx(3 * best.codebook_variance)
+
+
+def test_at_high_rate_the_best_spread_is_d_plus_two_over_d():
+    assert best_codebook_variance(4, 2**40).codebook_variance == pytest.approx(1.5, abs=1e-3)
+
+
+def test_lfq_is_least_at_two_over_pi_where_it_is_lloyd_max():
+    least = lfq_distortion(8, 2 / math.pi)
+    assert least == pytest.approx(8 * (1 - 2 / math.pi), rel=1e-14)
+    assert least == pytest.approx(
+        optimal_scalar(Gaussian(8), 256).distortion, rel=1e-12
+    )  # unit variance: scaled
+    for variance in (0.6, 0.68, 0.01, 2.0):
+        assert lfq_distortion(8, variance) > least
+    assert lfq_distortion(8, 0.0) == 8
+    assert lfq_distortion(8, 2.0) == pytest.approx(5.946, abs=5e-4)
+
+
+def test_bsq_by_quadrature_on_the_circle_and_limit():
+    # d = 2: the angle is uniform, the nearest codeword is at 45 degrees of every quadrant
+    angles = (np.arange(200_000) + 0.5) / 200_000 * math.pi / 2
+    cosine = float(np.cos(angles - math.pi / 4).mean())
+    assert bsq_distortion(2) == pytest.approx(2 - 2 * cosine, abs=1e-10)
+    assert bsq_distortion(8) == pytest.approx(0.353707, abs=1e-6)
+    assert bsq_distortion(10**8) == pytest.approx(2 - 2 * math.sqrt(2 / math.pi), abs=1e-7)
+    assert bsq_distortion(1) == pytest.approx(0.0, abs=1e-14)
+
+
+def test_the_best_radius_of_bsq_is_the_mean_cosine():
+    c = mean_sphere_l1(8)
+    assert bsq_distortion(8, c) == pytest.approx(1 - c**2, rel=1e-12)
+    assert bsq_distortion(8, 0.9 * c) > bsq_distortion(8, c) < bsq_distortion(8, 1.1 * c)
+
+
+def test_simulated_fixed_codebooks_have_the_expected_errors():
+    d, n, variance = 8, 100_000, 0.6
+    z = math.sqrt(variance) * stream(0, "expected", "fixed").standard_normal((n, d))
+    sphere = z / np.linalg.norm(z, axis=1, keepdims=True)
+    half, offset = 1.5 * 0.999, 0.5
+    bounded = np.tanh(z + math.tan(offset / half)) * half - offset
+    paper = 2 * np.tanh(z)
+    cases = [
+        (((z - np.sign(z)) ** 2).sum(axis=1), lfq_distortion(d, variance), 400.0),
+        (((sphere - np.sign(z) / math.sqrt(d)) ** 2).sum(axis=1), bsq_distortion(d), 4.0),
+        (((z - np.sign(z) / math.sqrt(d)) ** 2).sum(axis=1), bsq_input_distortion(d, variance), 400.0),
+        (((bounded - np.round(bounded)) ** 2).sum(axis=1), fsq_distortion(d, 4, variance), d / 4),
+        (((paper - np.round(paper)) ** 2).sum(axis=1), fsq_distortion(d, 4, variance, "paper"), d / 4),
+    ]
+    for values, expected, bound in cases:
+        assert values.max() < bound
+        width = empirical_bernstein(values, bound)
+        assert abs(values.mean() - expected) <= width
+        assert abs(values.mean() - 1.3 * expected) > width  # negative control
+
+
+@pytest.mark.parametrize(
+    ("variance", "paper", "official"),
+    [
+        (0.01, 0.3038, 0.1404),
+        (0.2, 0.6660, 0.7156),
+        (0.6, 0.6962, 0.6898),
+        (1.0, 0.6601, 0.6343),
+        (2.0, 0.5593, 0.5260),
+    ],
+)
+def test_fsq_values(variance, paper, official):
+    assert fsq_distortion(8, 4, variance, form="paper") == pytest.approx(paper, abs=6e-5)
+    assert fsq_distortion(8, 4, variance) == pytest.approx(official, abs=6e-5)
+
+
+def test_fsq_vanishes_at_both_ends_in_the_papers_form():
+    assert fsq_distortion(8, 4, 1e-6, form="paper") == pytest.approx(32e-6, rel=1e-4)
+    assert fsq_distortion(8, 4, 1e6, form="paper") < 0.02
+
+
+def test_fsq_forms_agree_for_odd_levels_up_to_the_shrinkage_of_the_reference():
+    for variance in (0.3, 1.0):
+        assert fsq_distortion(1, 5, variance) == pytest.approx(
+            fsq_distortion(1, 5, variance, form="paper"), abs=2e-3
+        )
+
+
+def test_fsq_adds_over_dimensions_and_counts_its_codewords():
+    mixed = fsq_distortion(3, (8, 5, 5), 0.7)
+    assert mixed == pytest.approx(fsq_distortion(1, 8, 0.7) + 2 * fsq_distortion(1, 5, 0.7), rel=1e-13)
+    assert fsq_codebook_size(4, (8, 5, 5, 5)) == 1000
+    assert fsq_codebook_size(8, 4, form="paper") == 5**8
+    assert fsq_codebook_size(8, 5, form="paper") == 5**8
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: matched_codebook_distortion(8, 0), DomainError, "K must be at least 1"),
+        (lambda: matched_codebook_distortion(8, 4, 0.0), DomainError, "variance must be greater"),
+        (lambda: matched_codebook_distortion(8, 4, 1.0, -1.0), DomainError, "codebook_variance"),
+        (lambda: matched_product_distortion((4, 4), (64,)), ShapeError, "block_sizes must have length 2"),
+        (lambda: best_codebook_variance(8, 1), DomainError, "K must be at least 2"),
+        (lambda: fsq_distortion(8, 1, 1.0), DomainError, "levels must be at least 2"),
+        (lambda: fsq_distortion(8, (4, 4), 1.0), ShapeError, "levels must be one integer or 8"),
+        (lambda: fsq_distortion(8, 4, 1.0, form="jax"), DomainError, "form must be one of official, paper"),
+        (lambda: lfq_distortion(8, -1.0), DomainError, "variance must be at least 0"),
+    ],
+)
+def test_arguments_outside_the_domain_are_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
