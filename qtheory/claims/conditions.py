@@ -148,8 +148,8 @@ CLAIMS = (
         source="Condition 2 and Appendix K, Figure 5",
         verdict="refuted",
         sharp=(
-            "Only VQ and PQ have equal rate there, 12 bits a vector. FSQ has 16 as stated, LFQ and BSQ have "
-            "8. Figure 2 has 13."
+            "It compares at three rates: VQ and PQ have 12 bits a vector, FSQ 16 as stated, LFQ and BSQ 8. "
+            "Figure 2 has 13."
         ),
         proof="Read off Appendix K: K = 4096, 64^2, 4^8, 2^8, 2^8, and K = 8192 in Appendix D.",
         checks=(
