@@ -22,6 +22,7 @@ from qtheory.claims import (
     definitions,
     finding1,
     paper_text,
+    prop2_lower,
     tokens,
 )
 from qtheory.claims._claim import Check, Claim, Evidence, Outcome, run_check, smallest_margin
@@ -44,6 +45,7 @@ LEDGER: tuple[Claim, ...] = _collect(
     tokens.CLAIMS,
     definitions.CLAIMS,
     finding1.CLAIMS,
+    prop2_lower.CLAIMS,
     conditions.CLAIMS,
     paper_text.CLAIMS,
     comparisons.CLAIMS,

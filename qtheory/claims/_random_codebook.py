@@ -1,0 +1,86 @@
+"""A certified bound on the worst-case error of a random codebook of finite size."""
+
+from fractions import Fraction
+
+from qtheory.claims._balls import Ball, ball, e, unit_ball_volume
+from qtheory.errors import DomainError
+
+BINS = 500
+
+
+def random_codebook_constant(d: int, log2_K: int, margin: Fraction, surplus: int) -> Ball:
+    """Return c such that ``sup over P of E*_VQ(P, K) <= c d K^(-2/d)`` for every ``K >= 2^log2_K``.
+
+    Parameters
+    ----------
+    d : int
+        Dimension.
+    log2_K : int
+        Logarithm of the smallest K.
+    margin : Fraction
+        The ratio a of the enlargement of the cube to the largest radius considered.
+    surplus : int
+        The exponent s_0 that makes the tail negligible.
+
+    Returns
+    -------
+    arb
+        A ball; its upper endpoint is a proved constant.
+
+    Raises
+    ------
+    DomainError
+        When `margin` is too large or too small for the argument.
+
+    Notes
+    -----
+    Draw K words uniformly from [-1 - h, 1 + h]^d. Some draw is as good as the mean, for any P, and the
+    mean is at most ``sup over x of E min_k |x - e_k|^2 = sup int (1 - p_x(sqrt t))^K dt``, where
+    p_x(r) is the share of the cube within r of x. The overlap of a ball with the cube is log-concave
+    in its centre (Prekopa) and even in each coordinate, so a corner of [-1, 1]^d is the worst x.
+    There the cube cuts the ball of radius r at distance h in d directions, so a share
+    ``q(r) >= 1 - d u(h / r)`` of it remains, where u(a) is the mass of a cap of the uniform law on the
+    unit ball (and r <= 2 + h, so that the far faces do not cut).
+
+    With ``lam = 2 (1 + h) (K V_d)^(-1/d)`` and r = lam y, ``K p >= y^d q(y)``. Let ``s = s_0 + (2/d) ln K``
+    and y_1 solve ``y_1^d q(y_1) = s`` with ``h = a lam y_1``. As p increases with r, a Riemann sum with
+    left endpoints bounds ``int_0^{y_1^2} exp(-y^d q) d(y^2)``. Beyond it the squared distance is at most
+    ``d (2 + h)^2`` with probability ``e^-s = e^-s_0 K^(-2/d)``. When K grows, h shrinks and q(y) grows
+    for fixed y, so all terms decrease but for the range up to y_1, whose growth costs at most
+    ``int exp(-q_1 y^d) d(y^2)`` over y beyond the first y_1. Hence one K settles all larger ones.
+    """
+    root, log_K = ball(Fraction(1, d)), log2_K * ball(2).log()
+    q1 = 1 - d * _cap(d, ball(margin))
+    s = surplus + 2 * log_K / d
+    if not (q1 > 0 and s > 1):
+        raise DomainError(f"margin must leave a positive share of the ball, got {margin} for d={d}")
+    y1 = (s / q1) ** root
+    scale = 2 * (-log_K / d).exp() * unit_ball_volume(d) ** -root
+    reach = ball(margin) * y1 * scale
+    if not reach < 1:
+        raise DomainError(f"margin must be smaller for K=2^{log2_K}, got {margin}")
+    h = reach / (1 - reach)
+    if not h / ball(margin) < 2 + h:
+        raise DomainError(f"margin must be larger for K=2^{log2_K}, got {margin}: the far faces cut the ball")
+    tail = 2 * s ** ball(Fraction(2, d) - 1) * (-s).exp() / (d * q1 ** (2 * root))
+    inner = (
+        4 * (1 + h) ** 2 * unit_ball_volume(d) ** (-2 * root) * (_integral(d, ball(margin) * y1, y1) + tail)
+    )
+    return (inner + d * (2 + h) ** 2 * e() ** -surplus) / d
+
+
+def _cap(d: int, a: Ball) -> Ball:
+    """Mass of ``{u_1 > a}`` under the uniform law on the unit ball."""
+    return (1 - a * a).beta_lower(ball(Fraction(d + 1, 2)), ball(Fraction(1, 2)), regularized=True) / 2
+
+
+def _integral(d: int, wall: Ball, y1: Ball) -> Ball:
+    """Upper sum of ``int exp(-y^d q(y)) d(y^2)`` up to y1, with ``q(y) = 1 - d u(wall / y)``."""
+    start = ball(1) - ball(Fraction(8, d))  # the integrand is within e^-8 of 1 below
+    step = (y1 - start) / BINS
+    total = start**2
+    for i in range(BINS):
+        left, right = start + i * step, start + (i + 1) * step
+        share = 1 - d * _cap(d, wall / left)
+        total += (right**2 - left**2) * (-(left**d) * share).exp()
+    return total
