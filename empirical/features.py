@@ -20,7 +20,7 @@ from empirical.pixels import check_crops, to_uint8
 
 RESOLUTION = 128  # sides of 2^k keep the network's static padding, made for 224, exact
 _WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-_BATCH = 64
+_BATCH = 8  # small enough for the allocator to keep its blocks: twice as fast as 64
 
 EXTRACTOR: dict[str, Any] = {
     "network": "EfficientNet-Lite0, 1280 features after global average pooling",

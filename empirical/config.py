@@ -1,0 +1,77 @@
+"""Presets of the comparison: sizes and budgets, as literal data."""
+
+from dataclasses import dataclass
+
+from qtheory import _check
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes and budget of the substitution stage.
+
+    Attributes
+    ----------
+    crop : int
+        Side of a crop, in pixels.
+    train_crops : int
+        Random crops of the training photographs, encoded once.
+    heldout_photographs : int
+        Most photographs to evaluate on.
+    codebook_size : int
+        Codewords K of each half of the channels, the same for every method.
+    head_width : int
+        Hidden channels of a head.
+    steps : int
+        Optimizer steps.
+    batch_size : int
+        Crops a step.
+    learning_rate : float
+        First learning rate of AdamW. The paper's 1e-4 goes with 40,000 steps.
+    trials : int
+        Independent trainings of each method.
+    """
+
+    crop: int
+    train_crops: int
+    heldout_photographs: int
+    codebook_size: int
+    head_width: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    trials: int
+
+    def __post_init__(self) -> None:
+        for name in ("crop", "train_crops", "heldout_photographs", "codebook_size", "head_width"):
+            _check.integer(name, getattr(self, name))
+        for name in ("steps", "batch_size", "trials"):
+            _check.integer(name, getattr(self, name))
+        _check.real("learning_rate", self.learning_rate, above=0)
+
+
+PRESETS = {
+    # seconds; the commands work, the numbers mean nothing
+    "smoke": Preset(
+        crop=64,
+        train_crops=32,
+        heldout_photographs=4,
+        codebook_size=256,
+        head_width=8,
+        steps=4,
+        batch_size=4,
+        learning_rate=2e-3,
+        trials=1,
+    ),
+    # about 7 minutes on two free cores
+    "pocket": Preset(
+        crop=64,
+        train_crops=4096,
+        heldout_photographs=1000,
+        codebook_size=256,
+        head_width=64,
+        steps=1200,
+        batch_size=32,
+        learning_rate=2e-3,
+        trials=3,
+    ),
+}

@@ -1,0 +1,244 @@
+"""Evaluation of a transplant on held-out photographs, beside the same errors on its training latents."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from empirical import metrics
+from empirical.features import efflite0
+from empirical.head import Transplant
+from empirical.tokenizers import PocketTokenizer
+from qtheory.entropy import perplexity, utilization
+
+Row = dict[str, Any]
+Floats = NDArray[np.float64]
+
+LEVEL = 0.95
+_NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL) / 2
+_BATCH = 128
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out crops and what is computed of them once.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Photographs.
+    crops : (N, 3, H, W) tensor
+        Images in [-1, 1].
+    photo_index : (N,) array of int
+        Photograph of each crop.
+    z_e : (N, C, h, w) tensor
+        Their latents.
+    features : (N, 1280) array
+        Their EfficientNet-Lite0 features.
+    """
+
+    names: tuple[str, ...]
+    crops: Tensor
+    photo_index: NDArray[np.int64]
+    z_e: Tensor
+    features: Floats
+
+
+@torch.no_grad()
+def encode_in_batches(tokenizer: PocketTokenizer, crops: Tensor) -> Tensor:
+    """Return the latents of crops."""
+    return torch.cat([tokenizer.encode(part) for part in crops.split(_BATCH)])
+
+
+@torch.no_grad()
+def decode_in_batches(tokenizer: PocketTokenizer, y: Tensor) -> Tensor:
+    """Return the reconstructions of latents, clamped to [-1, 1]."""
+    return torch.cat([tokenizer.decode(part).clamp(-1, 1) for part in y.split(_BATCH)])
+
+
+@dataclass(frozen=True)
+class LatentErrors:
+    """Errors of a transplant on latents, in float64.
+
+    Attributes
+    ----------
+    quantizer : (N,) array
+        Squared error at the input of a quantizer, summed over the d dimensions of a half and
+        averaged over the tokens of a crop. Where a quantizer maps its input first (the tanh of FSQ),
+        it is the error after that map, and does not compare with errors of other quantizers.
+    latent : (N,) array
+        Squared error against z_e after the second head, an element. The paper's tables print this.
+    counts : (2, K) array of int
+        How often each code occurs in each half.
+    input_variance, latent_variance : float
+        Variance of a quantizer's (mapped) input, summed over d, and of an element of z_e.
+    y : (N, C, h, w) tensor
+        Outputs.
+    """
+
+    quantizer: Floats
+    latent: Floats
+    counts: NDArray[np.int64]
+    input_variance: float
+    latent_variance: float
+    dim: int
+    y: Tensor
+
+    def row(self, prefix: str = "") -> Row:
+        """Return the columns of the table."""
+        pmfs = self.counts / self.counts.sum(axis=1, keepdims=True)
+        return {
+            f"{prefix}quantizer_distortion": self.quantizer.mean(),
+            f"{prefix}quantizer_distortion_per_dim": self.quantizer.mean() / self.dim,
+            f"{prefix}quantizer_nmse": self.quantizer.mean() / self.input_variance,
+            f"{prefix}latent_distortion_per_dim": self.latent.mean(),
+            f"{prefix}latent_nmse": self.latent.mean() / self.latent_variance,
+            f"{prefix}utilization": np.mean([utilization(counts) for counts in self.counts]),
+            f"{prefix}perplexity": np.mean([perplexity(pmf) for pmf in pmfs]),
+            f"{prefix}tokens": int(self.counts[0].sum()),
+        }
+
+
+@torch.no_grad()
+def latent_errors(transplant: Transplant, z_e: Tensor) -> LatentErrors:
+    """Quantize latents (N, C, h, w) in evaluation mode and measure the errors."""
+    transplant.eval()
+    quantizers = transplant.quantizers
+    errors, outputs, inputs = [], [], []
+    counts = torch.zeros(len(quantizers), quantizers[0].codebook_size, dtype=torch.int64)
+    for part in z_e.split(_BATCH):
+        result = transplant(part)
+        mapped = [q.project(z_p).double() for q, z_p in zip(quantizers, result.z_p, strict=True)]
+        halves = [(u - q).square().sum(-1) for u, q in zip(mapped, result.z_q, strict=True)]
+        errors.append(torch.stack(halves).mean(dim=(0, 2, 3)))
+        counts += torch.stack([q.usage(result.codes[..., i]) for i, q in enumerate(quantizers)])
+        inputs.append(torch.stack(mapped).flatten(1, 3))
+        outputs.append(result.y)
+    y = torch.cat(outputs)
+    return LatentErrors(
+        quantizer=torch.cat(errors).numpy(),
+        latent=(y.double() - z_e).square().mean(dim=(1, 2, 3)).numpy(),
+        counts=counts.numpy(),
+        input_variance=float(torch.cat(inputs, dim=1).var(dim=1, correction=0).sum(-1).mean()),
+        latent_variance=float(z_e.double().transpose(0, 1).flatten(1).var(dim=1, correction=0).mean()),
+        dim=quantizers[0].dim,
+        y=y,
+    )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Columns of a transplant's row, and one row a photograph.
+
+    Attributes
+    ----------
+    row : dict
+        Averages over crops with the bounds of their intervals.
+    photographs : list of dict
+        Averages over the crops of each photograph, for paired comparisons.
+    """
+
+    row: Row
+    photographs: list[Row]
+
+
+def _with_interval(
+    name: str, values: Floats, groups: NDArray[np.int64], rng: np.random.Generator, scale: float = 1.0
+) -> Row:
+    """Return the bounds of the mean of `values` over `scale`, by resampling photographs."""
+    low, high = metrics.bootstrap_interval(values, groups, rng=rng, level=LEVEL)
+    return {f"{name}_low": low / scale, f"{name}_high": high / scale}
+
+
+def _images(x_hat: Tensor, data: HeldOut) -> dict[str, Floats]:
+    values = {
+        "psnr": metrics.psnr(data.crops, x_hat),
+        "psnr_luma": metrics.psnr(data.crops, x_hat, luma=True),
+        "ssim": metrics.ssim(data.crops, x_hat),
+    }
+    return {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
+
+
+def _kid(x_hat: Tensor, data: HeldOut) -> Row:
+    value, error = metrics.kid(data.features, efflite0(x_hat), data.photo_index)
+    half = _NORMAL_QUANTILE * error
+    return {"kid_efflite0": value, "kid_efflite0_low": value - half, "kid_efflite0_high": value + half}
+
+
+def _by_photograph(values: dict[str, Floats], data: HeldOut) -> list[Row]:
+    crops = np.bincount(data.photo_index)
+    means = {k: np.bincount(data.photo_index, weights=v) / crops for k, v in values.items()}
+    return [
+        {"photograph": name, "crops": int(crops[i]), **{k: mean[i] for k, mean in means.items()}}
+        for i, name in enumerate(data.names)
+    ]
+
+
+def _evaluation(
+    values: dict[str, Floats], x_hat: Tensor, data: HeldOut, rng: np.random.Generator
+) -> Evaluation:
+    row: Row = {}
+    for name, value in values.items():
+        row |= {name: value.mean(), **_with_interval(name, value, data.photo_index, rng)}
+    return Evaluation(row | _kid(x_hat, data), _by_photograph(values, data))
+
+
+def evaluate_unquantized(
+    tokenizer: PocketTokenizer, data: HeldOut, *, rng: np.random.Generator
+) -> Evaluation:
+    """Evaluate the tokenizer's own reconstructions, the ceiling for every quantizer.
+
+    Parameters
+    ----------
+    tokenizer : PocketTokenizer
+        Encoder and decoder.
+    data : HeldOut
+        Held-out crops.
+    rng : numpy.random.Generator
+        Resampling of photographs.
+    """
+    x_hat = decode_in_batches(tokenizer, data.z_e)
+    return _evaluation(_images(x_hat, data), x_hat, data, rng)
+
+
+def evaluate(
+    transplant: Transplant,
+    tokenizer: PocketTokenizer,
+    data: HeldOut,
+    train_z_e: Tensor,
+    *,
+    rng: np.random.Generator,
+) -> Evaluation:
+    """Evaluate a transplant on held-out photographs.
+
+    Parameters
+    ----------
+    transplant : Transplant
+        The trained quantizers with their heads.
+    tokenizer : PocketTokenizer
+        The frozen decoder.
+    data : HeldOut
+        Held-out crops.
+    train_z_e : (N, C, h, w) tensor
+        Training latents, for the columns that start with ``train_``.
+    rng : numpy.random.Generator
+        Resampling of photographs.
+
+    Returns
+    -------
+    Evaluation
+        Intervals of errors and image metrics come from a bootstrap over photographs, that of KID
+        from its jackknife; utilization and perplexity are counts over all tokens of their set.
+    """
+    errors = latent_errors(transplant, data.z_e)
+    x_hat = decode_in_batches(tokenizer, errors.y)
+    latent = {"quantizer_distortion": errors.quantizer, "latent_distortion_per_dim": errors.latent}
+    found = _evaluation(latent | _images(x_hat, data), x_hat, data, rng)
+    row = errors.row() | found.row
+    for bound in ("low", "high"):
+        row[f"quantizer_nmse_{bound}"] = row[f"quantizer_distortion_{bound}"] / errors.input_variance
+        row[f"latent_nmse_{bound}"] = row[f"latent_distortion_per_dim_{bound}"] / errors.latent_variance
+    return Evaluation(row | latent_errors(transplant, train_z_e).row("train_"), found.photographs)

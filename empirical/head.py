@@ -1,0 +1,209 @@
+"""The frame in which quantizers are compared: a head, one quantizer a half of the channels, a head."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from empirical.quantizers import Quantizer, build, channels_first, channels_last
+from empirical.quantizers.base import Losses
+from qtheory import _check
+from qtheory.errors import DomainError, ShapeError
+
+HALVES = 2
+_GROUPS = 8
+
+
+class Head(nn.Module):
+    """Three 3x3 convolutions with GroupNorm and SiLU between, added to the input where that fits.
+
+    Parameters
+    ----------
+    channels_in, channels_out : int
+        Channels. Where they are equal the convolutions are a residual branch.
+    width : int
+        Hidden channels, a multiple of 8. The published heads have 1024, which makes them ten times
+        the size of the codebooks between them.
+    generator : torch.Generator
+        Initial weights: uniform in +-1/sqrt(fan-in), torch's default for convolutions.
+    """
+
+    def __init__(
+        self, channels_in: int, channels_out: int, width: int, *, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        if _check.integer("width", width) % _GROUPS:
+            raise DomainError(f"width must be a multiple of {_GROUPS}, got {width}")
+        self.residual = channels_in == channels_out
+        self.branch = nn.Sequential(
+            nn.Conv2d(channels_in, width, 3, padding=1),
+            nn.GroupNorm(_GROUPS, width),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.GroupNorm(_GROUPS, width),
+            nn.SiLU(),
+            nn.Conv2d(width, channels_out, 3, padding=1),
+        )
+        for layer in self.branch:
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                bound = 1 / math.sqrt(layer.in_channels * 9)
+                nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+                nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map (B, C_in, h, w) to (B, C_out, h, w)."""
+        mapped: Tensor = self.branch(z)
+        return z + mapped if self.residual else mapped
+
+
+@dataclass(frozen=True)
+class Transplanted:
+    """Result of a transplant.
+
+    Attributes
+    ----------
+    y : (B, C, h, w) tensor
+        What the decoder gets instead of z_e.
+    codes : (B, h, w, 2) tensor of int64
+        One code a half.
+    losses : dict of str to Tensor
+        Loss terms of the quantizers, averaged over the halves.
+    z_p : tuple of (B, h, w, d) tensor
+        Input of each quantizer.
+    z_q : tuple of (B, h, w, d) tensor
+        Codewords of each.
+    """
+
+    y: Tensor
+    codes: Tensor
+    losses: Losses
+    z_p: tuple[Tensor, ...]
+    z_q: tuple[Tensor, ...]
+
+
+class Transplant(nn.Module):
+    """``z_p = z_e + H_in(z_e)``, a quantizer for each half of the channels, ``y = q + H_out(q)``.
+
+    Parameters
+    ----------
+    quantizers : sequence of Quantizer
+        One a half, of equal dimension.
+    head_in, head_out : Head or None
+        The heads; None leaves both out.
+    """
+
+    def __init__(
+        self, quantizers: list[Quantizer], head_in: Head | None = None, head_out: Head | None = None
+    ) -> None:
+        super().__init__()
+        self.halves = nn.ModuleList(quantizers)
+        self.head_in = nn.Identity() if head_in is None else head_in
+        self.head_out = nn.Identity() if head_out is None else head_out
+
+    @property
+    def quantizers(self) -> list[Quantizer]:
+        """The quantizer of each half."""
+        return [half for half in self.halves if isinstance(half, Quantizer)]
+
+    def quantizer_inputs(self, z_e: Tensor) -> tuple[Tensor, ...]:
+        """Return the (B, h, w, d) input of each quantizer: halves of z_p, first channels first."""
+        z_p = channels_last(self.head_in(z_e))
+        dims = [quantizer.dim for quantizer in self.quantizers]
+        if z_p.shape[-1] != sum(dims):
+            raise ShapeError(f"z_p must have {sum(dims)} channels, got {z_p.shape[-1]}; see quantizer dims")
+        return z_p.split(dims, dim=-1)
+
+    def forward(self, z_e: Tensor) -> Transplanted:
+        """Quantize the latents (B, C, h, w) of an encoder."""
+        inputs = self.quantizer_inputs(z_e)
+        done = [quantizer(half) for quantizer, half in zip(self.quantizers, inputs, strict=True)]
+        losses: Losses = {}
+        for result in done:
+            for name, value in result.losses.items():
+                losses[name] = losses.get(name, torch.zeros_like(value)) + value / len(done)
+        z_q = torch.cat([result.z_q for result in done], dim=-1)
+        return Transplanted(
+            y=self.head_out(channels_first(z_q)),
+            codes=torch.stack([result.codes for result in done], dim=-1),
+            losses=losses,
+            z_p=inputs,
+            z_q=tuple(result.z_q for result in done),
+        )
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a quantizer takes part in the comparison.
+
+    Attributes
+    ----------
+    quantizer : str
+        Key of `empirical.quantizers.QUANTIZERS`.
+    squeeze : int
+        Factor by which its heads reduce the channels.
+    bare : dict
+        Options of the quantizer where there is no head.
+    """
+
+    quantizer: str
+    squeeze: int = 1
+    bare: tuple[tuple[str, Any], ...] = ()
+
+
+TRAINED = {
+    "ema": Method("ema"),
+    "ema_vp2": Method("ema_vp2"),
+    # without a head FSQ keeps all channels, so each gets 2 levels; the official shift is undefined there
+    "fsq": Method("fsq", squeeze=2, bare=(("form", "symmetric"),)),
+}
+REFERENCES = ("kmeans", "lloyd_max")
+HEADS = ("none", "full")
+
+
+def build_transplant(
+    method: str,
+    head: str,
+    *,
+    channels: int,
+    codebook_size: int,
+    width: int,
+    protocol: str,
+    generator: torch.Generator,
+) -> Transplant:
+    """Return the transplant of a method, at equal rate for all methods.
+
+    Parameters
+    ----------
+    method : str
+        One of `TRAINED` or `REFERENCES`; the references have no head.
+    head : str
+        ``none`` or ``full``.
+    channels : int
+        Latent channels of the tokenizer.
+    codebook_size : int
+        Codewords of each half.
+    width : int
+        Hidden channels of the heads.
+    protocol : str
+        ``as_run``, ``paper`` or ``fair``.
+    generator : torch.Generator
+        Initial weights and codebooks.
+    """
+    _check.one_of("method", method, [*TRAINED, *REFERENCES])
+    _check.one_of("head", head, HEADS if method in TRAINED else ("none",))
+    spec = TRAINED.get(method, Method(method))
+    inner = channels // spec.squeeze if head == "full" else channels
+    options = {} if head == "full" else dict(spec.bare)
+    quantizers = [
+        build(spec.quantizer, inner // HALVES, codebook_size, protocol, generator=generator, **options)
+        for _ in range(HALVES)
+    ]
+    if head == "none":
+        return Transplant(quantizers)
+    return Transplant(
+        quantizers,
+        Head(channels, inner, width, generator=generator),
+        Head(inner, channels, width, generator=generator),
+    )
