@@ -1,0 +1,1 @@
+"""Timings against named peers, taken in one run and reported as ratios."""

@@ -1,0 +1,66 @@
+"""``python -m sims STUDY``: run a study, or what is missing of it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sims import variance_scaling
+from sims.runner import run_study
+from sims.study import Study
+
+STUDIES: dict[str, Study] = {study.name: study for study in (variance_scaling.STUDY,)}
+
+
+def _listing() -> str:
+    lines = []
+    for study in STUDIES.values():
+        lines.append(f"  {study.name}: {study.summary}")
+        lines += [f"    --preset {name}: {preset.cost} on 2 cores" for name, preset in study.presets.items()]
+    return "studies:\n" + "\n".join(lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sims",
+        description="Run a Monte Carlo study. Finished tables are kept, unfinished ones resumed.",
+        epilog=_listing(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("study", metavar="STUDY", help=", ".join(STUDIES))
+    parser.add_argument("--preset", default="paper", help="size of the study (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random streams (default: 0)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="worker processes; the table does not depend on it"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("results"), help="folder of results (default: results)"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    study = STUDIES.get(options.study)
+    if study is None:
+        parser.error(f"STUDY must be one of {', '.join(STUDIES)}; got {options.study!r}")
+    try:
+        table = run_study(study, options.preset, seed=options.seed, out=options.out, jobs=options.jobs)
+    except KeyboardInterrupt:
+        print("\nInterrupted. Finished cells are kept; run the same command to continue.", file=sys.stderr)
+        return 130
+    except ValueError as error:
+        parser.error(str(error))
+    failures = table.manifest["failures"]
+    for failure in failures:
+        print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)
+    if len(table.frame):
+        print("\n".join(study.findings(table.frame)))
+    print(f"{len(table.frame)} rows in {table.path}")
+    return int(bool(failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Figures show the tables, nothing else, and are the same bytes at each build."""
+
+import numpy as np
+import pytest
+
+from figures import recipe, variance_scaling
+from figures.__main__ import RECIPES, main
+from qtheory.errors import SchemaError
+
+
+def test_figure_2_shows_the_means_of_the_table_and_the_exact_line(variance_table):
+    figure = recipe.draw(variance_scaling.RECIPE, [variance_table])
+    left, _ = figure.axes
+    frame = variance_table.frame
+    exact, limit, measured = left.lines[0], left.lines[1], left.containers[0].lines[0]
+    means = frame.groupby("variance").distortion.mean()
+    np.testing.assert_array_equal(measured.get_xdata(), means.index)
+    np.testing.assert_allclose(measured.get_ydata(), means, rtol=1e-12)
+    top = frame[frame.variance == frame.variance.max()]
+    np.testing.assert_allclose(exact.get_ydata()[-1], top.expected_distortion.iloc[0], rtol=1e-12)
+    np.testing.assert_allclose(limit.get_ydata()[-1], top.shannon_lower_bound.iloc[0], rtol=1e-12)
+
+
+def test_error_bars_are_t_intervals_of_the_trials(variance_table):
+    from scipy import stats
+
+    frame = variance_table.frame
+    left, _ = recipe.draw(variance_scaling.RECIPE, [variance_table]).axes
+    segments = left.containers[0].lines[2][0].get_segments()
+    values = frame[frame.variance == frame.variance.max()].distortion
+    expected = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+    np.testing.assert_allclose(np.array(segments[-1])[:, 1], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_axes_carry_labels_and_the_caption_names_its_command(name, results):
+    chosen = RECIPES[name]
+    tables = [recipe.find_table(table, [results]) for table in chosen.tables]
+    for axes in recipe.draw(chosen, tables).axes:
+        assert axes.get_xlabel()
+        assert axes.get_ylabel()
+    assert "python -m" in chosen.caption(*tables)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_two_builds_give_the_same_bytes(name, results, tmp_path):
+    first = recipe.build(RECIPES[name], tmp_path / "1", [results])
+    second = recipe.build(RECIPES[name], tmp_path / "2", [results])
+    assert set(first) == {"svg", "pdf"}
+    for kind, path in first.items():
+        assert path.read_bytes() == second[kind].read_bytes()
+
+
+def test_a_table_of_ones_own_comes_before_the_stored_one(results, tmp_path):
+    empty = tmp_path / "none"
+    assert recipe.find_table("variance-scaling/paper", [empty, results]).path.is_relative_to(results)
+    with pytest.raises(FileNotFoundError, match="make reproduce"):
+        recipe.find_table("variance-scaling/paper", [empty])
+
+
+def test_an_edited_table_is_not_drawn(results, tmp_path):
+    folder = tmp_path / "variance-scaling"
+    folder.mkdir()
+    for file in (results / "variance-scaling").iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    path = folder / "paper.csv"
+    path.write_text(path.read_text().replace("8", "9", 1))
+    with pytest.raises(SchemaError, match="changed after it was written"):
+        recipe.build(variance_scaling.RECIPE, tmp_path / "out", [tmp_path])
+
+
+def test_an_unknown_figure_is_named_with_the_known_ones(capsys):
+    with pytest.raises(SystemExit):
+        main(["nothing"])
+    assert "must be among variance-scaling" in capsys.readouterr().err
+
+
+def test_the_list_names_each_figure_and_its_tables(capsys):
+    assert main(["--list"]) == 0
+    listing = capsys.readouterr().out
+    for name, chosen in RECIPES.items():
+        assert name in listing
+        assert all(table in listing for table in chosen.tables)

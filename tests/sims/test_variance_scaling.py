@@ -1,0 +1,124 @@
+"""Figure 2: the measured line is the exact line."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from qtheory.errors import DomainError
+from sims.__main__ import main
+from sims.runner import run_study
+from sims.variance_scaling import STUDY, VARIANCES, slope_estimate
+
+FALSE_ALARM = 1e-9
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory):
+    return run_study(STUDY, "paper", seed=0, out=tmp_path_factory.mktemp("results"), quiet=True)
+
+
+def rejects(frame, slope):
+    """A t test of the slope; it rejects a true one with probability `FALSE_ALARM` at most.
+
+    The 55 ratios are independent averages over 100,000 vectors, normal for all purposes.
+    """
+    estimate, error = slope_estimate(frame)
+    return abs(estimate - slope) > error * stats.t.ppf(1 - FALSE_ALARM / 2, len(frame) - 1)
+
+
+@pytest.mark.slow
+def test_the_paper_preset_is_appendix_d(paper):
+    frame = paper.frame
+    assert (frame[["dim", "codebook_size", "n"]].drop_duplicates().values == [[8, 8192, 100_000]]).all()
+    assert sorted(frame.variance.unique()) == list(VARIANCES)
+    assert (frame.groupby("variance").trial.nunique() == 5).all()
+
+
+@pytest.mark.slow
+def test_the_measured_slope_is_the_exact_slope(paper):
+    exact = (paper.frame.expected_distortion / paper.frame.variance).to_numpy()
+    np.testing.assert_allclose(exact, exact[0], rtol=1e-12)
+    assert abs(exact[0] - 1.2467) < 5e-5
+    assert not rejects(paper.frame, exact[0])
+
+
+@pytest.mark.slow
+def test_a_slope_one_percent_off_would_be_rejected(paper):
+    exact = (paper.frame.expected_distortion / paper.frame.variance).iloc[0]
+    assert rejects(paper.frame, 1.01 * exact)
+    assert rejects(paper.frame, 0.99 * exact)
+    _, error = slope_estimate(paper.frame)
+    assert 0.01 * exact > 2 * error * stats.t.ppf(1 - FALSE_ALARM / 2, 54), "power: twice the critical value"
+
+
+@pytest.mark.slow
+def test_every_distortion_lies_above_the_shannon_bound(paper):
+    assert (paper.frame.distortion > paper.frame.shannon_lower_bound).all()
+
+
+@pytest.mark.slow
+def test_trials_are_independent_draws_at_every_variance(paper):
+    ratios = paper.frame.distortion / paper.frame.variance
+    assert ratios.nunique() == len(ratios), "a shared draw would repeat a ratio exactly"
+
+
+def test_one_process_and_two_give_the_same_bytes(tmp_path):
+    for jobs in (1, 2):
+        run_study(STUDY, "smoke", seed=1, out=tmp_path / str(jobs), jobs=jobs, quiet=True)
+    one, two = (tmp_path / str(jobs) / "variance-scaling" / "smoke.csv" for jobs in (1, 2))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_another_seed_gives_other_numbers(tmp_path):
+    first, second = (
+        run_study(STUDY, "smoke", seed=seed, out=tmp_path / str(seed), quiet=True).frame for seed in (0, 1)
+    )
+    assert not set(first.distortion) & set(second.distortion)
+    assert math.isclose(slope_estimate(first)[0], slope_estimate(second)[0], rel_tol=0.1)
+
+
+def test_the_command_writes_a_table_and_keeps_it(tmp_path, capsys):
+    arguments = ["variance-scaling", "--preset", "smoke", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "exact" in capsys.readouterr().out
+    path = tmp_path / "variance-scaling" / "smoke.csv"
+    written = path.stat().st_mtime_ns
+    assert main(arguments) == 0
+    assert path.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "STUDY must be one of variance-scaling"),
+        (["variance-scaling", "--preset", "huge"], "preset must be one of smoke, paper"),
+        (["variance-scaling", "--seed", "-1"], "seed must be at least 0, got -1"),
+        (["variance-scaling", "--jobs", "0"], "jobs must be at least 1, got 0"),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, "--out", str(tmp_path)])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_table_edited_by_hand_stops_the_command_and_survives_it(tmp_path, capsys):
+    arguments = ["variance-scaling", "--preset", "smoke", "--out", str(tmp_path)]
+    main(arguments)
+    path = tmp_path / "variance-scaling" / "smoke.csv"
+    path.write_text(path.read_text() + "\n")
+    edited = path.read_bytes()
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert "was changed after it was written" in capsys.readouterr().err
+    assert path.read_bytes() == edited
+
+
+def test_a_negative_variance_is_refused():
+    from qtheory.sources import Gaussian
+
+    with pytest.raises(DomainError, match="variance"):
+        Gaussian(8, -1.0)
