@@ -21,8 +21,11 @@ from qtheory.claims import (
     correlations,
     definitions,
     finding1,
+    hierarchy,
     paper_text,
     prop2_lower,
+    prop2_upper,
+    scaling,
     tokens,
 )
 from qtheory.claims._claim import Check, Claim, Evidence, Outcome, run_check, smallest_margin
@@ -45,7 +48,10 @@ LEDGER: tuple[Claim, ...] = _collect(
     tokens.CLAIMS,
     definitions.CLAIMS,
     finding1.CLAIMS,
+    hierarchy.CLAIMS,
     prop2_lower.CLAIMS,
+    prop2_upper.CLAIMS,
+    scaling.CLAIMS,
     conditions.CLAIMS,
     paper_text.CLAIMS,
     comparisons.CLAIMS,
