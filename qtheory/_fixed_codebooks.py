@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 
 from qtheory import _check
-from qtheory._fsq import bounded_error, reached_levels
+from qtheory._fixed_rules import FSQ
+from qtheory._fsq import bounded_error
 from qtheory.errors import ShapeError
-
-_FSQ_FORMS = ("official", "paper")
 
 
 def lfq_distortion(d: int, variance: float) -> float:
@@ -99,13 +98,6 @@ def bsq_input_distortion(d: int, variance: float) -> float:
     return d * variance - 2 * math.sqrt(2 * d * variance / math.pi) + 1
 
 
-def _per_dimension(d: int, levels: int | Sequence[int]) -> tuple[int, ...]:
-    given = (levels,) * d if isinstance(levels, int) else tuple(levels)
-    if len(given) != d:
-        raise ShapeError(f"levels must be one integer or {d} of them, got {len(given)}")
-    return tuple(_check.integer("levels", level, minimum=2) for level in given)
-
-
 def fsq_distortion(d: int, levels: int | Sequence[int], variance: float, form: str = "official") -> float:
     """Return the expected distortion of FSQ on N(0, variance I), in its bounded space.
 
@@ -114,19 +106,22 @@ def fsq_distortion(d: int, levels: int | Sequence[int], variance: float, form: s
     d : int
         Dimension.
     levels : int or sequence of int
-        Levels a dimension, L >= 2.
+        Levels a dimension.
     variance : float
         Variance of the source, per coordinate.
     form : {"official", "paper"}
-        ``official``: ``tanh(z + tan(o / h)) h - o`` with ``h = (L - 1)(1 - 0.001) / 2`` and ``o = 1/2`` for
-        even L, 0 for odd L, the reference implementation of Mentzer et al. 2024.
-        ``paper``: ``floor(L / 2) tanh(z)``, Appendix K.2; for even L its rounding has L + 1 values.
+        Which bounding map, see `qtheory.quantizers.FSQ`.
 
     Returns
     -------
     float
-        Expected squared distance of the bounded value to its rounding, summed over coordinates. It is not
-        comparable with errors against z: the bounded value saturates.
+        Expected squared distance of the bounded value to its rounding, summed over coordinates, by
+        quadrature. It is not comparable with errors against z: the bounded value saturates.
+
+    Raises
+    ------
+    ShapeError
+        If the number of levels given is neither 1 nor d.
 
     Examples
     --------
@@ -135,28 +130,8 @@ def fsq_distortion(d: int, levels: int | Sequence[int], variance: float, form: s
     """
     d = _check.integer("d", d)
     variance = _check.real("variance", variance, above=0.0)
-    form = _check.one_of("form", form, _FSQ_FORMS)
-    return math.fsum(bounded_error(level, variance, form) for level in _per_dimension(d, levels))
-
-
-def fsq_codebook_size(d: int, levels: int | Sequence[int], form: str = "official") -> int:
-    """Return the number of codewords that FSQ can emit.
-
-    Parameters
-    ----------
-    d, levels, form
-        As in `fsq_distortion`.
-
-    Returns
-    -------
-    int
-        Product over dimensions of the distinct roundings of the bounded value.
-
-    Examples
-    --------
-    >>> fsq_codebook_size(8, 4), fsq_codebook_size(8, 4, form="paper")
-    (65536, 390625)
-    """
-    d = _check.integer("d", d)
-    form = _check.one_of("form", form, _FSQ_FORMS)
-    return math.prod(reached_levels(level, form) for level in _per_dimension(d, levels))
+    per_dimension = (levels,) * d if isinstance(levels, int) else tuple(levels)
+    if len(per_dimension) != d:
+        raise ShapeError(f"levels must be one integer or {d} of them, got {len(per_dimension)}")
+    rule = FSQ(per_dimension, form=form)
+    return math.fsum(bounded_error(level, variance, form) for level in rule.levels)

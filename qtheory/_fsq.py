@@ -1,45 +1,41 @@
-"""Finite scalar quantization of one Gaussian coordinate: bounding map, cells, expected error."""
+"""Expected error of finite scalar quantization on one Gaussian coordinate."""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qtheory._fixed_rules import FSQ
 from qtheory._marginals import Normal, gauss_legendre
 
 Array = NDArray[np.float64]
 
-
-def _map(levels: int, form: str) -> tuple[float, float, float]:
-    """Half width, offset and shift of ``tanh(z + shift) half - offset``."""
-    if form == "paper":
-        return float(levels // 2), 0.0, 0.0
-    half = (levels - 1) * (1 - 1e-3) / 2
-    offset = 0.0 if levels % 2 else 0.5
-    return half, offset, math.tan(offset / half)
+_REACH = 20.0  # tanh is 1 in float64 beyond 19.1
 
 
-def _borders(levels: int, form: str) -> Array:
-    """Half-integers inside the range of the bounded value: there the rounding changes."""
-    half, offset, _ = _map(levels, form)
-    first, last = math.floor(-half - offset) - 0.5, math.ceil(half - offset) + 0.5
-    inside = np.arange(first, last + 1)
-    return inside[np.abs(inside + offset) < half]
+def _bounded(rule: FSQ, z: Array) -> Array:
+    return rule.project(z.reshape(-1, 1)).reshape(z.shape)
 
 
-def reached_levels(levels: int, form: str) -> int:
-    """Return the number of distinct roundings of the bounded value."""
-    return len(_borders(levels, form)) + 1
+def _jumps(rule: FSQ) -> Array:
+    """Inputs at which the rounding of the bounded value changes, by bisection."""
+    lowest = -(rule.levels[0] // 2)
+    borders = lowest + 0.5 + np.arange(rule.codebook_size - 1)
+    low, high = np.full_like(borders, -_REACH), np.full_like(borders, _REACH)
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = _bounded(rule, middle) < borders
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return low
 
 
 def bounded_error(levels: int, variance: float, form: str) -> float:
     """Return the expected squared distance of the bounded value to its rounding."""
-    half, offset, shift = _map(levels, form)
+    rule = FSQ([levels], form=form)
     law = Normal(0.0, math.sqrt(variance))
-    jumps = np.arctanh((_borders(levels, form) + offset) / half) - shift
     # panels resolve the density, the hyperbolic tangent, and meet at the jumps of the rounding
-    edges = np.unique(np.concatenate([law.panels, np.linspace(-20, 20, 81), jumps]))
+    edges = np.unique(np.concatenate([law.panels, np.linspace(-_REACH, _REACH, 81), _jumps(rule)]))
     edges = edges[(edges >= law.panels[0]) & (edges <= law.panels[-1])]
     nodes, weights = gauss_legendre(edges[:-1], edges[1:])
-    bounded = np.tanh(nodes + shift) * half - offset
+    bounded = _bounded(rule, nodes)
     return float(np.sum(weights * law.pdf(nodes) * (bounded - np.round(bounded)) ** 2))

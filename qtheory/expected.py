@@ -12,7 +12,6 @@ from qtheory import _check
 from qtheory._fixed_codebooks import (
     bsq_distortion,
     bsq_input_distortion,
-    fsq_codebook_size,
     fsq_distortion,
     lfq_distortion,
     mean_sphere_l1,
@@ -25,7 +24,6 @@ __all__ = [
     "best_codebook_variance",
     "bsq_distortion",
     "bsq_input_distortion",
-    "fsq_codebook_size",
     "fsq_distortion",
     "lfq_distortion",
     "matched_codebook_distortion",

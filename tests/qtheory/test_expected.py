@@ -14,7 +14,6 @@ from qtheory.expected import (
     best_codebook_variance,
     bsq_distortion,
     bsq_input_distortion,
-    fsq_codebook_size,
     fsq_distortion,
     lfq_distortion,
     matched_codebook_distortion,
@@ -174,7 +173,7 @@ def test_simulated_fixed_codebooks_have_the_expected_errors():
     z = math.sqrt(variance) * stream(0, "expected", "fixed").standard_normal((n, d))
     sphere = z / np.linalg.norm(z, axis=1, keepdims=True)
     half, offset = 1.5 * 0.999, 0.5
-    bounded = np.tanh(z + math.tan(offset / half)) * half - offset
+    bounded = np.tanh(z + math.atanh(offset / half)) * half - offset
     paper = 2 * np.tanh(z)
     cases = [
         (((z - np.sign(z)) ** 2).sum(axis=1), lfq_distortion(d, variance), 400.0),
@@ -193,8 +192,8 @@ def test_simulated_fixed_codebooks_have_the_expected_errors():
 @pytest.mark.parametrize(
     ("variance", "paper", "official"),
     [
-        (0.01, 0.3038, 0.1404),
-        (0.2, 0.6660, 0.7156),
+        (0.01, 0.3038, 0.1403),
+        (0.2, 0.6660, 0.7157),
         (0.6, 0.6962, 0.6898),
         (1.0, 0.6601, 0.6343),
         (2.0, 0.5593, 0.5260),
@@ -217,12 +216,9 @@ def test_fsq_forms_agree_for_odd_levels_up_to_the_shrinkage_of_the_reference():
         )
 
 
-def test_fsq_adds_over_dimensions_and_counts_its_codewords():
+def test_fsq_adds_over_dimensions():
     mixed = fsq_distortion(3, (8, 5, 5), 0.7)
     assert mixed == pytest.approx(fsq_distortion(1, 8, 0.7) + 2 * fsq_distortion(1, 5, 0.7), rel=1e-13)
-    assert fsq_codebook_size(4, (8, 5, 5, 5)) == 1000
-    assert fsq_codebook_size(8, 4, form="paper") == 5**8
-    assert fsq_codebook_size(8, 5, form="paper") == 5**8
 
 
 @pytest.mark.parametrize(
@@ -233,7 +229,7 @@ def test_fsq_adds_over_dimensions_and_counts_its_codewords():
         (lambda: matched_codebook_distortion(8, 4, 1.0, -1.0), DomainError, "codebook_variance"),
         (lambda: matched_product_distortion((4, 4), (64,)), ShapeError, "block_sizes must have length 2"),
         (lambda: best_codebook_variance(8, 1), DomainError, "K must be at least 2"),
-        (lambda: fsq_distortion(8, 1, 1.0), DomainError, "levels must be at least 2"),
+        (lambda: fsq_distortion(8, 1, 1.0), DomainError, r"levels\[0\] must be at least 3"),
         (lambda: fsq_distortion(8, (4, 4), 1.0), ShapeError, "levels must be one integer or 8"),
         (lambda: fsq_distortion(8, 4, 1.0, form="jax"), DomainError, "form must be one of official, paper"),
         (lambda: lfq_distortion(8, -1.0), DomainError, "variance must be at least 0"),
