@@ -1,0 +1,131 @@
+"""The commands ``python -m qtheory verify`` and ``bounds``."""
+
+import json
+
+import pytest
+
+from qtheory import claims
+from qtheory.__main__ import main
+from qtheory.bounds import BOUNDS
+from qtheory.claims import Check, Claim, Evidence, report
+from qtheory.claims._claim import run_check
+
+
+def broken(verdict="holds"):
+    return Claim(
+        id="test.broken",
+        title="one is two",
+        statement="1 = 2",
+        source="nowhere",
+        verdict=verdict,
+        checks=(
+            Check("equal", lambda: Evidence("exact", 1, "==", 2, detail="one and two")),
+            Check("raises", lambda: 1 // 0),
+        ),
+        group="test",
+    )
+
+
+def test_the_whole_ledger_holds(tmp_path, capsys):
+    path = tmp_path / "ledger.json"
+    assert main(["verify", "--slow", "--json", str(path)]) == 0
+    printed = capsys.readouterr().out
+    written = json.loads(path.read_text())
+    assert written["passed"]
+    assert [entry["id"] for entry in written["claims"]] == [claim.id for claim in claims.LEDGER]
+    for claim in claims.LEDGER:
+        assert f"\n{claim.id} " in printed
+    for entry in written["claims"]:
+        assert all(check["kind"] and check["seconds"] >= 0 for check in entry["checks"])
+
+
+def test_a_failed_check_gives_a_non_zero_status_and_is_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(claims, "LEDGER", (*claims.LEDGER[:1], broken()))
+    path = tmp_path / "ledger.json"
+    assert main(["verify", "--json", str(path)]) == 1
+    printed = capsys.readouterr().out
+    assert "FAILED test.broken: equal: relation violated" in printed
+    assert "FAILED test.broken: raises: ZeroDivisionError" in printed
+    assert "2 failed" in printed
+    entry = json.loads(path.read_text())["claims"][1]
+    assert not entry["passed"]
+    assert [check["error"] for check in entry["checks"]] == [
+        "", "ZeroDivisionError: integer division or modulo by zero"
+    ]  # fmt: skip
+
+
+def test_a_named_claim_is_printed_in_full(capsys):
+    assert main(["verify", "prop2.lower.proof"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    claim = claims.claim("prop2.lower.proof")
+    for text in (claim.statement, claim.sharp, claim.proof, *(check.name for check in claim.checks)):
+        assert " ".join(text.split()) in printed
+
+
+def test_an_unknown_claim_is_an_error_that_lists_the_known(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["verify", "prop99"])
+    assert stop.value.code == 2
+    assert "prop2.lower" in capsys.readouterr().err
+
+
+def test_markdown_has_a_row_for_each_claim(capsys):
+    assert main(["verify", "--markdown"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + len(claims.LEDGER)
+    assert all(line.count(" | ") == lines[0].count(" | ") for line in lines[2:])
+
+
+def test_slow_checks_are_counted_when_left_out(monkeypatch, capsys):
+    quick = Check("quick", lambda: Evidence("exact", 1, "==", 1))
+    entry = Claim("a", "a", "a", "a", "holds", (quick, Check("slow", quick.function, slow=True)), "a")
+    monkeypatch.setattr(claims, "LEDGER", (entry,))
+    assert main(["verify"]) == 0
+    assert "1 slow ones left out" in capsys.readouterr().out
+
+
+def test_reports_of_a_failure_show_both_sides():
+    outcomes = [run_check(broken(), check) for check in broken().checks]
+    assert "FAILED" in report.table(outcomes, 100)
+    text = report.full(outcomes, 100)
+    assert "exact: 1 == 2, margin -1" in text
+    assert "ZeroDivisionError" in text
+
+
+def test_bounds_prints_every_bound_that_applies_and_why_others_do_not(capsys):
+    assert main(["bounds", "--d", "8", "--K", "4096", "--support-dim", "2", "--block-dims", "4", "4"]) == 0
+    printed = capsys.readouterr().out
+    applicable, silent = printed.split("Not applicable:")
+    assert "prop2.two_levels: K=4096 is not 2^d=256 for d=8" in silent
+    for name, bound in BOUNDS.items():
+        if "K" in bound.needs and name != "prop2.two_levels":
+            assert f"\n{name} " in applicable
+    shannon = next(line for line in printed.splitlines() if line.startswith("shannon"))
+    sharp = next(line for line in printed.splitlines() if line.startswith("prop2.lower.sharp"))
+    assert float(shannon.split()[2]) == float(sharp.split()[2])
+    assert float(sharp.split()[4]) == 0
+
+
+def test_bounds_names_the_hypothesis_that_fails(capsys):
+    assert main(["bounds", "--d", "3", "--K", "4"]) == 0
+    printed = capsys.readouterr().out
+    assert "K=4 is below 2^d=8 for d=3: prop2.upper.paper says nothing there" in printed
+    assert "support_dim must be given: prop3.vq.upper.paper" in printed
+
+
+@pytest.mark.parametrize("argv", [[], ["prove"], ["bounds", "--d", "0", "--K", "4"]])
+def test_malformed_commands_exit_with_usage(argv):
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+
+
+def test_block_dimensions_that_do_not_sum_are_an_error(capsys):
+    with pytest.raises(SystemExit):
+        main(["bounds", "--d", "8", "--K", "16", "--block-dims", "3", "4"])
+    assert "must sum to 8" in capsys.readouterr().err
+
+
+def test_doctor_is_dispatched(monkeypatch):
+    monkeypatch.setattr("qtheory.doctor.main", lambda argv: 7 if argv == ["--anything"] else 0)
+    assert main(["doctor", "--anything"]) == 7
