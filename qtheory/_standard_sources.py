@@ -103,10 +103,13 @@ class Gaussian(Source):
     def sample(self, n: int, *, rng: np.random.Generator) -> Array:
         """Draw `n` independent vectors, of shape ``(n, d)``."""
         n = _check.integer("n", n)
-        white = rng.standard_normal((n, self.dim))
+        x = rng.standard_normal((n, self.dim))
         if self.independent:
-            return self.mean + white * np.sqrt(np.diag(self.covariance))
-        return self.mean + (white * np.sqrt(self.eigenvalues)) @ self._axes.T
+            x *= np.sqrt(np.diag(self.covariance))
+        else:
+            x = (x * np.sqrt(self.eigenvalues)) @ self._axes.T
+        x += self.mean
+        return x
 
 
 @final

@@ -180,4 +180,6 @@ def distortion(x: ArrayLike, codebook: ArrayLike, codes: ArrayLike) -> NDArray[n
         raise DomainError(f"codes must be integers, got {chosen.dtype}")
     if chosen.min() < 0 or chosen.max() >= len(codewords):
         raise DomainError(f"codes must lie in [0, {len(codewords)}), got {chosen.min()} to {chosen.max()}")
-    return np.square(points - codewords[chosen]).sum(axis=1)
+    error = codewords[chosen]
+    np.subtract(points, error, out=error)
+    return np.linalg.vecdot(error, error)

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from qtheory.entropy import utilization
 from qtheory.expected import matched_codebook_distortion
 from qtheory.limits import shannon_lower_bound
 from qtheory.results import Cell, grid
@@ -41,7 +42,7 @@ def run(cell: Cell) -> Row:
         "standard_error": float(distortion.std(ddof=1) / math.sqrt(n)),
         "expected_distortion": variance * _slope(dim, codebook_size),
         "shannon_lower_bound": shannon_lower_bound(source, codebook_size),
-        "utilization": np.unique(codes).size / codebook_size,
+        "utilization": utilization(np.bincount(codes, minlength=codebook_size)),
     }
 
 
