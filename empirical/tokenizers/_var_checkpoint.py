@@ -1,0 +1,104 @@
+"""Reading of VAR tokenizer checkpoints: flat dicts of tensors, written by `torch.save`."""
+
+import pickle
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from empirical.tokenizers._var_layers import GROUPS
+from qtheory.errors import SchemaError
+from qtheory.weights import WEIGHTS, verify_sha256
+
+HITS = "quantize.ema_vocab_hit_SV"
+
+_NAMED = 3  # how many misfits a message spells out
+_PUBLISHED = WEIGHTS[0]
+_SOURCE = f"{_PUBLISHED.file} of {_PUBLISHED.origin}"
+# size of the tokenizer: the tensor and the axis whose length it is
+_SIZES = {
+    "ch": ("encoder.conv_in.weight", 0),
+    "z_channels": ("encoder.conv_out.weight", 0),
+    "codebook_size": ("quantize.embedding.weight", 0),
+}
+
+
+def _load(path: Path) -> object:
+    # torch.save writes zip archives; older formats are bare pickles and do not reach the unpickler
+    error: Exception | None = None
+    if zipfile.is_zipfile(path):
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError) as caught:
+            error = caught
+    raise SchemaError(
+        f"{path} must hold tensors only, as torch.save writes a state dict, but does not load with "
+        f"weights_only=True; other pickles are refused because reading one can run code: get {_SOURCE}"
+    ) from error
+
+
+def read_state(path: Path, sha256: str | None) -> dict[str, Tensor]:
+    """Return the tensors of a file, floating point ones in float32, without running code of it."""
+    if sha256 is not None:
+        verify_sha256(path, sha256, origin=_SOURCE)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; get {_SOURCE}")
+    state = _load(path)
+    if not isinstance(state, dict):
+        raise SchemaError(f"{path} must hold a dict of tensors, got {type(state).__name__}; get {_SOURCE}")
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise SchemaError(
+                f"{path} must hold a flat dict of tensors, got {type(value).__name__} under {key!r}; "
+                f"take the state dict out of it, or get {_SOURCE}"
+            )
+    return {key: value.float() for key, value in state.items()}
+
+
+def sizes(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """Return the sizes of the tokenizer, keywords of its constructor, as its tensors have them."""
+    found = {}
+    for name, (key, axis) in _SIZES.items():
+        if key not in tensors or tensors[key].ndim <= axis:
+            raise SchemaError(
+                f"{path} must hold a VAR tokenizer, whose {name} is the length of {key}: got "
+                f"{len(tensors)} tensors without it, first {_some(tensors)}; get {_SOURCE}"
+            )
+        found[name] = tensors[key].shape[axis]
+    if found["ch"] == 0 or found["ch"] % GROUPS:
+        raise SchemaError(
+            f"{path} must hold a VAR tokenizer, whose ch is a multiple of {GROUPS}: got {found['ch']}, the "
+            f"length of encoder.conv_in.weight; get {_SOURCE}"
+        )
+    return found
+
+
+def fitted(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return `tensors` if names and shapes are the expected ones, with zeros where hits differ in scales."""
+    fitting = dict(tensors)
+    hits = fitting.setdefault(HITS, torch.zeros(expected[HITS].shape))
+    if hits.shape[1:] == expected[HITS].shape[1:] and len(hits) != len(expected[HITS]):
+        fitting[HITS] = torch.zeros(expected[HITS].shape)
+    misfits = {
+        "missing": [key for key in expected if key not in fitting],
+        "unexpected": [key for key in fitting if key not in expected],
+        "of another shape": [
+            f"{key} must be {tuple(expected[key].shape)}, got {tuple(fitting[key].shape)}"
+            for key in expected
+            if key in fitting and fitting[key].shape != expected[key].shape
+        ],
+    }
+    if any(misfits.values()):
+        listed = "; ".join(f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in misfits.items() if keys)
+        raise SchemaError(
+            f"{path} must hold the {len(expected)} tensors of a VAR tokenizer, got {listed}; get {_SOURCE}"
+        )
+    return fitting
+
+
+def _some(keys: Iterable[str]) -> str:
+    """Return the first few of `keys` as text."""
+    names = list(keys)
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
