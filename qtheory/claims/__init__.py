@@ -25,7 +25,10 @@ from qtheory.claims import (
     paper_text,
     prop2_lower,
     prop2_upper,
+    random_codebooks,
+    scalar_quantizers,
     scaling,
+    theorems,
     tokens,
 )
 from qtheory.claims._claim import Check, Claim, Evidence, Outcome, run_check, smallest_margin
@@ -57,6 +60,9 @@ LEDGER: tuple[Claim, ...] = _collect(
     comparisons.CLAIMS,
     correlations.CLAIMS,
     appendix_j.CLAIMS,
+    random_codebooks.CLAIMS,
+    scalar_quantizers.CLAIMS,
+    theorems.CLAIMS,
 )
 
 

@@ -140,13 +140,13 @@ def test_at_high_rate_the_best_spread_is_d_plus_two_over_d():
     assert best_codebook_variance(4, 2**40).codebook_variance == pytest.approx(1.5, abs=1e-3)
 
 
-def test_lfq_is_least_at_two_over_pi_where_it_is_lloyd_max():
+def test_lfq_is_least_at_two_over_pi_and_optimal_at_pi_over_two():
     least = lfq_distortion(8, 2 / math.pi)
     assert least == pytest.approx(8 * (1 - 2 / math.pi), rel=1e-14)
-    assert least == pytest.approx(
-        optimal_scalar(Gaussian(8), 256).distortion, rel=1e-12
-    )  # unit variance: scaled
+    optimum = optimal_scalar(Gaussian(8), 256).distortion
+    assert lfq_distortion(8, math.pi / 2) == pytest.approx(math.pi / 2 * optimum, rel=1e-12)
     for variance in (0.6, 0.68, 0.01, 2.0):
+        assert lfq_distortion(8, variance) > 1.0001 * variance * optimum
         assert lfq_distortion(8, variance) > least
     assert lfq_distortion(8, 0.0) == 8
     assert lfq_distortion(8, 2.0) == pytest.approx(5.946, abs=5e-4)

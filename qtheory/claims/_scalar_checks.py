@@ -1,0 +1,147 @@
+"""Checks of Appendix K.2."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from qtheory.claims import _balls
+from qtheory.claims._claim import Evidence
+from qtheory.expected import bsq_distortion, bsq_input_distortion, fsq_distortion, lfq_distortion
+from qtheory.optimal import optimal_scalar
+from qtheory.quantizers import BSQ, FSQ, distortion
+from qtheory.sources import Gaussian
+
+
+def signs_are_optimal() -> Evidence:
+    variance = math.pi / 2
+    return Evidence(
+        "exact",
+        lfq_distortion(8, variance),
+        "~=",
+        optimal_scalar(Gaussian(8, variance), 256).distortion,
+        tolerance=1e-12,
+        detail="LFQ and the optimal scalar quantizer of N(0, (pi/2) I), d = 8, K = 256",
+    )
+
+
+def signs_are_not_optimal_elsewhere() -> Evidence:
+    variance = 2 / math.pi
+    return Evidence(
+        "exact",
+        lfq_distortion(8, variance),
+        ">",
+        1.5 * optimal_scalar(Gaussian(8, variance), 256).distortion,
+        detail="LFQ at its least error against the optimum there, N(0, (2/pi) I), d = 8, K = 256",
+    )
+
+
+def five_values() -> Evidence:
+    z = np.linspace(-4, 4, 8001)
+    return Evidence(
+        "exact", len(np.unique(np.round(2 * np.tanh(z)))), "==", 5, detail="distinct roundings of 2 tanh(z)"
+    )
+
+
+def printed_form_has_more_words() -> Evidence:
+    size = FSQ([4] * 8, form="paper").codebook_size
+    return Evidence("exact", size, "==", 5**8, detail="codewords of floor(4/2) tanh(z) rounded, d = 8")
+
+
+def outer_values_occur() -> Evidence:
+    # P(|2 tanh z| > 3/2) = P(|z| > atanh(3/4)), atanh(3/4) = ln(7) / 2
+    threshold = (_balls.ball(7)).log() / 2
+    probability = (threshold / _balls.ball(2).sqrt()).erfc()
+    return Evidence(
+        "certified", _balls.lower(probability), ">", Fraction(33, 100),
+        detail="probability that a coordinate of N(0, 1) takes one of the values -2 and 2",
+    )  # fmt: skip
+
+
+def reference_has_four() -> Evidence:
+    return Evidence(
+        "exact", FSQ([4] * 8).codebook_size, "==", 65536, detail="codewords of the authors' FSQ, d = 8"
+    )
+
+
+def fsq_rises_and_falls() -> Evidence:
+    middle = fsq_distortion(8, 4, 0.5, form="paper")
+    ends = max(fsq_distortion(8, 4, v, form="paper") for v in (0.01, 2.0))
+    return Evidence(
+        "exact", middle, ">", ends, detail="error of FSQ at variance .5 and the larger of .01, 2, quadrature"
+    )
+
+
+def fsq_vanishes() -> Evidence:
+    return Evidence(
+        "exact",
+        fsq_distortion(8, 4, 1e6, form="paper"),
+        "<",
+        0.01,
+        detail="error of FSQ at variance 10^6, quadrature",
+    )
+
+
+def fsq_starts_like_4_d_variance() -> Evidence:
+    return Evidence(
+        "exact", fsq_distortion(8, 4, 1e-6, form="paper") / 1e-6, "~=", 32, tolerance=0.01,
+        detail="error of FSQ over the variance at 10^-6, against 4 d",
+    )  # fmt: skip
+
+
+def lfq_minimum_is_symbolic() -> Evidence:
+    import sympy
+
+    s = sympy.symbols("s", positive=True)
+    error = s**2 - 2 * s * sympy.sqrt(2 / sympy.pi) + 1
+    (root,) = sympy.solve(sympy.diff(error, s), s)
+    gap = (
+        sympy.simplify(root**2 - 2 / sympy.pi) ** 2
+        + sympy.simplify(error.subs(s, root) - 1 + 2 / sympy.pi) ** 2
+    )
+    return Evidence(
+        "symbolic",
+        int(sympy.simplify(gap)),
+        "==",
+        0,
+        detail="sum of squared gaps of minimiser and minimum, a coordinate",
+    )
+
+
+def lfq_at_six_tenths() -> Evidence:
+    excess = lfq_distortion(8, 0.6) / lfq_distortion(8, 2 / math.pi) - 1
+    return Evidence(
+        "exact", excess, "<", 0.002, detail="relative excess of LFQ at variance .6 over its minimum"
+    )
+
+
+def lfq_ends() -> Evidence:
+    least = min(lfq_distortion(8, v) for v in (0.01, 2.0))
+    return Evidence(
+        "exact", least, ">", 2 * lfq_distortion(8, 2 / math.pi), detail="LFQ at .01 and 2, twice its minimum"
+    )
+
+
+def bsq_is_constant() -> Evidence:
+    x = np.random.Generator(np.random.PCG64(0)).standard_normal((256, 8))
+    return Evidence(
+        "exact",
+        distortion(BSQ(8), 2 * x),
+        "==",
+        distortion(BSQ(8), x),
+        detail="BSQ of one sample and of its double",
+    )
+
+
+def bsq_value() -> Evidence:
+    # for d = 8: 2 - 2 sqrt(8) Gamma(4) / (sqrt(pi) Gamma(9/2)) = 2 - 2 sqrt(8) 6 * 16 / (105 pi)
+    value = 2 - _balls.ball(2) * _balls.ball(8).sqrt() * _balls.ball(Fraction(96, 105)) / _balls.pi()
+    gap = max(abs(end - Fraction(bsq_distortion(8))) for end in (_balls.lower(value), _balls.upper(value)))
+    return Evidence("certified", gap, "<=", 1e-14, detail="gap of bsq_distortion(8) to its ball, .353707")
+
+
+def bsq_against_its_input() -> Evidence:
+    return Evidence(
+        "exact", bsq_input_distortion(8, 2.0), ">", 16 * bsq_input_distortion(8, 0.01),
+        detail="error of BSQ's words against z itself, variances 2 and .01",
+    )  # fmt: skip

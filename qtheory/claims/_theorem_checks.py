@@ -1,0 +1,273 @@
+"""Checks of the theorems of quantization."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from qtheory import limits
+from qtheory.claims._claim import Evidence
+from qtheory.entropy import perplexity
+from qtheory.expected import matched_codebook_distortion
+from qtheory.optimal import lloyd_max, optimal_distortion_1d, optimal_quantizer_1d, optimal_scalar
+from qtheory.sources import Diagonal, Gaussian, Laplace, Mixture, Source, Uniform
+
+_LINE: tuple[Source, ...] = (Gaussian(1), Laplace(1), Uniform(1))
+_SIZES = (1, 2, 3, 4, 8, 16, 64)
+_COVARIANCE = np.array([[2.0, 0.8, 0.1], [0.8, 1.0, 0.3], [0.1, 0.3, 0.5]])
+
+MAX_1960 = {2: "0.3634", 4: "0.1175", 8: "0.03454", 16: "0.009497", 32: "0.002499"}
+"""Mean squared errors of N(0, 1) that Max 1960 prints in Table I."""
+
+
+def _stationary_from(start: list[float], source: Source) -> np.ndarray:
+    """Where Lloyd's iteration ends from a start."""
+    law, levels = source.marginal(0), np.array(start)
+    for _ in range(400):
+        borders = np.concatenate([[-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]])
+        levels = law.first_moment(borders[:-1], borders[1:]) / law.mass(borders[:-1], borders[1:])
+    return levels
+
+
+def one_stationary_quantizer() -> Evidence:
+    starts = ([-9.0, -8.0, -7.0], [-0.1, 0.0, 0.1], [-5.0, 1.0, 6.0])
+    found = lloyd_max(Gaussian(1), 3).levels
+    gap = max(float(np.abs(_stationary_from(start, Gaussian(1)) - found).max()) for start in starts)
+    return Evidence(
+        "exact", gap, "<=", 1e-10, detail="largest gap of Lloyd's limits to Newton's levels, N(0, 1), n = 3"
+    )
+
+
+def max_was_there(levels: int) -> Evidence:
+    printed = Fraction(MAX_1960[levels])
+    return Evidence(
+        "transcribed",
+        lloyd_max(Gaussian(1), levels).distortion,
+        "~=",
+        printed,
+        tolerance=4e-3 * float(printed),
+        detail=f"Lloyd-Max distortion of N(0, 1), {levels} levels, against Table I of Max 1960",
+    )
+
+
+def not_above_the_discrete_optimum() -> Evidence:
+    # replacing X by its means on a fine grid loses exactly the variance inside the cells
+    edges = np.linspace(-9, 9, 2001)
+    law = Gaussian(1).marginal(0)
+    mass = law.mass(edges[:-1], edges[1:])
+    means = law.first_moment(edges[:-1], edges[1:]) / mass
+    inside = float(np.sum(law.second_moment(edges[:-1], edges[1:]) - mass * means**2))
+    best = optimal_distortion_1d(means, mass / mass.sum(), 5)
+    return Evidence(
+        "exact", lloyd_max(Gaussian(1), 5).distortion, "<=", best + inside + 1e-12,
+        detail="Lloyd-Max of N(0, 1), n = 5, against the optimum of cell means plus the variance inside",
+    )  # fmt: skip
+
+
+def three_modes_have_a_worse_stationary_quantizer() -> Evidence:
+    modes = Mixture([Gaussian(1, 0.01, mean=m) for m in (-1.0, 0.0, 1.0)], [1 / 3] * 3)
+    symmetric = _stationary_from([-1.0, 1.0], modes)
+    grid = np.linspace(-2, 2, 2001)
+    weights = modes.marginal(0).pdf(grid)
+    best = optimal_quantizer_1d(grid, weights / weights.sum(), 2).distortion
+    worse = modes.variance - float(np.mean(symmetric**2))
+    return Evidence(
+        "exact",
+        worse,
+        ">",
+        1.1 * best,
+        detail="symmetric stationary quantizer and optimum, three modes, n = 2",
+    )
+
+
+def panter_dite_is_approached() -> Evidence:
+    worst = max(abs(lloyd_max(s, 256).distortion / limits.panter_dite(s, 256) - 1) for s in _LINE)
+    return Evidence(
+        "exact", worst, "<", 0.01, detail="relative gap at 256 levels, Gaussian, Laplace and uniform"
+    )
+
+
+def panter_dite_gap_halves() -> Evidence:
+    gaps = [
+        1 - lloyd_max(Gaussian(1), n).distortion / limits.panter_dite(Gaussian(1), n) for n in (64, 128, 256)
+    ]
+    return Evidence(
+        "exact",
+        max(gaps[1] / gaps[0], gaps[2] / gaps[1]),
+        "<",
+        0.55,
+        detail="gap after over gap before doubling n, N(0, 1)",
+    )
+
+
+def sphere_below_random() -> Evidence:
+    slack = min(limits.zador_constant(d).upper / limits.zador_constant(d).lower for d in range(3, 200))
+    return Evidence(
+        "exact", slack, ">", 1, detail="least ratio of upper to lower bound on G_d, d = 3, ..., 199"
+    )
+
+
+def random_codebooks_stay_above_zador() -> Evidence:
+    K, d = 2**45, 8
+    bracket = limits.zador_constant(d)
+    least = limits.zador(Gaussian(d), K) * bracket.lower / bracket.upper
+    return Evidence(
+        "exact", matched_codebook_distortion(d, K, 1.0, 1.25), ">", least,
+        detail="random codewords of optimal density against Zador's value with the sphere's constant, d = 8",
+    )  # fmt: skip
+
+
+def random_codebooks_near_zador() -> Evidence:
+    K, d = 2**45, 8
+    ratio = matched_codebook_distortion(d, K, 1.0, 1.25) / limits.zador(Gaussian(d), K)
+    return Evidence(
+        "exact", ratio, "<", 1.13, detail="the same codebook over Zador's value with the constant of E8"
+    )
+
+
+def perplexity_is_approached() -> Evidence:
+    used = perplexity(lloyd_max(Gaussian(1), 256).masses) / 256
+    return Evidence(
+        "exact", used, "~=", limits.optimal_perplexity_ratio(Gaussian(1)), tolerance=0.005,
+        detail="perplexity over n of Lloyd-Max with 256 levels and its limit exp(-KL), N(0, 1)",
+    )  # fmt: skip
+
+
+def perplexity_is_below_full() -> Evidence:
+    most = max(perplexity(lloyd_max(Gaussian(1), n).masses) / n for n in range(3, 65))
+    return Evidence(
+        "exact", most, "<", 1, detail="largest perplexity over n of optimal levels of N(0, 1), n = 3, ..., 64"
+    )
+
+
+def shannon_below_optimal_levels() -> Evidence:
+    least = min(lloyd_max(s, n).distortion / limits.shannon_lower_bound(s, n) for s in _LINE for n in _SIZES)
+    return Evidence(
+        "exact",
+        least,
+        ">=",
+        1 - 1e-12,
+        detail="least ratio of optimum to bound on the line, n up to 64, three laws",
+    )
+
+
+def shannon_at_the_perplexity() -> Evidence:
+    quantizers = [(s, lloyd_max(s, n)) for s in _LINE for n in _SIZES]
+    least = min(q.distortion / limits.shannon_lower_bound(s, perplexity(q.masses)) for s, q in quantizers)
+    return Evidence(
+        "exact", least, ">=", 1 - 1e-12, detail="the same with the perplexity of the codes in place of n"
+    )
+
+
+def water_filling_spends_the_rate() -> Evidence:
+    gap = 0.0
+    for rate in (0.5, 2.0, 8.0):
+        parts = limits.reverse_water_filling(_COVARIANCE, rate).distortions
+        gap = max(gap, abs(float(np.log2(np.linalg.eigvalsh(_COVARIANCE) / parts).sum()) / 2 - rate))
+    return Evidence(
+        "exact", gap, "<=", 1e-12, detail="bits of the test channel against the rate, at .5, 2 and 8 bits"
+    )
+
+
+def water_filling_meets_its_dual() -> Evidence:
+    gap, spectrum = 0.0, np.linalg.eigvalsh(_COVARIANCE)
+    for rate in (0.5, 2.0, 8.0):
+        level = limits.reverse_water_filling(_COVARIANCE, rate).level
+        # at any price s, D(R) >= sum_i min_D [D + s ln(l_i / D) / 2] - s R ln 2, with minima at s/2 or l_i
+        parts = np.minimum(level, spectrum)
+        dual = float((parts + level * np.log(spectrum / parts)).sum()) - 2 * level * rate * math.log(2)
+        gap = max(gap, abs(dual - limits.gaussian_distortion_rate(_COVARIANCE, rate)))
+    return Evidence(
+        "exact", gap, "<=", 1e-12, detail="largest gap of primal and Lagrangian dual, at .5, 2 and 8 bits"
+    )
+
+
+def water_filling_below_scalar() -> Evidence:
+    source = Gaussian(3, covariance=_COVARIANCE)
+    least = min(
+        optimal_scalar(source, K).distortion / limits.gaussian_distortion_rate(_COVARIANCE, math.log2(K))
+        for K in (1, 2, 3, 8, 50, 400)
+    )
+    return Evidence(
+        "exact", least, ">=", 1 - 1e-12, detail="least ratio of E*_SQ to D(log2 K), correlated Gaussian"
+    )
+
+
+def entropy_coded_gap() -> Evidence:
+    coded = limits.entropy_coded_at_rate(Gaussian(1), 6.0)
+    return Evidence(
+        "exact", coded.rate + 0.5 * math.log2(coded.distortion), "~=", 0.5 * math.log2(math.pi * math.e / 6),
+        tolerance=1e-4, detail="bits above D(R) of uniform cells with entropy coding at 6 bits, N(0, 1)",
+    )  # fmt: skip
+
+
+def entropy_coded_above_shannon() -> Evidence:
+    least = min(
+        limits.entropy_coded_at_rate(s, r).distortion / limits.shannon_lower_bound(s, 2**r)
+        for s in _LINE
+        for r in (0.1, 0.5, 1.0, 2.0, 5.0)
+    )
+    return Evidence(
+        "exact", least, ">", 1, detail="least ratio to Shannon's bound at equal entropy, .1 to 5 bits"
+    )
+
+
+def gains_multiply() -> Evidence:
+    sources = (
+        Gaussian(3, covariance=_COVARIANCE),
+        Diagonal([Gaussian(1, 4.0), Laplace(1), Uniform(1)]),
+        Uniform(2),
+    )
+    gap = max(
+        abs(math.prod(limits.gains(s)) * limits.zador(s, 64) / limits.scalar_limit(s, 64) - 1)
+        for s in sources
+    )
+    return Evidence(
+        "exact", gap, "<=", 1e-12, detail="product of the three gains against the ratio of limits"
+    )
+
+
+def memory_gain_is_hadamard() -> Evidence:
+    ratio = np.prod(np.diag(_COVARIANCE)) / np.linalg.det(_COVARIANCE)
+    memory = limits.gains(Gaussian(3, covariance=_COVARIANCE)).memory
+    return Evidence(
+        "exact", memory, "~=", float(ratio) ** (1 / 3), tolerance=1e-12, detail="memory gain of a Gaussian"
+    )
+
+
+def scalar_limit_is_approached() -> Evidence:
+    source = Diagonal([Gaussian(1, 4.0), Laplace(1, 0.5)])
+    ratio = optimal_scalar(source, 5000).distortion / limits.scalar_limit(source, 5000)
+    return Evidence(
+        "exact", ratio, "~=", 1, tolerance=0.05, detail="E*_SQ over its limit, two coordinates, K = 5000"
+    )
+
+
+def gap_at_one_bit_is_small() -> Evidence:
+    # VQ cannot be below D(R), so SQ / VQ is at most SQ / D(R)
+    ratio = optimal_scalar(Gaussian(8), 256).distortion / limits.gaussian_distortion_rate(np.eye(8), 8.0)
+    high = math.prod(limits.gains(Gaussian(8)))
+    return Evidence(
+        "exact",
+        ratio,
+        "<",
+        high,
+        detail="E*_SQ / D(8 bits) at d = 8, K = 256, against the gains at high rate",
+    )
+
+
+def best_density() -> Evidence:
+    d = 8
+    at_best = Fraction(5, 4) ** (d // 2 + 1)  # t^2 (1 - 2 s^2 / (d t^2))^(-d/2) at t^2 = 5/4 s^2
+
+    def integral(t: Fraction) -> Fraction:
+        return t * (1 - Fraction(2, d) / t) ** (-d // 2)
+
+    least = min(integral(Fraction(k, 100)) for k in range(30, 300) if k != 125)
+    return Evidence(
+        "exact",
+        least,
+        ">",
+        at_best,
+        detail="the integral on a grid of variances against 5/4, d = 8, as fractions",
+    )

@@ -1,0 +1,202 @@
+"""Theorems of quantization that the comparison of VQ, PQ and SQ rests on."""
+
+from qtheory.claims import _theorem_checks as on
+from qtheory.claims._claim import Check, Claim
+
+CLAIMS = (
+    Claim(
+        id="theorem.lloyd-max",
+        title="a log-concave density has one Lloyd-Max quantizer",
+        statement=(
+            "If the density of X on the line is log-concave, levels that are means of their cells, with "
+            "borders half way between levels, are unique for every n, and optimal."
+        ),
+        source="Lloyd 1957, Max 1960, Fleischer 1964, Trushkin 1982, Kieffer 1983; not in the paper",
+        verdict="holds",
+        sharp=(
+            "Without log-concavity it fails: three narrow modes have a symmetric stationary quantizer of "
+            "two levels that is not optimal."
+        ),
+        proof=(
+            "Lloyd's map sends levels to the means of their cells. Its derivative has non-negative "
+            "entries, and for a log-concave density rows that sum to at most one, because the mean of a "
+            "cell moves by at most as much as its two borders when both move alike (Kieffer 1983)."
+        ),
+        checks=(
+            Check(
+                "Lloyd's iteration ends at Newton's levels from distant starts", on.one_stationary_quantizer
+            ),
+            Check("dynamic programming on a grid finds nothing better", on.not_above_the_discrete_optimum),
+            Check(
+                "three modes have a worse stationary quantizer",
+                on.three_modes_have_a_worse_stationary_quantizer,
+            ),
+        ),
+        group="theorems",
+    ),
+    Claim(
+        id="theorem.panter-dite",
+        title="n^2 e_n tends to ||f||_{1/3} / 12",
+        statement="On the line, n^2 times the optimal error of n levels tends to (int f^(1/3))^3 / 12.",
+        source="Panter and Dite 1951, Bennett 1948; not in the paper",
+        verdict="holds",
+        sharp="For N(0, s^2) the limit is sqrt(3) pi s^2 / 2, for a Laplace law 9/2 of the variance.",
+        proof="Zador's theorem with d = 1 and G_1 = 1/12.",
+        checks=(
+            Check("256 levels are within 1 %", on.panter_dite_is_approached),
+            Check("the gap halves when n doubles", on.panter_dite_gap_halves),
+        ),
+        group="theorems",
+    ),
+    Claim(
+        id="theorem.zador",
+        title="K^(2/d) E*_VQ tends to d G_d ||f||_{d/(d+2)}",
+        statement=(
+            "If E|X|^(2+e) is finite for some e > 0 and f is the density of the absolutely continuous part "
+            "of X, then K^(2/d) E*_VQ(X, K) tends to d G_d ||f||_{d/(d+2)}, with G_d depending on d alone."
+        ),
+        source="Zador 1963 and 1982, Bucklew and Wise 1982, Graf and Luschgy 2000; not in the paper",
+        verdict="holds",
+        sharp=(
+            "1 / ((d+2) V_d^(2/d)) <= G_d <= Gamma(1 + 2/d) / (d V_d^(2/d)), with G_1 = 1/12 and G_2 = 5 / "
+            "(36 sqrt 3). Singular laws have limit 0. The value is no bound at finite K."
+        ),
+        proof=(
+            "Lower bound on G_d: a cell of given volume has at least the second moment of a ball. Upper "
+            "bound: independent random codewords of density proportional to f^(d/(d+2))."
+        ),
+        checks=(
+            Check("the bracket of G_d is not empty", on.sphere_below_random),
+            Check("random codebooks of the best density stay above it", on.random_codebooks_stay_above_zador),
+            Check("and come within 13 % in dimension 8", on.random_codebooks_near_zador),
+        ),
+        group="theorems",
+    ),
+    Claim(
+        id="theorem.point-density",
+        title="optimal codewords have density proportional to f^(d/(d+2))",
+        statement=(
+            "Codewords of density g cost d G_d int f g^(-2/d) K^(-2/d) at high rate, which is least for g "
+            "proportional to f^(d/(d+2)); for N(0, s^2 I) that is N(0, (d+2)/d s^2 I)."
+        ),
+        source="Bucklew 1984, Na and Neuhoff 1995; contrary to Appendices D and K",
+        verdict="holds",
+        sharp=(
+            "For Gaussian g of variance t^2 the integral is 2 pi t^2 (1 - 2 s^2 / (d t^2))^(-d/2), "
+            "infinite for t^2 <= 2 s^2 / d."
+        ),
+        proof="Hoelder's inequality, as in appendixD.matched.",
+        checks=(Check("no other variance on a grid is as good, d = 8", on.best_density),),
+        group="theorems",
+    ),
+    Claim(
+        id="theorem.perplexity",
+        title="optimal codebooks do not use their codewords equally",
+        statement=(
+            "For codebooks of least squared error, perplexity over K tends to exp(-KL(f || f*)), with f* "
+            "proportional to f^(d/(d+2)): below 1 unless f is constant on its support."
+        ),
+        source="cell masses f / (K f*): d = 1 proved, Gersho's heuristic for d >= 2; contrary to Section 4.2",
+        verdict="holds",
+        sharp="For N(0, I_d) the limits are 0.806, 0.866, 0.912 and 0.948 for d = 1, 4, 8 and 16.",
+        proof=(
+            "A cell at x has volume 1 / (K f*(x)) and mass f(x) / (K f*(x)); the entropy of the codes is "
+            "log K - int f log(f / f*) in the limit."
+        ),
+        checks=(
+            Check("256 levels of N(0, 1) are near the limit", on.perplexity_is_approached),
+            Check("perplexity is below n from 3 levels on", on.perplexity_is_below_full),
+        ),
+        group="theorems",
+    ),
+    Claim(
+        id="theorem.shannon",
+        title="Shannon's lower bound holds for every quantizer at every size",
+        statement="E >= d / (2 pi e) exp(2 h(X) / d) K^(-2/d) for every quantizer with K codewords.",
+        source="Shannon 1959; not in the paper",
+        verdict="holds",
+        sharp=(
+            "K may be replaced by the perplexity of the codes, so by utilization times K: a collapsed "
+            "codebook must cost more."
+        ),
+        proof=(
+            "log PPL(Z) = H(Z) >= I(X; Xhat) >= h(X) - h(X - Xhat), and of all laws with E|X - Xhat|^2 = E "
+            "the Gaussian N(0, (E/d) I) has the largest entropy, (d/2) log(2 pi e E / d)."
+        ),
+        checks=(
+            Check("no optimal quantizer on the line is below it", on.shannon_below_optimal_levels),
+            Check("nor below it at its perplexity", on.shannon_at_the_perplexity),
+        ),
+        group="theorems",
+    ),
+    Claim(
+        id="theorem.water-filling",
+        title="reverse water-filling bounds every quantizer of a Gaussian",
+        statement=(
+            "For N(0, S) with eigenvalues l_i, D(R) = sum_i min(t, l_i) with R = sum_i max(0, log2(l_i / "
+            "t) / 2), and E*_VQ(K) >= D(log2 K) for every K."
+        ),
+        source="Kolmogorov 1956; not in the paper",
+        verdict="holds",
+        sharp=(
+            "Equality needs blocks of many vectors; at 1 bit a dimension optimal scalar levels have 1.454 "
+            "times D."
+        ),
+        proof=(
+            "The rate-distortion function of a Gaussian vector is a convex program; the water level is its "
+            "multiplier."
+        ),
+        checks=(
+            Check("the test channel spends the rate", on.water_filling_spends_the_rate),
+            Check("primal and dual agree", on.water_filling_meets_its_dual),
+            Check("optimal scalar quantizers are above it", on.water_filling_below_scalar),
+        ),
+        group="theorems",
+    ),
+    Claim(
+        id="theorem.entropy-coding",
+        title="uniform scalar quantization with entropy coding is a quarter bit from the limit",
+        statement=(
+            "At high rate, a uniform scalar quantizer with ideal entropy coding needs log2(pi e / 6) / 2 = "
+            "0.2546 bit more than Shannon's lower bound, that is 1.533 dB."
+        ),
+        source="Gish and Pierce 1968; Appendix J says that maximal bits do not affect conclusions",
+        verdict="holds",
+        sharp=(
+            "'Equal rate' must say log2 K or entropy: the shape gain of vector quantization vanishes at "
+            "equal entropy."
+        ),
+        proof="Cells of width w have distortion w^2 / 12 and entropy h(X) - log2 w in the limit.",
+        checks=(
+            Check("the gap at 6 bits", on.entropy_coded_gap),
+            Check("no rate is below Shannon's bound", on.entropy_coded_above_shannon),
+        ),
+        group="theorems",
+    ),
+    Claim(
+        id="theorem.gains",
+        title="scalar over vector error is space-filling times shape times memory at high rate",
+        statement=(
+            "E*_SQ / E*_VQ tends to (G_1 / G_d) (prod_j ||f_j||_{1/3}^(1/d) / ||prod_j f_j||_{d/(d+2)}) "
+            "(||prod_j f_j||_{d/(d+2)} / ||f||_{d/(d+2)})."
+        ),
+        source="Lookabaugh and Gray 1989; not in the paper",
+        verdict="holds",
+        sharp=(
+            "For N(0, S) the memory gain is (prod_i S_ii / det S)^(1/d), which a rotation to principal "
+            "axes removes; the shape gain is 1.14, 1.87, 2.31, 2.55 dB for d = 2, 4, 8, 16, at most 2.81; "
+            "the space-filling gain at most 1.533 dB. At 1 bit a dimension the gains are much smaller."
+        ),
+        proof=(
+            "Zador's theorem for every coordinate, with the best allocation of levels, over Zador's "
+            "theorem for the vector."
+        ),
+        checks=(
+            Check("the gains multiply to the ratio of the limits", on.gains_multiply),
+            Check("the memory gain of a Gaussian is Hadamard's ratio", on.memory_gain_is_hadamard),
+            Check("exact allocation approaches the scalar limit", on.scalar_limit_is_approached),
+            Check("at one bit a dimension less than the high-rate gain is left", on.gap_at_one_bit_is_small),
+        ),
+        group="theorems",
+    ),
+)
