@@ -7,11 +7,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from figures import variance_scaling
+from figures import quantizer_variance, variance_scaling
 from figures.recipe import Recipe, build
 from figures.report import build_report
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (variance_scaling.RECIPE,)}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (variance_scaling.RECIPE, quantizer_variance.RECIPE)
+}
 GALLERY = Path(__file__).with_name("gallery")
 
 

@@ -45,4 +45,13 @@ LOOKS = {
     "bsq": Look("BSQ", ORANGE, "<", ":"),
     "kmeans": Look("k-means VQ (reference)", BLACK, "o", "-", filled=False),
     "lloyd_max": Look("Lloyd-Max SQ (reference)", BLACK, "^", ":", filled=False),
+    # the methods of the simulation studies
+    "kmeans-vq": Look("VQ, k-means", BLUE, "o", "-"),
+    "matched-vq": Look("VQ, random matched", SKY, "o", "-", filled=False),
+    "kmeans-pq": Look("PQ, k-means", GREEN, "s", "--"),
+    "matched-pq": Look("PQ, random matched", GREEN, "s", "--", filled=False),
+    "sq": Look("SQ, Lloyd-Max", VERMILION, "^", ":"),
+    "fsq-paper": Look("FSQ, as printed", VERMILION, "^", ":", filled=False),
+    "fsq-official": Look("FSQ, reference form", VERMILION, "v", "--", filled=False),
+    "fsq-scaled": Look("FSQ, best scale", ORANGE, "^", ":"),
 }

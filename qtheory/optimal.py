@@ -20,6 +20,7 @@ __all__ = [
     "Allocation",
     "FiniteOptimum",
     "ScalarQuantizer",
+    "allocate",
     "lloyd_max",
     "optimal_distortion_1d",
     "optimal_product",

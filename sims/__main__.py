@@ -5,11 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sims import variance_scaling
 from sims.runner import run_study
-from sims.study import Study
-
-STUDIES: dict[str, Study] = {study.name: study for study in (variance_scaling.STUDY,)}
+from sims.studies import STUDIES
 
 
 def _listing() -> str:

@@ -4,17 +4,17 @@ import pytest
 
 from qtheory.results import read_table
 from sims.runner import run_study
-from sims.variance_scaling import STUDY
+from sims.studies import STUDIES
 
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory):
     """A folder of results made by the smoke presets, stored under the names the recipes ask for."""
     out = tmp_path_factory.mktemp("results")
-    run_study(STUDY, "smoke", seed=0, out=out, quiet=True)
-    folder = out / "variance-scaling"
-    for suffix in ("csv", "json"):
-        (folder / f"smoke.{suffix}").rename(folder / f"paper.{suffix}")
+    for study in STUDIES.values():
+        run_study(study, "smoke", seed=0, out=out, quiet=True)
+        for suffix in ("csv", "json"):
+            (out / study.name / f"smoke.{suffix}").rename(out / study.name / f"paper.{suffix}")
     return out
 
 

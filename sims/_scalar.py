@@ -1,0 +1,148 @@
+"""Scalar quantizers of samples: Lloyd-Max levels, their allocation to coordinates, entropy coding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtheory.entropy import entropy
+from qtheory.optimal import allocate
+
+Array = NDArray[np.float64]
+
+# from a companding start Lloyd's iterations have little left to gain
+_ITERATIONS = 60
+_HISTOGRAM = 400
+
+
+class Levels(NamedTuple):
+    """Scalar quantizer of one coordinate: borders of the cells, and a value for each cell."""
+
+    thresholds: Array
+    values: Array
+
+
+def reconstruct(x: Array, coordinates: Sequence[Levels]) -> Array:
+    """Quantize each coordinate of the rows of `x` with its own levels."""
+    columns = [
+        levels.values[np.searchsorted(levels.thresholds, column)]
+        for levels, column in zip(coordinates, x.T, strict=True)
+    ]
+    return np.column_stack(columns)
+
+
+def _companding_start(ascending: Array, n: int) -> Array:
+    """Levels spread like the cube root of a histogram's density, which is optimal at high rate."""
+    edges = np.linspace(ascending[0], ascending[-1], _HISTOGRAM + 1)
+    counts = np.diff(np.searchsorted(ascending, edges))
+    weight = np.concatenate([[0.0], np.cumsum(np.cbrt(counts + 1e-9))])
+    return np.interp((np.arange(n) + 0.5) / n * weight[-1], weight, edges)
+
+
+@dataclass(eq=False)  # `allocate` may swap the sizes of equal curves
+class SampleCurve:
+    """In-sample distortion of one coordinate against its number of levels.
+
+    Attributes
+    ----------
+    ascending : (n,) array
+        The sample, sorted.
+    limit : int
+        Levels at most.
+    """
+
+    ascending: Array
+    limit: int = 1 << 12
+    _known: dict[int, tuple[float, Levels]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._mean = float(self.ascending.mean())
+        centred = self.ascending - self._mean
+        self._sums = np.concatenate([[0.0], np.cumsum(centred)])
+        self._squares = float(np.square(centred).sum())
+
+    def levels(self, n: int) -> Levels:
+        """Return the fitted quantizer with `n` levels."""
+        return self._fit(n)[1]
+
+    def __call__(self, n: int) -> float:
+        return self._fit(n)[0]
+
+    def _fit(self, n: int) -> tuple[float, Levels]:
+        if n not in self._known:
+            self._known[n] = self._lloyd(n)
+        return self._known[n]
+
+    def _lloyd(self, n: int) -> tuple[float, Levels]:
+        values = _companding_start(self.ascending, n)
+        for _ in range(_ITERATIONS):
+            thresholds = (values[:-1] + values[1:]) / 2
+            borders = np.concatenate(
+                [[0], np.searchsorted(self.ascending, thresholds), [self.ascending.size]]
+            )
+            counts, sums = np.diff(borders), np.diff(self._sums[borders])
+            previous = values
+            # a cell without a sample keeps its value
+            values = np.where(counts > 0, self._mean + sums / np.maximum(counts, 1), values)
+            values = np.sort(values)
+            if np.abs(values - previous).max() <= 1e-9 * (self.ascending[-1] - self.ascending[0]):
+                break
+        # the centroids of the last cells, whose error is the variance less that between cells
+        between = float(np.sum(sums[counts > 0] ** 2 / counts[counts > 0]))
+        return (self._squares - between) / self.ascending.size, Levels(thresholds, values)
+
+
+def fit(x: Array, codebook_size: int) -> tuple[tuple[Levels, ...], float]:
+    """Fit levels to each coordinate, their numbers allocated under ``product <= codebook_size``.
+
+    Returns
+    -------
+    tuple
+        Levels of each coordinate, and the in-sample distortion.
+    """
+    curves = [SampleCurve(np.sort(column)) for column in x.T]
+    sizes, distortion = allocate(curves, codebook_size)
+    return tuple(curve.levels(n) for curve, n in zip(curves, sizes, strict=True)), distortion
+
+
+class EntropyCoded(NamedTuple):
+    """Uniform scalar quantizer with one step for all coordinates, and its ideal rate."""
+
+    coordinates: tuple[Levels, ...]
+    rate: float
+    in_sample_distortion: float
+
+
+def _uniform(column: Array, step: float) -> tuple[Levels, float, float]:
+    """Return levels of a uniform quantizer centred on the mean, entropy and in-sample distortion."""
+    centre = float(column.mean())
+    cells = np.round((column - centre) / step).astype(np.int64)
+    first = int(cells.min())
+    counts = np.bincount(cells - first)
+    sums = np.bincount(cells - first, weights=column)
+    middles = (centre + step * (first + np.arange(len(counts)))).astype(np.float64)
+    values = np.where(counts > 0, sums / np.maximum(counts, 1), middles)
+    error = float(np.mean((column - values[cells - first]) ** 2))
+    return Levels(middles[:-1] + step / 2, values), entropy(counts / counts.sum()), error
+
+
+def entropy_coded(x: Array, rate: float) -> EntropyCoded:
+    """Fit a uniform quantizer whose codes have `rate` bits of entropy a vector, coordinate by coordinate.
+
+    The step is the same in all coordinates, so that all have the same slope of distortion against rate.
+    """
+    low, high = -16.0, 8.0  # log2 of the step in deviations
+    scale = float(np.sqrt(x.var(axis=0).max()))
+    for _ in range(50):
+        middle = (low + high) / 2
+        parts = [_uniform(column, scale * 2.0**middle) for column in x.T]
+        if abs(sum(part[1] for part in parts) - rate) < 1e-6:
+            break
+        if sum(part[1] for part in parts) > rate:
+            low = middle
+        else:
+            high = middle
+    levels, entropies, errors = zip(*parts, strict=True)
+    return EntropyCoded(levels, float(sum(entropies)), float(sum(errors)))

@@ -1,0 +1,105 @@
+"""Fitted quantizers do what their names say, on samples whose optimum is known."""
+
+import math
+
+import numpy as np
+import pytest
+
+from qtheory import limits, optimal
+from qtheory.sources import Gaussian, Laplace, Uniform
+from sims import _fitted, _scalar
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+SOURCES = {"gaussian": Gaussian(1), "laplace": Laplace(1), "uniform": Uniform(1)}
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 16])
+@pytest.mark.parametrize("name", SOURCES)
+def test_sample_levels_reach_the_dynamic_programming_optimum(name, n):
+    x = SOURCES[name].sample(20_000, rng=rng(n))[:, 0]
+    exact = optimal.optimal_distortion_1d(x, np.full(len(x), 1 / len(x)), n)
+    found = _scalar.SampleCurve(np.sort(x))
+    assert exact * (1 - 1e-9) <= found(n) <= 1.03 * exact
+    x_hat = _scalar.reconstruct(x[:, None], [found.levels(n)])[:, 0]
+    assert np.mean((x - x_hat) ** 2) <= found(n) * (1 + 1e-9), "the last centroids' own cells do no worse"
+
+
+def test_levels_are_allocated_to_coordinates_by_their_variance():
+    x = rng().standard_normal((20_000, 3)) * [10.0, 1.0, 0.01]
+    fitted = _fitted.scalar(x, 64)
+    assert fitted.codebook_size <= 64
+    assert fitted.block_sizes[0] > fitted.block_sizes[1] >= fitted.block_sizes[2] == 1
+    exact = optimal.optimal_scalar(Gaussian(3, covariance=np.diag([100.0, 1.0, 1e-4])), 64)
+    assert fitted.block_sizes == exact.levels
+    np.testing.assert_allclose(fitted.in_sample_distortion, exact.distortion, rtol=0.05)
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0, 3.0])
+def test_entropy_coding_keeps_its_rate_and_reaches_the_exact_distortion(rate):
+    x = Laplace(1).sample(200_000, rng=rng())
+    coded = _scalar.entropy_coded(x, rate)
+    assert abs(coded.rate - rate) < 1e-3
+    exact = limits.entropy_coded_at_rate(Laplace(1), coded.rate).distortion
+    np.testing.assert_allclose(coded.in_sample_distortion, exact, rtol=0.02)
+    x_hat = _scalar.reconstruct(x, coded.coordinates)
+    np.testing.assert_allclose(np.mean((x - x_hat) ** 2), coded.in_sample_distortion, rtol=1e-9)
+
+
+FITS = {
+    "vector": lambda x: _fitted.vector(x, 16, rng=rng(1)),
+    "product": lambda x: _fitted.product(x, (1, 3), (4, 4), rng=rng(1)),
+    "scalar": lambda x: _fitted.scalar(x, 16),
+    "residual": lambda x: _fitted.residual(x, (4, 4), rng=rng(1)),
+    "optimized": lambda x: _fitted.optimized_product(x, (2, 2), (4, 4), rng=rng(1)),
+    "principal": lambda x: _fitted.rotated(lambda y: _fitted.scalar(y, 16), x, _fitted.principal_axes(x)),
+}
+
+
+@pytest.fixture(scope="module")
+def correlated():
+    covariance = 0.9 ** np.abs(np.subtract.outer(np.arange(4), np.arange(4)))
+    return Gaussian(4, covariance=covariance).sample(4000, rng=rng(5))
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_the_codewords_used_are_at_most_as_many_as_claimed_and_the_error_is_the_one_stated(name, correlated):
+    fitted = FITS[name](correlated)
+    x_hat = fitted.reconstruct(correlated)
+    assert len(np.unique(x_hat.round(9), axis=0)) <= fitted.codebook_size <= 16
+    distortion = np.square(correlated - x_hat).sum(1).mean()
+    np.testing.assert_allclose(distortion, fitted.in_sample_distortion, rtol=1e-6)
+
+
+def test_rotations_recover_what_product_codes_lose_on_correlated_vectors(correlated):
+    plain = _fitted.product(correlated, (2, 2), (8, 8), rng=rng(2)).in_sample_distortion
+    optimized = _fitted.optimized_product(correlated, (2, 2), (8, 8), rng=rng(2)).in_sample_distortion
+    assert optimized < 0.9 * plain
+    scalar = _fitted.scalar(correlated, 64).in_sample_distortion
+    axes = _fitted.principal_axes(correlated)
+    assert (
+        _fitted.rotated(lambda y: _fitted.scalar(y, 64), correlated, axes).in_sample_distortion < 0.8 * scalar
+    )
+
+
+def test_principal_axes_are_orthonormal_and_ordered(correlated):
+    axes = _fitted.principal_axes(correlated)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(4), atol=1e-12)
+    variances = (correlated @ axes).var(axis=0)
+    assert (np.diff(variances) <= 0).all()
+
+
+def test_missing_axes_are_reconstructed_by_the_mean():
+    x = rng().normal([0.0, 0.0, 7.0], size=(500, 3))
+    fitted = _fitted.rotated(lambda y: _fitted.scalar(y, 4), x, np.eye(3)[:, :2])
+    np.testing.assert_allclose(fitted.reconstruct(x)[:, 2], x[:, 2].mean(), rtol=1e-12)
+
+
+def test_the_standard_error_is_that_of_a_mean():
+    x = rng().standard_normal((100, 2))
+    errors = _fitted.errors(x, np.zeros_like(x))
+    squared = np.square(x).sum(1)
+    assert math.isclose(errors["standard_error"], squared.std(ddof=1) / 10)
