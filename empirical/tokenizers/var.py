@@ -184,8 +184,9 @@ class VARTokenizer(nn.Module):
     def recompute(self, enabled: bool = True) -> None:
         """Let backward passes compute the insides of the blocks at full and half resolution again.
 
-        Gradients stay the same; memory of activations falls to those blocks' inputs, for about a
-        third more time. It has no effect where no gradient is recorded.
+        Gradients stay the same. Of these blocks, which hold most of the activations, only the
+        inputs are kept, for the price of a second forward pass through them. It has no effect
+        where no gradient is recorded.
         """
         for stage in self._high_resolutions():
             stage.recompute = enabled
