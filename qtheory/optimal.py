@@ -18,6 +18,7 @@ from qtheory.sources import FiniteSource, Source
 
 __all__ = [
     "Allocation",
+    "Curve",
     "FiniteOptimum",
     "ScalarQuantizer",
     "allocate",

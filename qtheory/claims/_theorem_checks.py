@@ -6,7 +6,9 @@ from fractions import Fraction
 import numpy as np
 
 from qtheory import limits
+from qtheory.claims import _balls
 from qtheory.claims._claim import Evidence
+from qtheory.claims._levels import gaussian_distortion
 from qtheory.entropy import perplexity
 from qtheory.expected import matched_codebook_distortion
 from qtheory.optimal import lloyd_max, optimal_distortion_1d, optimal_quantizer_1d, optimal_scalar
@@ -48,6 +50,17 @@ def max_was_there(levels: int) -> Evidence:
         tolerance=4e-3 * float(printed),
         detail=f"Lloyd-Max distortion of N(0, 1), {levels} levels, against Table I of Max 1960",
     )
+
+
+def newton_is_enclosed() -> Evidence:
+    gap = max(
+        _balls.upper(abs(gaussian_distortion(n) - _balls.ball(lloyd_max(Gaussian(1), n).distortion)))
+        for n in (2, 3, 4, 8, 16, 64)
+    )
+    return Evidence(
+        "certified", gap, "<=", 1e-15,
+        detail="gap of float64 distortions to balls around the only solution, N(0, 1), n up to 64",
+    )  # fmt: skip
 
 
 def not_above_the_discrete_optimum() -> Evidence:

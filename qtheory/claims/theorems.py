@@ -26,6 +26,7 @@ CLAIMS = (
             Check(
                 "Lloyd's iteration ends at Newton's levels from distant starts", on.one_stationary_quantizer
             ),
+            Check("ball arithmetic encloses the optima that float64 finds", on.newton_is_enclosed),
             Check("dynamic programming on a grid finds nothing better", on.not_above_the_discrete_optimum),
             Check(
                 "three modes have a worse stationary quantizer",
