@@ -51,13 +51,6 @@ def _gaussian_lloyd_max() -> Evidence:
     return Evidence("exact", gap, "<", 1e-9, detail="largest |E*_SQ / variance - E*_SQ at 1|, N(0, s^2 I_8)")
 
 
-def _slope() -> Evidence:
-    return Evidence(
-        "exact", optimal_scalar(Gaussian(8), 4096).distortion, "<", 1.93502,
-        detail="slope of optimal SQ, K = 4096, and of the paper's product of two random codebooks of 64",
-    )  # fmt: skip
-
-
 def _shape_matters() -> Evidence:
     two_points = optimal_distortion_1d([-1.0, 1.0], [0.5, 0.5], 2)
     gaussian = lloyd_max(Gaussian(1), 2).distortion
@@ -117,9 +110,9 @@ CLAIMS = (
     _linear("scaling.pq", "PQ", _product, "It is invariant under isometries of each block and translations."),
     Claim(
         id="scaling.sq",
-        title="scalar quantization lacks linearity",
+        title="of the three, only VQ and PQ have an error linear in the variance",
         statement="Unlike VQ and PQ, scalar quantization has no linear relation between error and variance.",
-        source="Appendix K.2",
+        source="Section 4.3 and Appendix I; denied for scalar quantization in Appendix K.2",
         verdict="refuted",
         sharp=(
             "E*_SQ(c X, K) = c^2 E*_SQ(X, K), exactly, as for VQ and PQ. What lacks linearity is a "
@@ -133,25 +126,6 @@ CLAIMS = (
             Check("a fixed vector codebook is not linear either", _fixed_vector_codebook),
             Check("LFQ at the optimal scale is linear", _scaled_lfq),
         ),
-        group="scaling",
-    ),
-    Claim(
-        id="scaling.optimal-sq",
-        title="no prior work has proposed optimal scalar quantization",
-        statement="To date, no prior work has proposed optimal SQ algorithms.",
-        source="Appendix K.2",
-        verdict="refuted",
-        sharp=(
-            "Optimal scalar quantizers are classical: Lloyd (1957, 1982), Max (1960), exact dynamic "
-            "programming (Bruce 1965; Wu 1991), with optimal allocation (Huang and Schultheiss 1963; "
-            "Shoham and Gersho 1988). At d = 8, K = 4096 the optimal one has slope 1.795 in the variance, "
-            "below the 1.935 of the product of random codebooks that the paper plots."
-        ),
-        proof=(
-            "For a log-concave density the Lloyd-Max conditions have one solution (Fleischer 1964), the "
-            "optimum; errors add over coordinates, and the levels are chosen by exact search."
-        ),
-        checks=(Check("its slope is below that of the paper's PQ", _slope),),
         group="scaling",
     ),
 )
