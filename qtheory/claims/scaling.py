@@ -4,9 +4,11 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
+from scipy import special
 
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.claims.hierarchy import sources
+from qtheory.expected import matched_codebook_distortion
 from qtheory.optimal import lloyd_max, optimal_distortion_1d, optimal_product, optimal_scalar, optimal_vector
 from qtheory.quantizers import LFQ, quantize
 from qtheory.sources import FiniteSource, Gaussian
@@ -49,6 +51,32 @@ def _gaussian_lloyd_max() -> Evidence:
         for K in (256, 4096)
     )
     return Evidence("exact", gap, "<", 1e-9, detail="largest |E*_SQ / variance - E*_SQ at 1|, N(0, s^2 I_8)")
+
+
+def _slope() -> Evidence:
+    random = 2 * matched_codebook_distortion(4, 64)
+    return Evidence(
+        "exact", optimal_scalar(Gaussian(8), 4096).distortion, "<", random,
+        detail="slope of optimal SQ, K = 4096, and of the product of two random codebooks of 64",
+    )  # fmt: skip
+
+
+def _dynamic_programming_agrees() -> Evidence:
+    # conditional means of 4000 equally likely cells; what they lose in each cell is added back
+    edges = np.concatenate([[-np.inf], special.ndtri(np.arange(1, 4000) / 4000), [np.inf]])
+    atoms = Gaussian(1).marginal(0).first_moment(edges[:-1], edges[1:]) * 4000
+    lost = 1 - float(np.mean(atoms**2))
+    gap = max(
+        abs(
+            lloyd_max(Gaussian(1), n).distortion
+            - lost
+            - optimal_distortion_1d(atoms, np.full(4000, 1 / 4000), n)
+        )
+        for n in range(2, 9)
+    )
+    return Evidence(
+        "exact", gap, "<", 1e-6, detail="Lloyd-Max error and exact error of 4000 atoms, n = 2, ..., 8"
+    )
 
 
 def _shape_matters() -> Evidence:
@@ -125,6 +153,28 @@ CLAIMS = (
             Check("exact for Gaussian sources", _gaussian_lloyd_max),
             Check("a fixed vector codebook is not linear either", _fixed_vector_codebook),
             Check("LFQ at the optimal scale is linear", _scaled_lfq),
+        ),
+        group="scaling",
+    ),
+    Claim(
+        id="scaling.optimal-sq",
+        title="no prior work has proposed optimal scalar quantization",
+        statement="To date, no prior work has proposed optimal SQ algorithms.",
+        source="Appendix K.2",
+        verdict="refuted",
+        sharp=(
+            "Optimal scalar quantizers are classical: Lloyd (1957, 1982), Max (1960), exact dynamic "
+            "programming (Bruce 1965; Wu 1991), with optimal allocation (Huang and Schultheiss 1963; "
+            "Shoham and Gersho 1988). At d = 8, K = 4096 the optimal one has slope 1.795 in the variance, "
+            "below the 1.935 of the product of random codebooks that the paper plots."
+        ),
+        proof=(
+            "For a log-concave density the Lloyd-Max conditions have one solution (Fleischer 1964), the "
+            "optimum; errors add over coordinates, and the levels are chosen by exact search."
+        ),
+        checks=(
+            Check("its slope is below that of the paper's PQ", _slope),
+            Check("dynamic programming finds the same errors", _dynamic_programming_agrees),
         ),
         group="scaling",
     ),
