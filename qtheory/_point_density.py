@@ -2,11 +2,14 @@
 
 import math
 
+import numpy as np
+
 from qtheory import _check
 from qtheory._bound import log_ball_volume
 from qtheory._high_rate import require_density
+from qtheory._marginals import gauss_legendre
 from qtheory._space_filling import zador_constant
-from qtheory.errors import DomainError
+from qtheory.errors import DomainError, ShapeError
 from qtheory.sources import Gaussian, Source
 
 
@@ -43,6 +46,56 @@ def optimal_point_density(source: Source) -> Source:
     require_density(source)
     factor = (source.dim + 2) / source.dim
     return Gaussian(source.dim, covariance=factor * source.covariance, mean=source.mean)
+
+
+def bennett(source: Source, points: Source, levels: int) -> float:
+    """Return the high-rate value of levels on a line that follow any density (Bennett's integral).
+
+    Parameters
+    ----------
+    source, points : Source
+        One-dimensional: the source, and the density of the levels.
+    levels : int
+        Number of levels n.
+
+    Returns
+    -------
+    float
+        ``int f lambda^-2 / (12 n^2)``, least for lambda proportional to ``f^(1/3)``, where it is the value
+        of Panter and Dite.
+
+    Raises
+    ------
+    DomainError
+        If the integral diverges: levels are too rare in the tails.
+
+    References
+    ----------
+    W. R. Bennett, Spectra of quantized signals, 1948.
+
+    Examples
+    --------
+    >>> from qtheory.sources import Gaussian
+    >>> round(12 * 100**2 * bennett(Gaussian(1), Gaussian(1, 3.0), 100) / Gaussian(1).density_norm, 9)
+    1.0
+    """
+    n = _check.integer("levels", levels)
+    if source.dim != 1 or points.dim != 1:
+        raise ShapeError(f"source and points must have dimension 1, got {source.dim} and {points.dim}")
+    law, spread = source.marginal(0), points.marginal(0)
+    nodes, weights = gauss_legendre(law.panels[:-1], law.panels[1:])
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        density = law.pdf(nodes)
+        parts = np.sum(weights * np.where(density > 0, density / spread.pdf(nodes) ** 2, 0.0), axis=1)
+        total = float(parts.sum())
+    # a bounded support may end abruptly; a tail must not
+    ends = [part for part, tail in ((parts[0], density[0, 0]), (parts[-1], density[-1, -1])) if tail < 1e-30]
+    if not np.isfinite(total) or any(part > 1e-9 * total for part in ends):
+        raise DomainError(
+            f"points must be dense enough in the tails of the source, {points!r} is not for {source!r}: "
+            "n^2 E tends to infinity; spread the levels wider"
+        )
+    return total / (12 * n**2)
 
 
 def optimal_perplexity_ratio(source: Source) -> float:

@@ -50,6 +50,14 @@ class Source(ABC):
     support_dim: int
     independent: bool = False
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self.__dict__:
+            raise AttributeError(f"{name} of a source is fixed, got {value!r}; build another source")
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(dim={self.dim}, variance={self.variance:g})"
+
     @property
     def variance(self) -> float:
         """Variance per coordinate: squared distance to the mean, averaged over coordinates."""

@@ -7,6 +7,7 @@ are no bounds at finite K. Distortions are summed over coordinates; entropies ar
 
 from qtheory._high_rate import Gains, gains, panter_dite, product_limit, scalar_limit, zador
 from qtheory._point_density import (
+    bennett,
     gaussian_point_density,
     optimal_perplexity_ratio,
     optimal_point_density,
@@ -29,6 +30,7 @@ __all__ = [
     "Gains",
     "WaterFilling",
     "ZadorConstant",
+    "bennett",
     "entropy_coded_at_rate",
     "entropy_coded_uniform",
     "gains",

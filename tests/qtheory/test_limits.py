@@ -12,6 +12,7 @@ from qtheory.entropy import perplexity
 from qtheory.errors import DomainError, ShapeError
 from qtheory.expected import matched_codebook_distortion
 from qtheory.limits import (
+    bennett,
     entropy_coded_at_rate,
     entropy_coded_uniform,
     gains,
@@ -290,6 +291,23 @@ def test_random_codebooks_approach_their_limit(d):
     assert exact == pytest.approx(random_codebook_limit(d, K, 2.0, 2.0 * spread), rel=0.01)
 
 
+@pytest.mark.parametrize("points", [Gaussian(1, 3.0), Gaussian(1, 6.0), Laplace(1, 4.0)])
+def test_bennetts_integral_is_approached_by_levels_at_quantiles(points):
+    n = 512
+    levels = points.marginal(0).power_quantile(1.0, (np.arange(n) + 0.5) / n)
+    borders = np.concatenate([[-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]])
+    law = Gaussian(1).marginal(0)
+    first, mass = law.first_moment(borders[:-1], borders[1:]), law.mass(borders[:-1], borders[1:])
+    error = 1 - float(np.sum(2 * levels * first - levels**2 * mass))
+    assert error == pytest.approx(bennett(Gaussian(1), points, n), rel=0.01)
+    assert bennett(Gaussian(1), points, n) >= panter_dite(Gaussian(1), n) * (1 - 1e-12)
+
+
+def test_bennetts_integral_of_bounded_sources_is_exact_for_uniform_levels():
+    assert bennett(Uniform(1), Uniform(1), 10) == pytest.approx(1 / 300, rel=1e-12)
+    assert bennett(Uniform(1), Uniform(1, 2.0), 10) == pytest.approx(4 / 300, rel=1e-12)
+
+
 # Entropy coding --------------------------------------------------------------------------------------
 
 
@@ -348,6 +366,10 @@ def test_distortion_of_small_cells_is_a_twelfth_of_the_squared_step():
         (lambda: gaussian_distortion_rate([[1.0, 0.2]], 1.0), ShapeError, "square"),
         (lambda: gaussian_distortion_rate(np.eye(2), -1.0), DomainError, "rate must be at least 0"),
         (lambda: optimal_point_density(Uniform(2)), DomainError, "must be Gaussian"),
+        (lambda: bennett(Gaussian(1), Gaussian(1, 2.0), 4), DomainError, "dense enough"),
+        (lambda: bennett(Gaussian(1), Gaussian(1, 0.5), 4), DomainError, "dense enough"),
+        (lambda: bennett(Gaussian(1), Uniform(1, 3.0), 4), DomainError, "dense enough"),
+        (lambda: bennett(Gaussian(2), Gaussian(2), 4), ShapeError, "dimension 1"),
         (lambda: product_limit([], 4), ShapeError, "blocks must not be empty"),
         (lambda: entropy_coded_uniform(Gaussian(1), 1e-9), DomainError, "high-rate limit"),
         (lambda: entropy_coded_at_rate(Gaussian(2), 1.0), ShapeError, "dimension 1"),

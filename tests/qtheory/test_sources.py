@@ -138,6 +138,15 @@ def test_equal_streams_give_equal_samples():
     assert (first != Gaussian(3).sample(5, rng=stream(1, "b"))).any()
 
 
+def test_sources_are_frozen():
+    source = Gaussian(2)
+    with pytest.raises(AttributeError, match="build another source"):
+        source.dim = 3
+    with pytest.raises(ValueError, match="read-only"):
+        source.covariance[0, 0] = 2.0
+    assert repr(source) == "Gaussian(dim=2, variance=1)"
+
+
 def test_support_dimensions():
     assert {name: MANY[name].support_dim for name in ("singular", "cube", "line", "plane", "finite")} == {
         "singular": 1,
