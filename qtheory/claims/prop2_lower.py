@@ -63,19 +63,23 @@ def _printed_below_sphere() -> Evidence:
 
 
 def _sharp_below_the_limit() -> Evidence:
-    d = 10**6
-    bound = BOUNDS["prop2.lower.sharp"](d=d, K=1)
     return Evidence(
-        "certified", bound, "<", _balls.lower(d * _balls.zador_constant(d)),
+        "exact", BOUNDS["prop2.lower.sharp"](d=10**6, K=1), "<", BOUNDS["prop2.limit.zador"](d=10**6),
         detail="K^(2/d) times the sharp bound, and what random codebooks reach, d = 10^6",
     )  # fmt: skip
 
 
 def _sharp_is_approached() -> Evidence:
-    d = 10**6
-    bound = BOUNDS["prop2.lower.sharp"](d=d, K=1)
-    ratio = _balls.upper(d * _balls.zador_constant(d)) / Fraction(bound)
-    return Evidence("certified", ratio, "<", 1 + Fraction(1, 10**4), detail="the same two, as a ratio")
+    ratio = BOUNDS["prop2.limit.zador"](d=10**6) / BOUNDS["prop2.lower.sharp"](d=10**6, K=1)
+    return Evidence("exact", ratio, "<", 1 + Fraction(1, 10**4), detail="the same two, as a ratio")
+
+
+def _zador_in_floats() -> Evidence:
+    gap = max(
+        abs(Fraction(BOUNDS["prop2.limit.zador"](d=d)) / _balls.lower(d * _balls.zador_constant(d)) - 1)
+        for d in (1, 2, 3, 8, 64, 65, 1000)
+    )
+    return Evidence("certified", gap, "<", 1e-12, detail="relative gap of float64 and ball arithmetic")
 
 
 def _sharp_below_sphere() -> Evidence:
@@ -183,6 +187,7 @@ CLAIMS = (
             Check("the printed bound is below the sphere bound for d <= 46", _printed_below_sphere),
             Check("the sharp bound is below what random codebooks reach", _sharp_below_the_limit),
             Check("no larger constant than 2 / (pi e) holds", _sharp_is_approached),
+            Check("Zador's constant in float64 and ball arithmetic", _zador_in_floats),
             Check("the sharp bound is below the sphere bound", _sharp_below_sphere),
             Check("the sphere bound is the optimum on the interval", _sphere_on_the_interval),
         ),

@@ -1,0 +1,110 @@
+"""The ledger notices: a bound that is off by little or has the wrong sign fails a check named here."""
+
+from dataclasses import replace
+
+import pytest
+
+from qtheory import bounds, claims
+from qtheory.claims._claim import run_check
+
+SHARP = ("prop2.lower", "no larger constant than 2 / (pi e) holds")
+REACHED = ("prop2.lower", "the sharp bound is below what random codebooks reach")
+INTERVAL = ("prop2.lower", "the sphere bound is the optimum on the interval")
+UNIFORM = ("prop2.order", "E*_SQ of the uniform law is (d/3) K^(-2/d) at K = n^d")
+PRINTED = ("prop2.upper", "the printed bound is evaluated as printed")
+RATIO = ("prop2.order", "ratio of the sharp constants")
+MUTATIONS = [
+    ("prop2.lower.paper", 1.001, "prop2.lower", "the printed bound is below the sphere bound for d <= 46"),
+    ("prop2.lower.paper", 0.999, "prop2.lower", "the printed bound exceeds the limit at d = 65"),
+    ("prop2.lower.paper", -1, "prop2.lower", "the printed bound exceeds the limit at d = 65"),
+    ("prop2.lower.sharp", 1.001, *REACHED),
+    ("prop2.lower.sharp", 0.999, *SHARP),
+    ("prop2.lower.sharp", -1, *RATIO),
+    ("prop2.lower.sphere", 1.001, *INTERVAL),
+    ("prop2.lower.sphere", 0.999, *INTERVAL),
+    ("prop2.lower.sphere", -1, *INTERVAL),
+    ("prop2.lower.scalar", 1.001, *UNIFORM),
+    ("prop2.lower.scalar", 0.999, *UNIFORM),
+    ("prop2.lower.scalar", -1, *UNIFORM),
+    ("prop2.limit.zador", 1.001, *SHARP),
+    ("prop2.limit.zador", 0.999, *REACHED),
+    ("prop2.limit.zador", -1, *REACHED),
+    ("prop2.upper.paper", 1.001, *PRINTED),
+    ("prop2.upper.paper", 0.1, "prop2.upper", "the printed bound is above the sharp one"),
+    ("prop2.upper.paper", -1, "prop2.upper", "the printed bound is above the sharp one"),
+    ("prop2.upper.midpoint", 1.01, "prop2.upper", "midpoint grid: 9/4 is its best constant"),
+    ("prop2.upper.midpoint", 0.97, "prop2.upper", "midpoint grid: error at most (9/4) d K^(-2/d)"),
+    ("prop2.upper.midpoint", -1, "prop2.upper", "midpoint grid: error at most (9/4) d K^(-2/d)"),
+    ("prop2.upper.sharp", 1.001, "prop2.upper", "a law attains the bound at d = 2, K = 5"),
+    ("prop2.upper.sharp", 0.999, "prop2.upper", "products of the worst law stay below the bound"),
+    ("prop2.upper.sharp", 0.98, "prop2.upper", "choosing levels covers all d and K"),
+    ("prop2.upper.sharp", -1, "prop2.upper", "products of the worst law stay below the bound"),
+    ("prop2.upper.levels", 1.001, "prop2.upper", "two levels: a law comes within 1e-6"),
+    ("prop2.upper.levels", 0.999, "prop2.upper", "two levels: it stays below"),
+    ("prop2.upper.levels", -1, "prop2.upper", "two levels: it stays below"),
+    ("prop2.two_levels", 1.001, "prop2.upper", "the supremum at K = 2^d is d / (2 e)"),
+    ("prop2.two_levels", 0.999, "prop2.upper", "the supremum at K = 2^d is d / (2 e)"),
+    ("prop2.two_levels", -1, "prop2.upper", "the supremum at K = 2^d is d / (2 e)"),
+    ("prop3.vq.upper.paper", 1.001, "prop3.vq.upper", "the sharp bound is below the printed one"),
+    ("prop3.vq.upper.paper", 0.1, "prop3.vq.upper", "the sharp bound is below the printed one"),
+    ("prop3.vq.upper.paper", -1, "prop3.vq.upper", "the sharp bound is below the printed one"),
+    ("prop3.vq.upper.sharp", 1.001, "prop3.vq.upper", "upper and lower bound have the same order"),
+    ("prop3.vq.upper.sharp", 0.3, "prop3.vq.upper", "and for the worst two-level law on the diagonal"),
+    ("prop3.vq.upper.sharp", -1, "prop3.vq.upper", "the sharp bound holds on finite laws"),
+    ("prop3.vq.lower.sharp", 1.001, "prop3.vq.upper", "the lower bound comes from the cube"),
+    ("prop3.vq.lower.sharp", 0.999, "prop3.vq.upper", "the lower bound comes from the cube"),
+    ("prop3.vq.lower.sharp", -1, "prop3.vq.upper", "the lower bound comes from the cube"),
+    ("prop3.vq.diagonal", 1.001, "prop3.pq.lower", "VQ on the diagonal has d / (3 K^2)"),
+    ("prop3.vq.diagonal", 0.999, "prop3.pq.lower", "VQ on the diagonal has d / (3 K^2)"),
+    ("prop3.vq.diagonal", -1, "prop3.pq.lower", "VQ on the diagonal has d / (3 K^2)"),
+    ("prop3.pq.lower.paper", 1.4, "prop3.pq.lower", "the printed bound is below the exact error"),
+    ("prop3.pq.lower.paper", 0.999, "prop3.pq.lower", "the printed bound loses 4 d / (3 M)"),
+    ("prop3.pq.lower.paper", -1, "prop3.pq.lower", "the printed bound loses 4 d / (3 M)"),
+    ("prop3.pq.lower.sharp", 1.001, "prop3.pq.lower", "the sharp bound is below the exact error"),
+    ("prop3.pq.lower.sharp", 0.999, "prop3.pq.lower", "equal blocks attain the sharp bound"),
+    ("prop3.pq.lower.sharp", -1, "prop3.pq.lower", "equal blocks attain the sharp bound"),
+    ("prop3.pq.exact", 1.001, "prop3.pq.lower", "equal blocks attain the sharp bound"),
+    ("prop3.pq.exact", 0.999, "prop3.pq.lower", "the sharp bound is below the exact error"),
+    ("prop3.pq.exact", -1, "prop3.pq.lower", "equal blocks attain the sharp bound"),
+    ("prop3.sq.lower.paper", 1.4, "prop3.sq.lower", "printed and sharp bound are below the exact error"),
+    ("prop3.sq.lower.paper", 0.999, "prop3.sq.lower", "the printed bound loses 4/3"),
+    ("prop3.sq.lower.paper", -1, "prop3.sq.lower", "the printed bound loses 4/3"),
+    ("prop3.sq.lower.sharp", 1.001, "prop3.sq.lower", "printed and sharp bound are below the exact error"),
+    ("prop3.sq.lower.sharp", 0.999, "prop3.sq.lower", "the sharp bound is attained at K = n^d"),
+    ("prop3.sq.lower.sharp", -1, "prop3.sq.lower", "the sharp bound is attained at K = n^d"),
+    ("prop3.sq.exact", 1.001, "prop3.sq.lower", "the exact error by Lloyd-Max"),
+    ("prop3.sq.exact", 0.999, "prop3.sq.lower", "the exact error by Lloyd-Max"),
+    ("prop3.sq.exact", -1, "prop3.sq.lower", "the exact error by Lloyd-Max"),
+]
+
+
+def outcome(claim_id, check_name):
+    claim = claims.claim(claim_id)
+    check = next(check for check in claim.checks if check.name == check_name)
+    return run_check(claim, check)
+
+
+@pytest.mark.parametrize(("name", "factor", "claim_id", "check_name"), MUTATIONS)
+def test_a_wrong_bound_fails_the_named_check(monkeypatch, name, factor, claim_id, check_name):
+    assert outcome(claim_id, check_name).passed
+    bound = bounds.BOUNDS[name]
+    mutated = replace(bound, value=lambda **arguments: factor * bound.value(**arguments))
+    monkeypatch.setitem(bounds.BOUNDS, name, mutated)
+    result = outcome(claim_id, check_name)
+    assert not result.passed
+    assert result.error == ""
+
+
+@pytest.mark.parametrize("side", ["too large", "too small", "negative"])
+def test_every_bound_is_mutated(side):
+    inside = {
+        "too large": lambda factor: factor > 1,
+        "too small": lambda factor: 0 < factor < 1,
+        "negative": lambda factor: factor < 0,
+    }[side]
+    assert {name for name, factor, *_ in MUTATIONS if inside(factor)} == set(bounds.BOUNDS)
+
+
+def test_every_bound_belongs_to_a_claim():
+    ids = {claim.id for claim in claims.LEDGER}
+    assert {bound.claim for bound in bounds.BOUNDS.values()} <= ids
