@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -30,11 +29,11 @@ from empirical.evaluate import (
 )
 from empirical.features import efflite0
 from empirical.head import HEADS, REFERENCES, TRAINED, Transplant, build_transplant
-from empirical.protocol import Recipe, recipe
-from empirical.quantizers.reference import ReferenceQuantizer
+from empirical.protocol import recipe
 from empirical.streams import torch_stream
 from empirical.tokenizers import PocketTokenizer, default_pocket
 from empirical.tokenizers.pocket import WEIGHTS
+from empirical.training import fit_references, train
 from qtheory import _check
 from qtheory.results import Cell, Sweep, Table, grid, run_sweep
 
@@ -43,114 +42,6 @@ VERSION = 1
 # more threads would gain little on batches this small, and lose much on a busy machine
 THREADS = 1
 UNQUANTIZED = "unquantized"
-
-
-def fit_references(transplant: Transplant, z_e: Tensor) -> None:
-    """Fit those quantizers that are fitted once, on all training latents (N, C, h, w)."""
-    with torch.no_grad():
-        inputs = transplant.quantizer_inputs(z_e)
-    for quantizer, half in zip(transplant.quantizers, inputs, strict=True):
-        if isinstance(quantizer, ReferenceQuantizer):
-            quantizer.fit(half)
-
-
-class _Trainer:
-    """One optimizer step after another, on batches of latents."""
-
-    def __init__(
-        self, transplant: Transplant, tokenizer: PocketTokenizer, recipe: Recipe, preset: Preset
-    ) -> None:
-        self.transplant, self.tokenizer, self.recipe, self.preset = transplant, tokenizer, recipe, preset
-        self.parameters = list(transplant.parameters())
-        self.optimizer = (
-            torch.optim.AdamW(
-                self.parameters,
-                lr=preset.learning_rate,
-                betas=recipe.betas,
-                weight_decay=recipe.weight_decay,
-            )
-            if self.parameters
-            else None
-        )
-
-    def learning_rate(self, step: int) -> float:
-        """Return the rate of a step: a linear decay over the whole stage."""
-        final = self.recipe.final_learning_rate
-        return self.preset.learning_rate * (1 + (final - 1) * step / max(1, self.preset.steps - 1))
-
-    def loss(self, z_e: Tensor, x: Tensor | None) -> Tensor:
-        """Return the loss of a batch: latents, and its images where the recipe compares pixels."""
-        result = self.transplant(z_e)
-        loss = self.recipe.latent * (result.y - z_e).square().mean()
-        for value in result.losses.values():
-            loss = loss + value
-        if x is not None:
-            loss = loss + self.recipe.pixel * (self.tokenizer.decode(result.y) - x).square().mean()
-        return loss
-
-    def step(self, step: int, z_e: Tensor, x: Tensor | None) -> float:
-        """Do one step and return its loss."""
-        loss = self.loss(z_e, x)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"loss of step {step + 1} of {self.preset.steps} is {loss.item()}; "
-                "lower learning_rate in the preset"
-            )
-        if self.optimizer is not None:
-            self.optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm, error_if_nonfinite=True)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.learning_rate(step)
-            self.optimizer.step()
-        return loss.item()
-
-
-def train(
-    transplant: Transplant,
-    tokenizer: PocketTokenizer,
-    z_e: Tensor,
-    crops: Tensor | None,
-    recipe: Recipe,
-    preset: Preset,
-    *,
-    rng: np.random.Generator,
-) -> None:
-    """Train quantizers and heads on latents.
-
-    Parameters
-    ----------
-    transplant : Transplant
-        Changed in place; left in evaluation mode.
-    tokenizer : PocketTokenizer
-        Its decoder takes part where the recipe compares pixels; it is not changed.
-    z_e : (N, C, h, w) tensor
-        Training latents.
-    crops : (N, 3, H, W) tensor or None
-        Their images; needed where the recipe compares pixels.
-    recipe : Recipe
-        Loss and optimizer.
-    preset : Preset
-        Steps, batch size and learning rate.
-    rng : numpy.random.Generator
-        Order of the batches.
-
-    Raises
-    ------
-    FloatingPointError
-        If the loss is not finite.
-    """
-    tokenizer.requires_grad_(False)
-    transplant.train()
-    trainer = _Trainer(transplant, tokenizer, recipe, preset)
-    with tqdm(range(preset.steps), desc="train", leave=False) as bar:
-        for step in bar:
-            chosen = torch.from_numpy(rng.integers(len(z_e), size=preset.batch_size))
-            x = crops[chosen] if crops is not None and recipe.pixel else None
-            loss = trainer.step(step, z_e[chosen], x)
-            if step % 50 == 0:
-                bar.set_postfix(loss=f"{loss:.4f}")
-    transplant.eval()
 
 
 class Arena:

@@ -1,0 +1,197 @@
+"""Conformance: what must hold for every registered quantizer."""
+
+import copy
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from empirical.checkpoint import load, save
+from empirical.quantizers import QUANTIZERS, Quantizer, build, channels_first, channels_last
+from qtheory.errors import DomainError, ShapeError
+
+DIM, K = 4, 256
+
+
+def vectors(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@cache
+def trained(name):
+    built = build(name, DIM, K)
+    built(vectors(2048, DIM, seed=9))
+    return built.eval()
+
+
+@pytest.fixture(params=sorted(QUANTIZERS))
+def quantizer(request):
+    """A quantizer after one training batch, in evaluation mode."""
+    return copy.deepcopy(trained(request.param))
+
+
+def test_sizes_and_rate(quantizer):
+    assert (quantizer.dim, quantizer.codebook_size, quantizer.rate) == (DIM, K, 8.0)
+
+
+@pytest.mark.parametrize("shape", [(DIM,), (5, DIM), (2, 3, 4, DIM)])
+def test_any_leading_shape_is_kept(quantizer, shape):
+    result = quantizer(vectors(*shape))
+    assert result.z_q.shape == shape
+    assert result.codes.shape == shape[:-1]
+    assert result.codes.dtype == torch.int64
+
+
+def test_codes_lie_in_range_and_round_trip_exactly(quantizer):
+    z = vectors(1000, DIM)
+    result = quantizer(z)
+    assert result.codes.min() >= 0
+    assert result.codes.max() < K
+    assert torch.equal(quantizer.encode(z), result.codes)
+    assert torch.equal(quantizer.decode(result.codes), result.z_q)
+
+
+def test_codewords_are_fixed_points_of_the_codebook(quantizer):
+    """Rounding is to the nearest codeword, in the space where the quantizer rounds."""
+    z = vectors(300, DIM)
+    codewords = quantizer.decode(torch.arange(K)).double()
+    distances = torch.cdist(
+        quantizer.project(z).double(), codewords, compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    own = (quantizer.project(z).double() - quantizer(z).z_q).norm(dim=-1)
+    torch.testing.assert_close(own, distances.min(dim=1).values, rtol=1e-5, atol=1e-6)
+
+
+def test_gradient_passes_straight_through_to_the_mapped_input(quantizer):
+    z = vectors(50, DIM).requires_grad_()
+    weights = vectors(50, DIM, seed=1)
+    (through,) = torch.autograd.grad((quantizer(z).z_q * weights).sum(), z)
+    (direct,) = torch.autograd.grad((quantizer._project(z) * weights).sum(), z)
+    torch.testing.assert_close(through, direct)
+    assert through.abs().sum() > 0
+
+
+def test_losses_are_finite_scalars(quantizer):
+    for value in quantizer.train()(vectors(500, DIM)).losses.values():
+        assert value.shape == ()
+        assert torch.isfinite(value)
+
+
+def test_saved_and_copied_quantizers_give_the_same_codes(quantizer, tmp_path):
+    z = vectors(400, DIM)
+    save(tmp_path / "q.safetensors", quantizer.state_dict())
+    other = copy.deepcopy(quantizer)
+    assert torch.equal(other.encode(z), quantizer.encode(z))
+    for tensor in other.state_dict().values():
+        tensor.zero_()
+    other.load_state_dict(load(tmp_path / "q.safetensors")[0])
+    assert torch.equal(other.encode(z), quantizer.encode(z))
+    assert torch.equal(other.decode(other.encode(z)), quantizer.decode(quantizer.encode(z)))
+
+
+def test_an_empty_batch_is_refused_with_its_count(quantizer):
+    with pytest.raises(ShapeError, match=r"at least 1 vector, got 0"):
+        quantizer(torch.zeros(0, DIM))
+
+
+def test_non_finite_inputs_are_refused_with_their_count(quantizer):
+    z = vectors(10, DIM)
+    z[2, 1], z[5, 0] = torch.nan, torch.inf
+    with pytest.raises(DomainError, match=r"2 NaN or infinite value\(s\) of 40"):
+        quantizer(z)
+
+
+def test_a_wrong_number_of_channels_is_refused(quantizer):
+    with pytest.raises(ShapeError, match=r"4 channels in its last axis, got shape \(2, 3\)"):
+        quantizer(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("codes", [torch.tensor([0, K]), torch.tensor([-1])])
+def test_codes_out_of_range_are_refused(quantizer, codes):
+    with pytest.raises(DomainError, match=r"codes must lie in \[0, 256\)"):
+        quantizer.decode(codes)
+
+
+def test_codes_must_be_integers(quantizer):
+    with pytest.raises(DomainError, match="integers"):
+        quantizer.decode(torch.tensor([0.5]))
+
+
+@pytest.mark.parametrize("name", sorted(QUANTIZERS))
+@pytest.mark.parametrize("size", [0, -4, 2.0])
+def test_bad_codebook_sizes_are_refused(name, size):
+    with pytest.raises(DomainError, match="codebook_size must be"):
+        build(name, DIM, size)
+
+
+def test_bfloat16_inputs_get_the_codes_of_their_values(quantizer):
+    z = vectors(500, DIM).bfloat16()
+    result = quantizer(z)
+    assert torch.equal(result.codes, quantizer.encode(z.float()))
+    assert result.z_q.dtype == torch.bfloat16
+
+
+def test_autocast_changes_nothing(quantizer):
+    z = vectors(500, DIM)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = quantizer(z)
+    assert torch.equal(inside.codes, quantizer.encode(z))
+    assert torch.equal(inside.z_q, quantizer(z).z_q)
+
+
+def test_double_precision_is_kept(quantizer):
+    z = vectors(500, DIM).double()
+    assert quantizer(z).z_q.dtype == torch.float64
+    assert torch.equal(quantizer.double()(z).codes, quantizer.encode(z))
+
+
+def test_usage_counts_every_code_and_adds_up_over_batches(quantizer):
+    codes = quantizer.encode(vectors(700, DIM))
+    whole = quantizer.usage(codes)
+    assert whole.shape == (K,)
+    assert int(whole.sum()) == 700
+    np.testing.assert_array_equal(whole, np.bincount(codes, minlength=K))
+    assert torch.equal(quantizer.usage(codes[:300]) + quantizer.usage(codes[300:]), whole)
+
+
+def test_evaluation_mode_changes_no_state(quantizer):
+    before = copy.deepcopy(quantizer.state_dict())
+    quantizer(vectors(500, DIM) * 10)
+    for key, tensor in quantizer.state_dict().items():
+        assert torch.equal(tensor, before[key]), key
+
+
+def test_equal_builds_train_equally(quantizer, request):
+    name = request.node.callspec.params["quantizer"]
+    again = build(name, DIM, K)
+    again(vectors(2048, DIM, seed=9))
+    for key, tensor in again.state_dict().items():
+        assert torch.equal(tensor, quantizer.state_dict()[key]), key
+
+
+def test_the_global_generator_is_left_alone(quantizer, request):
+    state = torch.get_rng_state()
+    build(request.node.callspec.params["quantizer"], DIM, K)(vectors(600, DIM))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("name", sorted(QUANTIZERS))
+def test_shared_behaviour_lives_in_the_base_class_alone(name):
+    for kind in type(build(name, DIM, K)).__mro__[:-1]:
+        if issubclass(kind, Quantizer) and kind is not Quantizer:
+            own = set(vars(kind)) & {"forward", "encode", "decode", "project", "usage", "rate", "_rows"}
+            assert not own, f"{kind.__name__} overrides {own}"
+
+
+def test_unknown_names_and_protocols_are_named():
+    with pytest.raises(DomainError, match=r"name must be one of .*ema.*; got 'vq'"):
+        build("vq", DIM, K)
+    with pytest.raises(DomainError, match="protocol must be one of as_run, paper, fair; got 'mine'"):
+        build("ema", DIM, K, "mine")
+
+
+def test_image_layouts_are_inverse_to_each_other():
+    z = vectors(2, 3, 4, 5)
+    assert channels_last(z).shape == (2, 4, 5, 3)
+    assert torch.equal(channels_first(channels_last(z)), z)

@@ -1,0 +1,40 @@
+"""The tiled search on any device agrees with the one that the CPU uses."""
+
+import pytest
+import torch
+
+from empirical.quantizers import _nearest
+
+
+@pytest.mark.parametrize("d", [1, 4, 16])
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_tiles_agree_with_faiss_and_tree(d, offset, monkeypatch):
+    monkeypatch.setattr(_nearest, "_TILE_ROWS", 100)
+    monkeypatch.setattr(_nearest, "_TILE_CODEWORDS", 37)
+    generator = torch.Generator().manual_seed(0)
+    u = torch.randn(1001, d, generator=generator) + offset
+    codebook = torch.randn(300, d, generator=generator) + offset
+    tiled, other = _nearest.tiled_nearest(u, codebook), _nearest.nearest(u, codebook)
+    # float32 may break near-ties differently; the distance may not differ
+    one, two = ((u - codebook[codes]).double().square().sum(1) for codes in (tiled, other))
+    torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-5)
+    assert (tiled == other).float().mean() > 0.99
+
+
+def test_a_search_never_holds_all_distances():
+    """2^14 vectors and 2^14 codewords would take 1 GiB; the largest tensor made is a tile."""
+    largest = 0
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, arguments=(), named=None):
+            nonlocal largest
+            result = function(*arguments, **(named or {}))
+            for tensor in result if isinstance(result, tuple) else (result,):
+                if isinstance(tensor, torch.Tensor):
+                    largest = max(largest, tensor.numel())
+            return result
+
+    u = torch.randn(2**14, 2, generator=torch.Generator().manual_seed(0))
+    with Watch():
+        _nearest.tiled_nearest(u, u.flip(0))
+    assert 0 < largest <= _nearest._TILE_ROWS * _nearest._TILE_CODEWORDS < 2**28
