@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from qtheory import _check
 from qtheory.claims._balls import Ball, ball, e, unit_ball_volume
 from qtheory.errors import DomainError
 
@@ -14,7 +15,7 @@ def random_codebook_constant(d: int, log2_K: int, margin: Fraction, surplus: int
     Parameters
     ----------
     d : int
-        Dimension.
+        Dimension, at least 9.
     log2_K : int
         Logarithm of the smallest K.
     margin : Fraction
@@ -49,6 +50,7 @@ def random_codebook_constant(d: int, log2_K: int, margin: Fraction, surplus: int
     for fixed y, so all terms decrease but for the range up to y_1, whose growth costs at most
     ``int exp(-q_1 y^d) d(y^2)`` over y beyond the first y_1. Hence one K settles all larger ones.
     """
+    _check.integer("d", d, minimum=9)
     root, log_K = ball(Fraction(1, d)), log2_K * ball(2).log()
     q1 = 1 - d * _cap(d, ball(margin))
     s = surplus + 2 * log_K / d

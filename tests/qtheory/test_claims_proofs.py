@@ -1,0 +1,109 @@
+"""The computations inside the ledger's proofs."""
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qtheory.bounds import BOUNDS
+from qtheory.claims import _balls, _minimax, _saddle
+from qtheory.claims._pieces import mean_squared_error, pieces
+from qtheory.claims._random_codebook import random_codebook_constant
+from qtheory.errors import DomainError
+from qtheory.optimal import optimal_distortion_1d
+
+
+@pytest.mark.parametrize("d", [1, 2, 7, 46, 100])
+def test_ball_arithmetic_agrees_with_floats(d):
+    assert float(_balls.sphere_constant(d)) == pytest.approx(
+        BOUNDS["prop2.lower.sphere"](d=d, K=1) / d, rel=1e-12
+    )
+    assert float(_balls.zador_constant(d)) == pytest.approx(BOUNDS["prop2.limit.zador"](d=d) / d, rel=1e-12)
+
+
+def test_endpoints_enclose_the_ball():
+    third = _balls.ball(Fraction(1, 3))
+    assert _balls.lower(third) < Fraction(1, 3) < _balls.upper(third)
+    assert _balls.upper(third) - _balls.lower(third) < Fraction(1, 10**15)
+
+
+def test_stirling_bounds_both_constants_and_decreases():
+    values = [_balls.upper(_balls.stirling_constant(d)) for d in range(2, 200)]
+    assert all(a > b for a, b in pairwise(values))
+    for d in range(3, 200):
+        bound = _balls.lower(_balls.stirling_constant(d))
+        assert bound > _balls.upper(_balls.zador_constant(d))
+        assert bound > _balls.upper(_balls.sphere_constant(d))
+
+
+def test_the_random_codebook_bound_tends_to_zadors_constant():
+    constants = [float(random_codebook_constant(100, k, Fraction(3, 10), 18)) for k in (750, 1500, 3000)]
+    assert constants[0] > constants[1] > constants[2] > float(_balls.zador_constant(100))
+    assert constants[2] < 1.005 * float(_balls.zador_constant(100))
+
+
+@pytest.mark.parametrize(
+    ("log2_K", "margin", "message"),
+    [
+        (750, Fraction(1, 100), "positive share"),
+        (20, Fraction(3, 10), "must be smaller"),
+        (120, Fraction(1, 4), "far faces"),
+    ],
+)
+def test_margins_that_break_the_argument_are_refused(log2_K, margin, message):
+    with pytest.raises(DomainError, match=message):
+        random_codebook_constant(100, log2_K, margin, 18)
+
+
+def test_small_dimensions_are_refused():
+    with pytest.raises(DomainError, match="d must be at least 9"):
+        random_codebook_constant(8, 100, Fraction(3, 10), 18)
+
+
+def test_the_three_level_codebook_holds_on_a_fine_grid():
+    books = [
+        (float(w) / 2, np.array([s * x / 4 for x in book]))
+        for w, book in _minimax.THREE_LEVELS
+        for s in (1, -1)
+    ]
+    assert sum(w for w, _ in books) == pytest.approx(1)
+    x = np.linspace(-1, 1, 20001)
+    error = sum(w * ((x[:, None] - book) ** 2).min(axis=1) for w, book in books)
+    assert error.max() == pytest.approx(float(_minimax.three_level_error()), abs=1e-9)
+
+
+def test_the_worst_law_beats_nearby_laws():
+    law = _minimax.worst_law(200)
+    points, pmf = law.atoms[:, 0], law.pmf
+    worst = optimal_distortion_1d(points, pmf, 2)
+    assert worst == pytest.approx(1 / (2 * math.e), rel=1e-5)
+    uniform = np.full(pmf.shape, 1 / pmf.size)
+    tilted = pmf * (1 + points)
+    for other in (uniform, tilted):
+        mixed = 0.9 * pmf + 0.1 * other
+        assert optimal_distortion_1d(points, mixed, 2) < worst
+
+
+def test_levels_leave_no_dimension_out():
+    equality, elsewhere = _minimax.largest_constant()
+    assert equality == pytest.approx(5 / (2 * math.e), rel=1e-12)
+    assert elsewhere < equality
+
+
+def test_the_saddle_point_is_checked_in_full():
+    defects = [
+        _saddle.mass_defect, _saddle.threshold_defect, _saddle.variance_defect,
+        _saddle.centre_defect, _saddle.end_defect,
+    ]  # fmt: skip
+    assert [defect() for defect in defects] == [0] * 5
+
+
+@given(st.integers(1, 12))
+def test_equal_cells_of_the_uniform_law(n):
+    assert mean_squared_error(pieces([Fraction(k, n) for k in range(n + 1)], range(n))) == Fraction(
+        1, 12 * n * n
+    )
