@@ -54,14 +54,12 @@ def _next_layer(segments: _Segments, previous: Array, cells: int) -> tuple[Array
         middle = (first + last) // 2
         top = np.minimum(high, middle - 1)
         width = top - low + 1
-        offset = np.concatenate([[0], np.cumsum(width)[:-1]])
-        owner = np.repeat(np.arange(len(middle)), width)
-        candidate = np.arange(len(owner)) - offset[owner] + low[owner]
-        value = previous[candidate] + segments.cost(candidate, middle[owner])
+        offset = np.cumsum(width) - width
+        candidate = np.arange(width.sum()) + np.repeat(low - offset, width)
+        value = previous[candidate] + segments.cost(candidate, np.repeat(middle, width))
         best[middle] = np.minimum.reduceat(value, offset)
-        hit = np.flatnonzero(value == best[middle][owner])
-        _, leftmost = np.unique(owner[hit], return_index=True)
-        start[middle] = candidate[hit[leftmost]]
+        leftmost = np.where(value == np.repeat(best[middle], width), candidate, m)
+        start[middle] = np.minimum.reduceat(leftmost, offset)
         first, last = np.concatenate([first, middle + 1]), np.concatenate([middle, last])
         low, high = np.concatenate([low, start[middle]]), np.concatenate([start[middle], high])
         kept = first < last
