@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from figures import quantizer_variance, variance_scaling
+from figures import pocket, quantizer_variance, readme, variance_scaling
 from figures.recipe import Recipe, build
 from figures.report import build_report
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (variance_scaling.RECIPE, quantizer_variance.RECIPE)
+    recipe.name: recipe for recipe in (variance_scaling.RECIPE, quantizer_variance.RECIPE, pocket.RECIPE)
 }
 GALLERY = Path(__file__).with_name("gallery")
 
@@ -26,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=GALLERY, help="folder of the figures (default: figures/gallery)"
     )
+    parser.add_argument("--readme", action="store_true", help="write the generated parts of README.md anew")
     parser.add_argument("--report", type=Path, default=Path("report.html"), help="file of the report")
     return parser
 
@@ -37,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.list:
         for recipe in RECIPES.values():
             print(f"{recipe.name}: {recipe.title} [{', '.join(recipe.tables)}]")
+        return 0
+    if options.readme:
+        readme.README.write_text(readme.regenerate(readme.README.read_text()))
         return 0
     unknown = [name for name in options.names if name not in RECIPES]
     if unknown:

