@@ -1,0 +1,103 @@
+"""The frame: residual heads, halves, equal rate for every method."""
+
+import pytest
+import torch
+
+from empirical.head import HALVES, HEADS, REFERENCES, TRAINED, Head, Transplant, build_transplant
+from empirical.quantizers import build
+from qtheory.errors import DomainError, ShapeError
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def latents(n=8, seed=0):
+    return torch.randn(n, 16, 8, 8, generator=generator(seed))
+
+
+def transplant(method, head, seed=0):
+    return build_transplant(
+        method, head, channels=16, codebook_size=256, width=8, protocol="fair", generator=generator(seed)
+    )
+
+
+CASES = [(m, h) for m in TRAINED for h in HEADS] + [(m, "none") for m in REFERENCES]
+
+
+@pytest.mark.parametrize(("method", "head"), CASES)
+def test_every_method_spends_the_same_bits_and_keeps_the_shape(method, head):
+    built, z_e = transplant(method, head), latents()
+    result = built(z_e)
+    assert result.y.shape == z_e.shape
+    assert result.codes.shape == (8, 8, 8, HALVES)
+    assert [quantizer.rate for quantizer in built.quantizers] == [8.0, 8.0]
+
+
+@pytest.mark.parametrize(("method", "head"), CASES)
+def test_equal_generators_give_equal_transplants(method, head):
+    one, two = transplant(method, head, 3)(latents()), transplant(method, head, 3)(latents())
+    assert torch.equal(one.y, two.y)
+
+
+def test_published_heads_have_the_published_size():
+    """32 -> 1024 -> 1024 -> 32: 10.03 million parameters; FSQ's 9.89 million."""
+    sizes = {
+        (a, b): sum(p.numel() for p in Head(a, b, 1024, generator=generator()).parameters())
+        for a, b in ((32, 32), (32, 16), (16, 32))
+    }
+    assert sizes == {(32, 32): 10_033_184, (32, 16): 9_885_712, (16, 32): 9_885_728}
+
+
+def test_a_head_is_residual_exactly_where_dimensions_agree():
+    z = latents()
+    for out, residual in ((16, True), (8, False)):
+        head = Head(16, out, 8, generator=generator())
+        for parameter in head.branch[-1].parameters():
+            torch.nn.init.zeros_(parameter)
+        assert torch.equal(head(z), z if residual else torch.zeros(8, 8, 8, 8))
+
+
+def test_without_heads_the_halves_are_quantized_as_they_are():
+    halves = [build("ema", 8, 16), build("ema", 8, 16, generator=generator(5))]
+    built, z_e = Transplant(halves).eval(), latents()
+    result = built(z_e)
+    for i, (quantizer, channels) in enumerate(zip(halves, z_e.chunk(2, dim=1), strict=True)):
+        own = quantizer(channels.movedim(1, -1))
+        assert torch.equal(result.codes[..., i], own.codes)
+        assert torch.equal(result.y.chunk(2, dim=1)[i].movedim(1, -1), own.z_q)
+
+
+def test_losses_are_averages_over_the_halves():
+    built = transplant("ema", "none")
+    built(latents())
+    built.eval()
+    result = built(latents(seed=1))
+    errors = [(z - q).square().mean() for z, q in zip(result.z_p, result.z_q, strict=True)]
+    torch.testing.assert_close(result.losses["commitment"], 0.25 * (errors[0] + errors[1]) / 2)
+
+
+def test_gradients_reach_both_heads_through_the_quantizers():
+    built = transplant("ema_vp2", "full")
+    z_e = latents()
+    (built(z_e).y - z_e).square().mean().backward()
+    for head in (built.head_in, built.head_out):
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in head.parameters())
+
+
+def test_fsq_with_heads_rounds_half_of_the_channels_to_four_levels():
+    with_heads, bare = transplant("fsq", "full"), transplant("fsq", "none")
+    assert [quantizer.levels for quantizer in with_heads.quantizers] == [(4,) * 4] * 2
+    assert [quantizer.levels for quantizer in bare.quantizers] == [(2,) * 8] * 2
+    assert not with_heads.head_in.residual
+
+
+def test_bad_frames_are_named():
+    with pytest.raises(DomainError, match="method must be one of"):
+        transplant("pq", "none")
+    with pytest.raises(DomainError, match="head must be one of none; got 'full'"):
+        transplant("kmeans", "full")
+    with pytest.raises(DomainError, match="width must be a multiple of 8, got 12"):
+        Head(16, 16, 12, generator=generator())
+    with pytest.raises(ShapeError, match="z_p must have 16 channels, got 15"):
+        transplant("ema", "none")(torch.zeros(2, 15, 8, 8))

@@ -1,0 +1,139 @@
+"""The substitution stage end to end, on small images and an untrained tokenizer."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from empirical import substitute as module
+from empirical.__main__ import main
+from empirical.config import PRESETS
+from empirical.head import build_transplant
+from empirical.protocol import RECIPES
+from empirical.tokenizers import PocketTokenizer
+from empirical.training import train
+from qtheory.results import read_table
+
+POINTS = [("unquantized", "none"), ("kmeans", "none"), ("ema", "none"), ("ema_vp2", "full"), ("fsq", "full")]
+
+
+@pytest.fixture
+def arguments(tmp_path, monkeypatch):
+    """Twelve small images, an untrained tokenizer and a subset of the methods."""
+    from PIL import Image
+
+    folder, rng = tmp_path / "images", np.random.default_rng(0)
+    folder.mkdir()
+    for i in range(12):
+        Image.fromarray(rng.integers(0, 256, (64, 72, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        PocketTokenizer(8).save(tmp_path / "tokenizer.safetensors")
+    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], train_crops=8, steps=3))
+    points = tuple({"method": method, "head": head} for method, head in POINTS)
+    monkeypatch.setattr(module, "points", lambda: points)
+    return {"data": folder, "tokenizer": tmp_path / "tokenizer.safetensors"}
+
+
+def run(out, arguments, protocol="fair"):
+    return module.substitute("smoke", protocol, out=out, **arguments)
+
+
+def contents(out):
+    return {path.name: path.read_bytes() for path in sorted((out / "substitution").glob("*.csv"))}
+
+
+def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path, arguments, monkeypatch):
+    run(tmp_path / "straight", arguments)
+    evaluation, calls = module.Arena.evaluation, []
+
+    def interrupted(self, cell):
+        calls.append(cell.name)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return evaluation(self, cell)
+
+    monkeypatch.setattr(module.Arena, "evaluation", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "resumed", arguments)
+    assert contents(tmp_path / "resumed") == {}
+    first = calls[:3]
+    run(tmp_path / "resumed", arguments)
+    assert not set(first) & set(calls[4:6])
+    assert contents(tmp_path / "resumed") == contents(tmp_path / "straight")
+    assert set(contents(tmp_path / "straight")) == {"smoke.csv", "smoke-photographs.csv"}
+
+
+def test_the_table_has_a_row_a_cell_and_the_manifest_the_seconds(tmp_path, arguments):
+    comparison, photographs = run(tmp_path, arguments)
+    assert list(zip(comparison.frame["method"], comparison.frame["head"], strict=True)) == POINTS
+    assert len(photographs.frame) == len(POINTS) * 3
+    assert comparison.manifest["failures"] == []
+    assert len(comparison.manifest["seconds"]) == len(POINTS)
+    assert not [name for name in comparison.frame if "second" in name]
+    trained = comparison.frame[comparison.frame["method"] != "unquantized"]
+    assert not trained.isna().any(axis=None)
+
+
+def test_a_finished_table_is_returned_without_training(tmp_path, arguments, monkeypatch):
+    first, _ = run(tmp_path, arguments)
+    monkeypatch.setattr(module, "train", None)
+    second, _ = run(tmp_path, arguments)
+    assert first.frame.equals(second.frame)
+
+
+def test_a_diverging_cell_is_a_recorded_failure_and_the_others_stand(tmp_path, arguments, monkeypatch):
+    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], learning_rate=1e30))
+    comparison, _ = run(tmp_path, arguments)
+    failed = {failure["cell"].split("method=")[1] for failure in comparison.manifest["failures"]}
+    assert failed == {"ema_vp2/head=full/trial=0", "fsq/head=full/trial=0"}
+    assert "finite" in comparison.manifest["failures"][0]["error"]
+    assert len(comparison.frame) == len(POINTS) - 2
+
+
+def test_the_published_loss_goes_through_the_decoder(tmp_path, arguments):
+    fair, _ = run(tmp_path, arguments)
+    as_run, _ = run(tmp_path, arguments, "as_run")
+    assert as_run.path.name == "smoke-as_run.csv"
+    assert set(as_run.frame["loss"]) == {"5 pixel + 1 latent + vq (no lpips)"}
+    assert set(fair.frame["loss"]) == {"1 latent + vq"}
+    references = [table.frame.query("method == 'kmeans'").filter(like="nmse") for table in (fair, as_run)]
+    assert references[0].equals(references[1])
+
+
+def test_training_lowers_the_latent_error_and_leaves_the_tokenizer_alone():
+    tokenizer = PocketTokenizer(8).eval()
+    before = {key: value.clone() for key, value in tokenizer.state_dict().items()}
+    generator = torch.Generator().manual_seed(0)
+    z_e = torch.randn(64, 16, 8, 8, generator=generator)
+    built = build_transplant(
+        "fsq", "full", channels=16, codebook_size=256, width=8, protocol="fair", generator=generator
+    )
+
+    def error():
+        with torch.no_grad():
+            return float((built.eval()(z_e).y - z_e).square().mean())
+
+    start = error()
+    preset = replace(PRESETS["smoke"], steps=60, batch_size=16)
+    train(built, tokenizer, z_e, None, RECIPES["fair"], preset, rng=np.random.default_rng(0))
+    assert error() < 0.95 * start
+    assert all(torch.equal(value, before[key]) for key, value in tokenizer.state_dict().items())
+
+
+def test_commands_print_the_comparison(tmp_path, arguments, capsys):
+    where = ["--preset", "smoke", "--out", str(tmp_path)]
+    main(["substitute", *where, "--data", str(arguments["data"]), "--tokenizer", str(arguments["tokenizer"])])
+    printed = capsys.readouterr().out
+    main(["table", *where])
+    assert capsys.readouterr().out == printed
+    assert "ema_vp2" in printed
+    manifest = json.loads((tmp_path / "substitution" / "smoke.json").read_text())
+    assert manifest["sha256"] == read_table(tmp_path / "substitution" / "smoke.csv").manifest["sha256"]
+
+
+def test_commands_turn_errors_into_one_line(tmp_path):
+    with pytest.raises(SystemExit, match=r"error: .*smoke.csv does not exist; run the study"):
+        main(["table", "--preset", "smoke", "--out", str(tmp_path)])
