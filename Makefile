@@ -8,6 +8,7 @@ export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 .PHONY: help reproduce test install verify studies pocket figures lint types unit doctor benchmarks clean
 
 help: ## show this list
@@ -22,8 +23,10 @@ test: $(VENV)/.dev ## run lint, types and tests
 
 install: $(VENV)/.run ## create .venv with what `make reproduce` needs
 
-verify: $(VENV)/.run ## check every claim of the ledger
-	$(PY) -m qtheory verify
+verify: results/ledger.json ## check every claim of the ledger, where its code has changed
+
+results/ledger.json: $(shell find qtheory -name '*.py' -o -name '*.csv') | $(VENV)/.run
+	$(PY) -m qtheory verify --json $@
 
 studies: $(VENV)/.run ## run the Monte Carlo studies
 	$(PY) -m sims variance-scaling --preset paper
