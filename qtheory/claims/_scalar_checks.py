@@ -8,7 +8,7 @@ import numpy as np
 from qtheory.claims import _balls
 from qtheory.claims._claim import Evidence
 from qtheory.expected import bsq_distortion, bsq_input_distortion, fsq_distortion, lfq_distortion
-from qtheory.optimal import optimal_scalar
+from qtheory.optimal import lloyd_max, optimal_scalar
 from qtheory.quantizers import BSQ, FSQ, distortion
 from qtheory.sources import Gaussian
 
@@ -23,6 +23,15 @@ def signs_are_optimal() -> Evidence:
         tolerance=1e-12,
         detail="LFQ and the optimal scalar quantizer of N(0, (pi/2) I), d = 8, K = 256",
     )
+
+
+def two_levels_are_cheapest() -> Evidence:
+    # from 5 levels on the price of the rate alone, ln(5) / 2, exceeds the cost of two levels
+    others = [lloyd_max(Gaussian(1), n).distortion + math.log(n) / 2 for n in (1, 3, 4)]
+    return Evidence(
+        "exact", min(*others, math.log(5) / 2), ">", lloyd_max(Gaussian(1), 2).distortion + math.log(2) / 2,
+        detail="least e_n + ln(n) / 2 over n other than 2, N(0, 1), against n = 2",
+    )  # fmt: skip
 
 
 def signs_are_not_optimal_elsewhere() -> Evidence:

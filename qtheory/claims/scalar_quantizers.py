@@ -17,12 +17,14 @@ CLAIMS = (
             "find the scale."
         ),
         proof=(
-            "The optimal two levels of N(0, s^2) are +-s sqrt(2/pi), which are +-1 for s^2 = pi/2 only; "
-            "one bit a coordinate is the optimal allocation at K = 2^d. The error of LFQ is d (s^2 - 2 s "
-            "sqrt(2/pi) + 1), the optimum d s^2 (1 - 2/pi)."
+            "The optimal two levels of N(0, s^2) are +-s sqrt(2/pi), which are +-1 for s^2 = pi/2 only. "
+            "One bit a coordinate is the optimal allocation at K = 2^d, since e_n / s^2 + ln(n) / 2 is "
+            "least at n = 2. The error of LFQ is d (s^2 - 2 s sqrt(2/pi) + 1), the optimum d s^2 (1 - "
+            "2/pi)."
         ),
         checks=(
             Check("LFQ is optimal at variance pi/2", on.signs_are_optimal),
+            Check("one bit a coordinate is the best allocation for every d", on.two_levels_are_cheapest),
             Check("it is not at variance 2/pi", on.signs_are_not_optimal_elsewhere),
         ),
         group="scalar",

@@ -77,8 +77,9 @@ CLAIMS = (
         id="theorem.point-density",
         title="optimal codewords have density proportional to f^(d/(d+2))",
         statement=(
-            "Codewords of density g cost d G_d int f g^(-2/d) K^(-2/d) at high rate, which is least for g "
-            "proportional to f^(d/(d+2)); for N(0, s^2 I) that is N(0, (d+2)/d s^2 I)."
+            "Codebooks whose codewords have density g cost at least d G_d int f g^(-2/d) K^(-2/d) in the "
+            "limit, which is least for g proportional to f^(d/(d+2)); for N(0, s^2 I) that is N(0, (d+2)/d "
+            "s^2 I)."
         ),
         source="Bucklew 1984, Na and Neuhoff 1995; contrary to Appendices D and K",
         verdict="holds",
@@ -94,15 +95,21 @@ CLAIMS = (
         id="theorem.perplexity",
         title="optimal codebooks do not use their codewords equally",
         statement=(
-            "For codebooks of least squared error, perplexity over K tends to exp(-KL(f || f*)), with f* "
-            "proportional to f^(d/(d+2)): below 1 unless f is constant on its support."
+            "For optimal levels on the line, perplexity over n tends to exp(-KL(f || f*)), with f* "
+            "proportional to f^(1/3): below 1 unless f is constant on its support."
         ),
-        source="cell masses f / (K f*): d = 1 proved, Gersho's heuristic for d >= 2; contrary to Section 4.2",
+        source=(
+            "point density of Panter and Dite 1951; contrary to the use of full utilization in Section 4.2"
+        ),
         verdict="holds",
-        sharp="For N(0, I_d) the limits are 0.806, 0.866, 0.912 and 0.948 for d = 1, 4, 8 and 16.",
+        sharp=(
+            "In R^d, with f* proportional to f^(d/(d+2)), it follows from Gersho's heuristic of 1979, "
+            "which is not proved; for N(0, I_d) it gives 0.806, 0.866, 0.912 and 0.948 for d = 1, 4, 8 and "
+            "16."
+        ),
         proof=(
-            "A cell at x has volume 1 / (K f*(x)) and mass f(x) / (K f*(x)); the entropy of the codes is "
-            "log K - int f log(f / f*) in the limit."
+            "A cell at x has length 1 / (n f*(x)) and mass f(x) / (n f*(x)); the entropy of the codes is "
+            "log n - int f log(f / f*) in the limit."
         ),
         checks=(
             Check("256 levels of N(0, 1) are near the limit", on.perplexity_is_approached),
