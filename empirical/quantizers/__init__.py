@@ -5,10 +5,17 @@ from typing import Any
 
 import torch
 
+from empirical.quantizers._binary import require_power_of_two
+from empirical.quantizers.binary import BSQ_SETTINGS, LFQ_SETTINGS, BinarySettings, BSQQuantizer, LFQQuantizer
+from empirical.quantizers import mmd, online, vanilla, wasserstein
 from empirical.quantizers.base import Quantized, Quantizer, channels_first, channels_last
+from empirical.quantizers.bsq import SETTINGS as BSQ_SETTINGS
+from empirical.quantizers.bsq import BSQQuantizer
 from empirical.quantizers.ema import SETTINGS as EMA_SETTINGS
 from empirical.quantizers.ema import EMAQuantizer
 from empirical.quantizers.fsq import FSQQuantizer, equal_levels
+from empirical.quantizers.lfq import SETTINGS as LFQ_SETTINGS
+from empirical.quantizers.lfq import LFQQuantizer
 from empirical.quantizers.product import ProductQuantizer
 from empirical.quantizers.reference import KMeansQuantizer, LloydMaxQuantizer
 from qtheory import _check
@@ -17,9 +24,11 @@ from qtheory.errors import DomainError
 __all__ = [
     "PROTOCOLS",
     "QUANTIZERS",
+    "BSQQuantizer",
     "EMAQuantizer",
     "FSQQuantizer",
     "KMeansQuantizer",
+    "LFQQuantizer",
     "LloydMaxQuantizer",
     "ProductQuantizer",
     "Quantized",
@@ -27,6 +36,7 @@ __all__ = [
     "build",
     "channels_first",
     "channels_last",
+    "key_of",
 ]
 
 PROTOCOLS = ("as_run", "paper", "fair")
@@ -36,6 +46,43 @@ Builder = Callable[..., Quantizer]
 
 def _ema(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
     return EMAQuantizer(dim, codebook_size, EMA_SETTINGS[protocol], generator=generator)
+
+
+def _vanilla(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+    settings = vanilla.SETTINGS[protocol]
+    return vanilla.VanillaQuantizer(dim, codebook_size, settings, generator=generator)
+
+
+def _online(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+    settings = online.SETTINGS[protocol]
+    return online.OnlineQuantizer(dim, codebook_size, settings, generator=generator)
+
+
+def _wasserstein(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+    settings = wasserstein.SETTINGS[protocol]
+    return wasserstein.WassersteinQuantizer(dim, codebook_size, settings, generator=generator)
+
+
+def _mmd(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+    settings = mmd.SETTINGS[protocol]
+    return mmd.MMDQuantizer(dim, codebook_size, settings, generator=generator)
+
+
+def _lfq(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+    _require_bits("lfq", dim, codebook_size)
+    return LFQQuantizer(dim, LFQ_SETTINGS[protocol])
+
+
+def _bsq(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+    _require_bits("bsq", dim, codebook_size)
+    return BSQQuantizer(dim, BSQ_SETTINGS[protocol])
+
+
+def _require_bits(name: str, dim: int, codebook_size: int) -> None:
+    if codebook_size != 2**dim:
+        raise DomainError(
+            f"codebook_size must be 2^dim={2**dim} for {name} of dim={dim}, got {codebook_size}; change either"
+        )
 
 
 def _fsq(
@@ -50,6 +97,16 @@ def _fsq(
     commitment = 1.0 if protocol == "as_run" else 0.0
     levels = equal_levels(dim, codebook_size) if levels is None else tuple(levels)
     return FSQQuantizer(levels, form=form, commitment=commitment)
+
+
+def _bsq(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+    require_power_of_two(dim, codebook_size)
+    return BSQQuantizer(dim, BSQ_SETTINGS[protocol])
+
+
+def _lfq(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+    require_power_of_two(dim, codebook_size)
+    return LFQQuantizer(dim, LFQ_SETTINGS[protocol])
 
 
 def _kmeans(
@@ -83,9 +140,22 @@ QUANTIZERS: dict[str, Builder] = {
     "ema": _ema,
     "ema_vp2": _vp2(_ema),
     "fsq": _fsq,
+    "lfq": _lfq,
+    "bsq": _bsq,
     "kmeans": _kmeans,
     "lloyd_max": _lloyd_max,
 }
+
+
+def key_of(name: str) -> str:
+    """Return the key of a quantizer from its name as the paper's tables print it.
+
+    Examples
+    --------
+    >>> key_of("MMD VQ"), key_of("EMA VP2"), key_of("fsq")
+    ('mmd', 'ema_vp2', 'fsq')
+    """
+    return name.strip().lower().replace(" ", "_").replace("-", "_").removesuffix("_vq")
 
 
 def build(
@@ -102,7 +172,7 @@ def build(
     Parameters
     ----------
     name : str
-        A key of `QUANTIZERS`.
+        A key of `QUANTIZERS`, or the name that the paper's tables print, in any case.
     dim : int
         Dimension d of the vectors.
     codebook_size : int
@@ -129,8 +199,8 @@ def build(
     >>> build("fsq", 4, 256).rate
     8.0
     """
-    _check.one_of("name", name, QUANTIZERS)
+    key = _check.one_of("name", key_of(name), QUANTIZERS)
     _check.one_of("protocol", protocol, PROTOCOLS)
     dim, codebook_size = _check.integer("dim", dim), _check.integer("codebook_size", codebook_size)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
-    return QUANTIZERS[name](dim, codebook_size, protocol, generator, **options)
+    return QUANTIZERS[key](dim, codebook_size, protocol, generator, **options)

@@ -8,10 +8,18 @@ import pytest
 import torch
 
 from empirical.checkpoint import load, save
-from empirical.quantizers import QUANTIZERS, Quantizer, build, channels_first, channels_last
+from empirical.quantizers import QUANTIZERS, Quantizer, build, channels_first, channels_last, key_of
 from qtheory.errors import DomainError, ShapeError
+from qtheory.paper import table
 
-DIM, K = 4, 256
+DIM, K = 8, 256
+# the official form of FSQ has no two levels, which is what is left for each of 8 dimensions
+OPTIONS = {"fsq": {"form": "symmetric"}}
+TABLE3 = sorted(set(table(3)["approach"]))
+
+
+def make(name):
+    return build(name, DIM, K, **OPTIONS.get(name, {}))
 
 
 def vectors(*shape, seed=0):
@@ -20,7 +28,7 @@ def vectors(*shape, seed=0):
 
 @cache
 def trained(name):
-    built = build(name, DIM, K)
+    built = make(name)
     built(vectors(2048, DIM, seed=9))
     return built.eval()
 
@@ -98,12 +106,12 @@ def test_an_empty_batch_is_refused_with_its_count(quantizer):
 def test_non_finite_inputs_are_refused_with_their_count(quantizer):
     z = vectors(10, DIM)
     z[2, 1], z[5, 0] = torch.nan, torch.inf
-    with pytest.raises(DomainError, match=r"2 NaN or infinite value\(s\) of 40"):
+    with pytest.raises(DomainError, match=r"2 NaN or infinite value\(s\) of 80"):
         quantizer(z)
 
 
 def test_a_wrong_number_of_channels_is_refused(quantizer):
-    with pytest.raises(ShapeError, match=r"4 channels in its last axis, got shape \(2, 3\)"):
+    with pytest.raises(ShapeError, match=r"8 channels in its last axis, got shape \(2, 3\)"):
         quantizer(torch.zeros(2, 3))
 
 
@@ -164,7 +172,7 @@ def test_evaluation_mode_changes_no_state(quantizer):
 
 def test_equal_builds_train_equally(quantizer, request):
     name = request.node.callspec.params["quantizer"]
-    again = build(name, DIM, K)
+    again = make(name)
     again(vectors(2048, DIM, seed=9))
     for key, tensor in again.state_dict().items():
         assert torch.equal(tensor, quantizer.state_dict()[key]), key
@@ -172,16 +180,23 @@ def test_equal_builds_train_equally(quantizer, request):
 
 def test_the_global_generator_is_left_alone(quantizer, request):
     state = torch.get_rng_state()
-    build(request.node.callspec.params["quantizer"], DIM, K)(vectors(600, DIM))
+    make(request.node.callspec.params["quantizer"])(vectors(600, DIM))
     assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("name", sorted(QUANTIZERS))
 def test_shared_behaviour_lives_in_the_base_class_alone(name):
-    for kind in type(build(name, DIM, K)).__mro__[:-1]:
+    for kind in type(make(name)).__mro__[:-1]:
         if issubclass(kind, Quantizer) and kind is not Quantizer:
             own = set(vars(kind)) & {"forward", "encode", "decode", "project", "usage", "rate", "_rows"}
             assert not own, f"{kind.__name__} overrides {own}"
+
+
+@pytest.mark.parametrize("printed", [name for name in TABLE3 if key_of(name) in QUANTIZERS])
+def test_names_as_the_paper_prints_them_are_accepted_in_any_case(printed):
+    for name in (printed, printed.upper(), printed.lower()):
+        quantizer = build(name, DIM, K, **OPTIONS.get(key_of(printed), {}))
+        assert type(quantizer) is type(make(key_of(printed)))
 
 
 def test_unknown_names_and_protocols_are_named():
