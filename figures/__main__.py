@@ -7,13 +7,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from figures import pocket, quantizer_variance, readme, variance_scaling
+from figures import low_dimensional_support, pocket, quantizer_variance, readme, variance_scaling
 from figures.recipe import Recipe, build
 from figures.report import build_report
 
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (variance_scaling.RECIPE, quantizer_variance.RECIPE, pocket.RECIPE)
-}
+_MODULES = (variance_scaling, quantizer_variance, low_dimensional_support, pocket)
+RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in _MODULES}
 GALLERY = Path(__file__).with_name("gallery")
 
 

@@ -91,7 +91,8 @@ def draw(table: Table) -> Figure:
     """Draw panels (a) to (d) with closed forms, and one panel a rate for the comparison."""
     frame = table.frame
     figure = Figure(figsize=(6.6, 6.4))
-    above, below = figure.subfigures(2, 1, height_ratios=[2, 1.15])
+    grid = figure.add_gridspec(2, 1, height_ratios=[2, 1.15])
+    above, below = (figure.add_subfigure(grid[part]) for part in (0, 1))
     left, right = below.subplots(1, 2)
     published = frame[frame["panel"] == "figure-5"]
     for panel, (title, methods) in zip(above.subplots(2, 2).flat, _PANELS, strict=True):

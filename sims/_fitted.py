@@ -14,6 +14,7 @@ Array = NDArray[np.float64]
 
 _OPQ_ROUNDS = 8
 _OPQ_ITERATIONS = 4
+_OPQ_ROWS = 8192  # enough for a rotation; the codewords are then fitted to all rows
 
 
 @dataclass(frozen=True)
@@ -161,15 +162,15 @@ def optimized_product(
     T. Ge, K. He, Q. Ke, J. Sun, "Optimized product quantization", 2014: for fixed codewords the best
     rotation solves an orthogonal Procrustes problem.
     """
-    rotation = _balanced_axes(x, block_dims)
-    best = rotation
+    rotation = best = _balanced_axes(x, block_dims)
+    sample = x[: max(_OPQ_ROWS, 8 * max(block_sizes))]
     least = math.inf
     for _ in range(_OPQ_ROUNDS):
-        y = x @ rotation
+        y = sample @ rotation
         short = {**options, "iterations": _OPQ_ITERATIONS}
         found = product(y, block_dims, block_sizes, rng=rng, **short)
         if found.in_sample_distortion < least:
             least, best = found.in_sample_distortion, rotation
-        left, _, right = np.linalg.svd(x.T @ found.reconstruct(y))
+        left, _, right = np.linalg.svd(sample.T @ found.reconstruct(y))
         rotation = left @ right
     return rotated(lambda y: product(y, block_dims, block_sizes, rng=rng, **options), x, best)

@@ -13,7 +13,8 @@ from qtheory.optimal import allocate
 Array = NDArray[np.float64]
 
 # from a companding start Lloyd's iterations have little left to gain
-_ITERATIONS = 60
+_ITERATIONS = 30
+_SETTLED = 1e-6  # moves of levels below this part of the range end the iterations
 _HISTOGRAM = 400
 
 
@@ -87,7 +88,7 @@ class SampleCurve:
             # a cell without a sample keeps its value
             values = np.where(counts > 0, self._mean + sums / np.maximum(counts, 1), values)
             values = np.sort(values)
-            if np.abs(values - previous).max() <= 1e-9 * (self.ascending[-1] - self.ascending[0]):
+            if np.abs(values - previous).max() <= _SETTLED * (self.ascending[-1] - self.ascending[0]):
                 break
         # the centroids of the last cells, whose error is the variance less that between cells
         between = float(np.sum(sums[counts > 0] ** 2 / counts[counts > 0]))

@@ -193,7 +193,7 @@ STUDY = Study(
             trials=5,
             points=_points(VARIANCES),
             fixed={"n": 100_000, "n_train": 262_144},
-            cost="40 s, 0.6 GB",
+            cost="70 s, 0.6 GB",
         ),
     },
     run=run,
