@@ -36,17 +36,29 @@ def tiled_nearest(u: Tensor, codebook: Tensor) -> Tensor:
     Both arguments are centred by the mean codeword, so that the expanded square
     ``||c||^2 - 2 u.c`` loses no digits to an offset.
     """
+    return _tiled(u, codebook, sign=1.0)
+
+
+def farthest(u: Tensor, codebook: Tensor) -> Tensor:
+    """Return the index of the codeword farthest from each row, by tiles."""
+    return _tiled(u, codebook, sign=-1.0)
+
+
+def _tiled(u: Tensor, codebook: Tensor, sign: float) -> Tensor:
     centre = codebook.mean(dim=0)
     codewords = codebook - centre
-    return torch.cat([_nearest_of_tile(rows - centre, codewords) for rows in u.split(_TILE_ROWS)])
+    return torch.cat([_extreme_of_tile(rows - centre, codewords, sign) for rows in u.split(_TILE_ROWS)])
 
 
-def _nearest_of_tile(rows: Tensor, codewords: Tensor) -> Tensor:
+def _extreme_of_tile(rows: Tensor, codewords: Tensor, sign: float) -> Tensor:
+    """Return where ``sign (||c||^2 - 2 u.c)`` is least."""
     best = rows.new_full((len(rows),), torch.inf)
     codes = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
     for start in range(0, len(codewords), _TILE_CODEWORDS):
         tile = codewords[start : start + _TILE_CODEWORDS]
-        distances, found = torch.addmm(tile.square().sum(1), rows, tile.T, alpha=-2).min(dim=1)
+        distances, found = torch.addmm(tile.square().sum(1), rows, tile.T, beta=sign, alpha=-2 * sign).min(
+            dim=1
+        )
         closer = distances < best
         best = torch.where(closer, distances, best)
         codes = torch.where(closer, found + start, codes)

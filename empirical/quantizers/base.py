@@ -57,9 +57,20 @@ def channels_first(z: Tensor) -> Tensor:
     return z.movedim(-1, 1)
 
 
+def _several_processes() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def from_first_rank(tensor: Tensor) -> Tensor:
+    """Return the tensor of the first of several processes."""
+    if _several_processes():
+        torch.distributed.broadcast(tensor, src=0)
+    return tensor
+
+
 def summed_over_ranks(statistics: Tensor, *, synced: bool = True) -> Tensor:
     """Return sums or counts added up over all processes, where there are several."""
-    if synced and torch.distributed.is_available() and torch.distributed.is_initialized():
+    if synced and _several_processes():
         torch.distributed.all_reduce(statistics)
     return statistics
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from empirical.quantizers.base import (
     CodebookQuantizer,
     Losses,
+    from_first_rank,
     mean_square,
     spread_rows,
     summed_over_ranks,
@@ -119,8 +120,8 @@ class EMAQuantizer(CodebookQuantizer):
         the batch fills up over several steps, since codes without a count are revived.
         """
         rows = spread_rows(u, len(chosen)).to(self.codebook.dtype)
-        if self.settings.synced and torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.broadcast(rows, src=0)
+        if self.settings.synced:
+            rows = from_first_rank(rows)
         chosen = chosen[: len(rows)]
         self.codebook[chosen] = rows
         self.ema_count[chosen] = count

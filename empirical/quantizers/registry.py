@@ -1,0 +1,162 @@
+"""Quantizers by name: the thirteen of the paper's Table 3, and the references."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from empirical.quantizers import ema, mmd, online, vanilla, wasserstein
+from empirical.quantizers._binary import BinaryQuantizer, BinarySettings, require_power_of_two
+from empirical.quantizers.base import Quantizer
+from empirical.quantizers.bsq import SETTINGS as BSQ_SETTINGS
+from empirical.quantizers.bsq import BSQQuantizer
+from empirical.quantizers.fsq import FSQQuantizer, equal_levels
+from empirical.quantizers.lfq import SETTINGS as LFQ_SETTINGS
+from empirical.quantizers.lfq import LFQQuantizer
+from empirical.quantizers.product import ProductQuantizer
+from empirical.quantizers.reference import KMeansQuantizer, LloydMaxQuantizer
+from qtheory import _check
+from qtheory.errors import DomainError
+
+PROTOCOLS = ("as_run", "paper", "fair")
+BLOCKS = 2  # of a VP2
+
+Builder = Callable[..., Quantizer]
+
+
+def _learned(kind: Callable[..., Quantizer], settings: Mapping[str, Any]) -> Builder:
+    """Return the builder of a quantizer with a learned codebook."""
+
+    def builder(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+        return kind(dim, codebook_size, settings[protocol], generator=generator)
+
+    return builder
+
+
+def _vp2(kind: Callable[..., Quantizer], settings: Mapping[str, Any]) -> Builder:
+    """Return the builder of the product of two such quantizers, each on half of the dimensions."""
+    block = _learned(kind, settings)
+
+    def builder(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+        size = round(codebook_size ** (1 / BLOCKS))
+        if dim % BLOCKS or size**BLOCKS != codebook_size:
+            raise DomainError(
+                f"dim must be even and codebook_size a square for two equal blocks, "
+                f"got dim={dim}, codebook_size={codebook_size}; take codebook_size={size**BLOCKS}"
+            )
+        return ProductQuantizer([block(dim // BLOCKS, size, protocol, generator) for _ in range(BLOCKS)])
+
+    return builder
+
+
+def _binary(kind: Callable[..., BinaryQuantizer], settings: Mapping[str, BinarySettings]) -> Builder:
+    """Return the builder of a quantizer with one bit a dimension."""
+
+    def builder(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+        require_power_of_two(dim, codebook_size)
+        return kind(dim, settings[protocol])
+
+    return builder
+
+
+def _fsq(
+    dim: int,
+    codebook_size: int,
+    protocol: str,
+    generator: torch.Generator,
+    levels: Sequence[int] | None = None,
+    form: str = "official",
+) -> Quantizer:
+    # the published run trained FSQ with a commitment loss, which FSQ does not have
+    commitment = 1.0 if protocol == "as_run" else 0.0
+    return FSQQuantizer(levels or equal_levels(dim, codebook_size), form=form, commitment=commitment)
+
+
+def _kmeans(
+    dim: int, codebook_size: int, protocol: str, generator: torch.Generator, **options: int
+) -> Quantizer:
+    return KMeansQuantizer(dim, codebook_size, generator=generator, **options)
+
+
+def _lloyd_max(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+    return LloydMaxQuantizer(dim, codebook_size)
+
+
+QUANTIZERS: dict[str, Builder] = {
+    "vanilla": _learned(vanilla.VanillaQuantizer, vanilla.SETTINGS),
+    "ema": _learned(ema.EMAQuantizer, ema.SETTINGS),
+    "online": _learned(online.OnlineQuantizer, online.SETTINGS),
+    "wasserstein": _learned(wasserstein.WassersteinQuantizer, wasserstein.SETTINGS),
+    "mmd": _learned(mmd.MMDQuantizer, mmd.SETTINGS),
+    "vanilla_vp2": _vp2(vanilla.VanillaQuantizer, vanilla.VP2_SETTINGS),
+    "ema_vp2": _vp2(ema.EMAQuantizer, ema.SETTINGS),
+    "online_vp2": _vp2(online.OnlineQuantizer, online.VP2_SETTINGS),
+    "wasserstein_vp2": _vp2(wasserstein.WassersteinQuantizer, wasserstein.VP2_SETTINGS),
+    "mmd_vp2": _vp2(mmd.MMDQuantizer, mmd.VP2_SETTINGS),
+    "fsq": _fsq,
+    "lfq": _binary(LFQQuantizer, LFQ_SETTINGS),
+    "bsq": _binary(BSQQuantizer, BSQ_SETTINGS),
+    "kmeans": _kmeans,
+    "lloyd_max": _lloyd_max,
+}
+
+
+def key_of(name: str) -> str:
+    """Return the key of a quantizer from its name as the paper's tables print it.
+
+    Examples
+    --------
+    >>> key_of("MMD VQ"), key_of("EMA VP2"), key_of("fsq")
+    ('mmd', 'ema_vp2', 'fsq')
+    """
+    return name.strip().lower().replace(" ", "_").replace("-", "_").removesuffix("_vq")
+
+
+def build(
+    name: str,
+    dim: int,
+    codebook_size: int,
+    protocol: str = "fair",
+    *,
+    generator: torch.Generator | None = None,
+    **options: Any,
+) -> Quantizer:
+    """Return a quantizer with the settings that a protocol prescribes.
+
+    Parameters
+    ----------
+    name : str
+        A key of `QUANTIZERS`, or the name that the paper's tables print, in any case.
+    dim : int
+        Dimension d of the vectors.
+    codebook_size : int
+        Codewords K of the whole quantizer.
+    protocol : str
+        ``as_run``, ``paper`` or ``fair``: see `empirical.protocol`.
+    generator : torch.Generator, optional
+        Randomness of initial codebooks; one with seed 0 by default, never the global one.
+    **options
+        Options of the quantizer, for example ``levels`` of FSQ.
+
+    Returns
+    -------
+    Quantizer
+        In training mode.
+
+    Raises
+    ------
+    DomainError
+        If the name or protocol is unknown, or the quantizer cannot have that dimension and size.
+
+    Examples
+    --------
+    >>> build("fsq", 4, 256).rate
+    8.0
+    >>> build("EMA VP2", 8, 65536).block_sizes
+    (256, 256)
+    """
+    key = _check.one_of("name", key_of(name), QUANTIZERS)
+    _check.one_of("protocol", protocol, PROTOCOLS)
+    dim, codebook_size = _check.integer("dim", dim), _check.integer("codebook_size", codebook_size)
+    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    return QUANTIZERS[key](dim, codebook_size, protocol, generator, **options)

@@ -1,0 +1,146 @@
+"""Codebooks learned by gradient: the shared class, and Vanilla VQ."""
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from empirical.quantizers.base import CodebookQuantizer, Losses, mean_square, spread_rows
+
+
+@dataclass(frozen=True)
+class GradientSettings:
+    """Settings that codebooks learned by gradient share.
+
+    Attributes
+    ----------
+    codebook : float
+        Coefficient alpha of the mean squared error that moves codewords to their vectors.
+    commitment : float
+        Coefficient beta of the one that moves vectors to their codewords.
+    data_init : bool
+        Start from vectors of the first training batches; otherwise uniform in +-1/K, about 1.5e-5
+        at K = 65536, from where a learning rate of 1e-4 takes 10,000 steps to travel one unit.
+    learning_rate_ratio : float
+        Learning rate of the codebook over that of the heads.
+    decays : bool
+        Whether that rate decays as the heads' does.
+    synced : bool
+        Whether statistics of all processes are added up.
+    """
+
+    codebook: float
+    commitment: float
+    data_init: bool
+    learning_rate_ratio: float
+    decays: bool
+    synced: bool
+
+
+SETTINGS = {
+    "as_run": GradientSettings(
+        codebook=1.0,
+        commitment=1.0,
+        data_init=False,
+        learning_rate_ratio=1.0,
+        decays=True,
+        synced=False,
+    ),
+    # the paper is silent; commitment of the article it cites (van den Oord et al. 2017)
+    "paper": GradientSettings(
+        codebook=1.0,
+        commitment=0.25,
+        data_init=False,
+        learning_rate_ratio=1.0,
+        decays=True,
+        synced=True,
+    ),
+    "fair": GradientSettings(
+        codebook=1.0,
+        commitment=0.25,
+        data_init=True,
+        learning_rate_ratio=1.0,
+        decays=True,
+        synced=True,
+    ),
+}
+# the published products kept their learning rates
+VP2_SETTINGS = SETTINGS | {"as_run": replace(SETTINGS["as_run"], decays=False)}
+
+
+class GradientCodebook(CodebookQuantizer):
+    """A codebook that is a parameter, trained by ``alpha ||sg z - q||^2`` and what a method adds.
+
+    Parameters
+    ----------
+    dim : int
+        Dimension of the vectors.
+    codebook_size : int
+        Codewords.
+    settings : GradientSettings
+        See there.
+    generator : torch.Generator
+        Initial codewords, where they do not start from data.
+    """
+
+    placed: Tensor
+
+    def __init__(
+        self, dim: int, codebook_size: int, settings: GradientSettings, *, generator: torch.Generator
+    ) -> None:
+        super().__init__(dim, codebook_size)
+        self.settings = settings
+        start = torch.rand(codebook_size, dim, generator=generator) * 2 - 1
+        self.codebook = nn.Parameter(start / codebook_size)
+        self.register_buffer("placed", torch.tensor(0 if settings.data_init else codebook_size))
+
+    @abstractmethod
+    def _matching(self, u: Tensor) -> Losses:
+        """Return what the method adds to the loss, of (N, d) vectors; they get no gradient from it."""
+
+    @final
+    def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:
+        losses = {
+            "codebook": self.settings.codebook * mean_square(q, u.detach()),
+            "commitment": self.settings.commitment * mean_square(u, q.detach()),
+        }
+        return losses | (self._matching(u.detach()) if self.training else {})
+
+    @final
+    @torch.no_grad()
+    def _prepare(self, u: Tensor) -> None:
+        """Place codewords on vectors of the first batches, until each has its own."""
+        placed = int(self.placed)
+        if placed < self.codebook_size:
+            rows = spread_rows(u, self.codebook_size - placed).to(self.codebook.dtype)
+            if (
+                self.settings.synced
+                and torch.distributed.is_available()
+                and torch.distributed.is_initialized()
+            ):
+                torch.distributed.broadcast(rows, src=0)
+            self.codebook[placed : placed + len(rows)] = rows
+            self.placed += len(rows)
+
+
+class VanillaQuantizer(GradientCodebook):
+    """VQ-VAE's quantizer: codewords move by gradient alone, unused ones never.
+
+    Notes
+    -----
+    van den Oord et al. (2017).
+
+    Examples
+    --------
+    >>> quantizer = VanillaQuantizer(2, 4, SETTINGS["fair"], generator=torch.Generator())
+    >>> sorted(quantizer(torch.randn(10, 2)).losses)
+    ['codebook', 'commitment']
+    """
+
+    def _matching(self, u: Tensor) -> Losses:
+        return {}
+
+    def _update(self, u: Tensor, codes: Tensor) -> None:
+        """The optimizer moves the codewords."""
