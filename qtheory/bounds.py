@@ -19,6 +19,7 @@ import math
 from qtheory import _check
 from qtheory._bound import Bound, Hypothesis, log_ball_volume, power, root
 from qtheory._diagonal import diagonal_allocation
+from qtheory._edge import edge_bound
 
 __all__ = ["BOUNDS", "Bound", "Hypothesis", "diagonal_allocation", "minimax_scalar"]
 
@@ -117,6 +118,9 @@ _PROPOSITION_2 = (
           ("d", "K"), (_K_FROM_2_TO_D,), lambda d, K: d / 4 * power(K, d)),
     Bound("prop2.lower.sharp", "prop2.lower", "lower", _WORST_VQ, "(2 / (pi e)) d K^(-2/d)",
           ("d", "K"), (), lambda d, K: SHARP_LOWER * d * power(K, d)),
+    Bound("prop2.lower.edge", "prop2.lower.practical", "lower", _WORST_VQ,
+          "d max over x >= 16/9 of (ln(2 (x + 0.7462)) - ln(pi)/2 - ln(K)/d) / x^2",
+          ("d", "K"), (), edge_bound),
     Bound("prop2.lower.sphere", "prop2.lower", "lower",
           "E*_VQ of the uniform law on [-1, 1]^d, hence also sup over P of E*_VQ",
           "4 d / (d + 2) V_d^(-2/d) K^(-2/d), V_d the volume of the unit ball",

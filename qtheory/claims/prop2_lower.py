@@ -159,7 +159,8 @@ CLAIMS = (
             "For all d and K, sup over P of E*_VQ > (2 / (pi e)) d K^(-2/d), and 2 / (pi e) = 0.2342 cannot "
             "be improved. The constant 1/4 holds for all K in dimension d if and only if G_d >= 1/16, where "
             "G_d is Zador's constant per dimension: it does for d <= 46 and fails for every d >= 65. For "
-            "d = 100 it fails at every K >= 2^750, so no practical tokenizer is affected."
+            "d = 100 it fails at every K >= 2^750. Up to K = 16^d it holds in every dimension (see "
+            "prop2.lower.practical), so no practical tokenizer is affected."
         ),
         proof=(
             "Lower bound. Let P be uniform and s > 0. By Jensen and a union bound, E min_k |X - e_k|^2 >= "
@@ -225,7 +226,10 @@ CLAIMS = (
         statement="For 47 <= d <= 64 and all K >= 2^d, sup over P of E*_VQ >= d / (4 K^(2/d)).",
         source="Proposition 2, first inequality",
         verdict="open",
-        sharp="Equivalent to G_d >= 1/16, which no bound known to us decides in these dimensions.",
+        sharp=(
+            "It holds up to K = 16^d. For all K it is equivalent to G_d >= 1/16, which no bound known to us "
+            "decides in these dimensions."
+        ),
         proof="The criterion of prop2.lower; the sphere bound is below 1/4 and Zador's is above.",
         checks=(
             Check("the sphere bound does not prove it", _no_proof_at_47),

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special
 
+from qtheory._edge import ATOMS, EXCESS, START, edge_width
 from qtheory.bounds import BOUNDS
 from qtheory.claims import _balls, _minimax, _saddle
 from qtheory.claims._pieces import mean_squared_error, pieces
@@ -62,6 +64,28 @@ def test_margins_that_break_the_argument_are_refused(log2_K, margin, message):
 def test_small_dimensions_are_refused():
     with pytest.raises(DomainError, match="d must be at least 9"):
         random_codebook_constant(8, 100, Fraction(3, 10), 18)
+
+
+@pytest.mark.parametrize("x", [16 / 9, 2.0, 5.0, 22.25])
+def test_the_edge_law_keeps_below_the_constant_of_its_mass(x):
+    a, start = float(EXCESS), float(START)
+    t = np.linspace(-3, 2 * x + 3, 20001)
+    total = math.sqrt(math.pi) / 2 * (special.erf(t - start) - special.erf(t - (2 * x - start)))
+    for place, mass in ATOMS:
+        total += float(mass) * (
+            np.exp(-((t - float(place)) ** 2)) + np.exp(-((t - 2 * x + float(place)) ** 2))
+        )
+    assert total.max() <= math.sqrt(math.pi) * (1 + 1e-12)
+    assert 2 * (x - start) + 2 * sum(float(mass) for _, mass in ATOMS) == pytest.approx(2 * (x + a))
+
+
+@pytest.mark.parametrize("rate", [0.1, math.log(2), 2.0, 4 * math.log(2), 10.0])
+def test_the_edge_bound_takes_the_best_width(rate):
+    def value(x):
+        return (math.log(2 * (x + float(EXCESS))) - math.log(math.pi) / 2 - rate) / x**2
+
+    best = edge_width(rate)
+    assert value(best) >= max(value(x) for x in np.geomspace(float(START), 1e6, 4001)) - 1e-15
 
 
 def test_the_three_level_codebook_holds_on_a_fine_grid():
