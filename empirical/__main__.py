@@ -44,6 +44,7 @@ def substitute(
     data: Path | None = None,
     tokenizer: Path | None = None,
     threads: int = 1,
+    jobs: int | None = None,
 ) -> None:
     """Compare quantizers in one frozen tokenizer, and print the comparison.
 
@@ -57,11 +58,13 @@ def substitute(
             ``substitution/<preset>-photographs.csv`` in it.
         data: Image folder; the packaged photographs by default.
         tokenizer: Weights of a pocket tokenizer; the packaged ones by default.
-        threads: CPU threads; the last digits depend on them.
+        threads: CPU threads of a process; the last digits depend on them.
+        jobs: Processes; by default as many as there are cores for.
     """
     from empirical.data import POCKET_PHOTOS
     from empirical.substitute import substitute as run
     from empirical.table import render
+    from empirical.tokenizers.pocket import WEIGHTS
 
     found, _ = run(
         preset,
@@ -69,8 +72,9 @@ def substitute(
         seed=seed,
         out=out,
         data=data or POCKET_PHOTOS,
-        tokenizer=tokenizer,
+        tokenizer=tokenizer or WEIGHTS,
         threads=threads,
+        jobs=jobs,
     )
     failures = found.manifest["failures"]
     if len(found.frame):

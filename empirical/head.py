@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from empirical.quantizers import Quantizer, build, channels_first, channels_last
+from empirical.quantizers import QUANTIZERS, Quantizer, build, channels_first, channels_last
 from empirical.quantizers.base import Losses
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
@@ -133,33 +133,13 @@ class Transplant(nn.Module):
         )
 
 
-@dataclass(frozen=True)
-class Method:
-    """How a quantizer takes part in the comparison.
-
-    Attributes
-    ----------
-    quantizer : str
-        Key of `empirical.quantizers.QUANTIZERS`.
-    squeeze : int
-        Factor by which its heads reduce the channels.
-    bare : dict
-        Options of the quantizer where there is no head.
-    """
-
-    quantizer: str
-    squeeze: int = 1
-    bare: tuple[tuple[str, Any], ...] = ()
-
-
-TRAINED = {
-    "ema": Method("ema"),
-    "ema_vp2": Method("ema_vp2"),
-    # without a head FSQ keeps all channels, so each gets 2 levels; the official shift is undefined there
-    "fsq": Method("fsq", squeeze=2, bare=(("form", "symmetric"),)),
-}
 REFERENCES = ("kmeans", "lloyd_max")
+TRAINED = tuple(name for name in QUANTIZERS if name not in REFERENCES)
 HEADS = ("none", "full")
+# the heads of FSQ halve the channels, so that each takes 4 levels instead of 2
+_SQUEEZE = {"fsq": 2}
+# without heads each channel gets 2 levels, where the official shift is undefined
+_BARE_OPTIONS: dict[str, dict[str, Any]] = {"fsq": {"form": "symmetric"}}
 
 
 def build_transplant(
@@ -193,11 +173,10 @@ def build_transplant(
     """
     _check.one_of("method", method, [*TRAINED, *REFERENCES])
     _check.one_of("head", head, HEADS if method in TRAINED else ("none",))
-    spec = TRAINED.get(method, Method(method))
-    inner = channels // spec.squeeze if head == "full" else channels
-    options = {} if head == "full" else dict(spec.bare)
+    inner = channels // _SQUEEZE.get(method, 1) if head == "full" else channels
+    options = {} if head == "full" else _BARE_OPTIONS.get(method, {})
     quantizers = [
-        build(spec.quantizer, inner // HALVES, codebook_size, protocol, generator=generator, **options)
+        build(method, inner // HALVES, codebook_size, protocol, generator=generator, **options)
         for _ in range(HALVES)
     ]
     if head == "none":

@@ -1,5 +1,8 @@
 """Training of transplants on latents: quantizers and heads, against a frozen tokenizer."""
 
+import multiprocessing
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +12,7 @@ from empirical.config import Preset
 from empirical.head import Transplant
 from empirical.protocol import Recipe
 from empirical.quantizers.reference import ReferenceQuantizer
+from empirical.quantizers.vanilla import GradientCodebook
 from empirical.tokenizers import PocketTokenizer
 
 
@@ -21,6 +25,19 @@ def fit_references(transplant: Transplant, z_e: Tensor) -> None:
             quantizer.fit(half)
 
 
+def _parameter_groups(transplant: Transplant) -> list[dict[str, Any]]:
+    """Return the heads' parameters and each learned codebook, with their learning-rate ratios."""
+    codebooks = [module for module in transplant.modules() if isinstance(module, GradientCodebook)]
+    own = {id(module.codebook) for module in codebooks}
+    heads = [parameter for parameter in transplant.parameters() if id(parameter) not in own]
+    groups: list[dict[str, Any]] = [{"params": heads, "ratio": 1.0, "decays": True}] if heads else []
+    for module in codebooks:
+        settings = module.settings
+        ratio, decays = settings.learning_rate_ratio, settings.decays
+        groups.append({"params": [module.codebook], "ratio": ratio, "decays": decays})
+    return groups
+
+
 class _Trainer:
     """One optimizer step after another, on batches of latents."""
 
@@ -29,21 +46,21 @@ class _Trainer:
     ) -> None:
         self.transplant, self.tokenizer, self.recipe, self.preset = transplant, tokenizer, recipe, preset
         self.parameters = list(transplant.parameters())
+        groups = _parameter_groups(transplant)
+        # codebooks of statistics have nothing to optimize, and neither have fixed rules without heads
         self.optimizer = (
-            torch.optim.AdamW(
-                self.parameters,
-                lr=preset.learning_rate,
-                betas=recipe.betas,
-                weight_decay=recipe.weight_decay,
-            )
-            if self.parameters
+            torch.optim.AdamW(groups, betas=recipe.betas, weight_decay=recipe.weight_decay)
+            if groups
             else None
         )
 
-    def learning_rate(self, step: int) -> float:
-        """Return the rate of a step: a linear decay over the whole stage."""
-        final = self.recipe.final_learning_rate
-        return self.preset.learning_rate * (1 + (final - 1) * step / max(1, self.preset.steps - 1))
+    def set_learning_rates(self, step: int) -> None:
+        """Set the rates of a step: a linear decay over the whole stage, where a group decays."""
+        if self.optimizer is not None:
+            progress = step / max(1, self.preset.steps - 1)
+            decay = 1 + (self.recipe.final_learning_rate - 1) * progress
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.preset.learning_rate * group["ratio"] * (decay if group["decays"] else 1)
 
     def loss(self, z_e: Tensor, x: Tensor | None) -> Tensor:
         """Return the loss of a batch: latents, and its images where the recipe compares pixels."""
@@ -67,8 +84,7 @@ class _Trainer:
             self.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm, error_if_nonfinite=True)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.learning_rate(step)
+            self.set_learning_rates(step)
             self.optimizer.step()
         return loss.item()
 
@@ -110,7 +126,8 @@ def train(
     tokenizer.requires_grad_(False)
     transplant.train()
     trainer = _Trainer(transplant, tokenizer, recipe, preset)
-    with tqdm(range(preset.steps), desc="train", leave=False) as bar:
+    in_worker = multiprocessing.parent_process() is not None  # bars of several processes would mix
+    with tqdm(range(preset.steps), desc="train", leave=False, disable=in_worker) as bar:
         for step in bar:
             chosen = torch.from_numpy(rng.integers(len(z_e), size=preset.batch_size))
             x = crops[chosen] if crops is not None and recipe.pixel else None

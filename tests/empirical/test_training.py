@@ -1,0 +1,80 @@
+"""Learning rates of heads and codebooks, and the stop on a loss that is not finite."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from empirical.config import PRESETS
+from empirical.head import build_transplant
+from empirical.protocol import RECIPES
+from empirical.tokenizers import PocketTokenizer
+from empirical.training import _Trainer, train
+
+PRESET = replace(PRESETS["smoke"], steps=11, learning_rate=1e-3)
+
+
+def trainer(method, head, protocol):
+    generator = torch.Generator().manual_seed(0)
+    built = build_transplant(
+        method, head, channels=16, codebook_size=256, width=8, protocol=protocol, generator=generator
+    )
+    return _Trainer(built, PocketTokenizer(8), RECIPES[protocol], PRESET)
+
+
+def rates(made, step):
+    made.set_learning_rates(step)
+    return [group["lr"] for group in made.optimizer.param_groups]
+
+
+def test_heads_decay_linearly_to_a_tenth():
+    made = trainer("ema", "full", "fair")
+    np.testing.assert_allclose([rates(made, step)[0] for step in (0, 5, 10)], [1e-3, 5.5e-4, 1e-4])
+
+
+@pytest.mark.parametrize(
+    ("method", "protocol", "first", "last"),
+    [
+        ("vanilla", "as_run", 1e-3, 1e-4),
+        ("vanilla_vp2", "as_run", 1e-3, 1e-3),
+        ("wasserstein", "as_run", 1e-1, 1e-1),
+        ("mmd", "as_run", 1e-1, 1e-1),
+        ("wasserstein_vp2", "as_run", 5e-3, 5e-3),
+        ("mmd_vp2", "as_run", 5e-3, 5e-3),
+        ("mmd", "fair", 1e-3, 1e-4),
+        ("wasserstein", "fair", 1e-3, 1e-4),
+    ],
+)
+def test_codebooks_learn_at_the_rate_of_their_protocol(method, protocol, first, last):
+    made = trainer(method, "none", protocol)
+    assert len(made.optimizer.param_groups) == (4 if method.endswith("vp2") else 2)
+    np.testing.assert_allclose(rates(made, 0), first)
+    np.testing.assert_allclose(rates(made, 10), last)
+
+
+@pytest.mark.parametrize("method", ["ema", "fsq", "lfq", "bsq"])
+def test_without_heads_statistics_and_fixed_rules_have_no_optimizer(method):
+    assert trainer(method, "none", "fair").optimizer is None
+
+
+def test_every_parameter_is_trained_once():
+    made = trainer("mmd_vp2", "full", "fair")
+    trained = [p for group in made.optimizer.param_groups for p in group["params"]]
+    assert len(trained) == len({id(p) for p in trained}) == len(list(made.transplant.parameters()))
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_step():
+    made = trainer("ema", "full", "fair")
+    torch.nn.init.constant_(made.transplant.head_out.branch[-1].bias, torch.nan)
+    z_e = torch.randn(8, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(FloatingPointError, match="loss of step 1 of 11 is nan; lower learning_rate"):
+        train(
+            made.transplant,
+            made.tokenizer,
+            z_e,
+            None,
+            RECIPES["fair"],
+            PRESET,
+            rng=np.random.default_rng(0),
+        )
