@@ -29,7 +29,7 @@ results/ledger.json: $(shell find qtheory -name '*.py' -o -name '*.csv') | $(VEN
 	$(PY) -m qtheory verify --json $@
 
 studies: $(VENV)/.run ## run the Monte Carlo studies
-	$(PY) -m sims variance-scaling --preset paper
+	$(PY) -m sims all --preset paper
 
 pocket: $(VENV)/.run ## run the comparison on the shipped photographs
 	$(PY) -m empirical substitute --preset pocket
@@ -51,6 +51,7 @@ doctor: $(VENV)/.run ## report what is installed, what is wrong and how to mend 
 	$(PY) -m qtheory doctor
 
 benchmarks: $(VENV)/.dev ## time against named peers, in the same run
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[benchmarks]'
 	$(PY) -m benchmarks
 
 clean: ## remove .venv, results and caches

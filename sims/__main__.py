@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sims.runner import run_study
 from sims.studies import STUDIES
+from sims.study import Study
 
 
 def _listing() -> str:
@@ -24,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_listing(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("study", metavar="STUDY", help=", ".join(STUDIES))
+    parser.add_argument("study", metavar="STUDY", help=f"{', '.join(STUDIES)}, or all")
     parser.add_argument("--preset", default="paper", help="size of the study (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random streams (default: 0)")
     parser.add_argument(
@@ -36,27 +37,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _run(study: Study, options: argparse.Namespace) -> int:
+    """Run one study and print what it found; return 1 where a cell failed, else 0."""
+    table = run_study(study, options.preset, seed=options.seed, out=options.out, jobs=options.jobs)
+    failures = table.manifest["failures"]
+    for failure in failures:
+        print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)
+    print(f"{study.name}: {len(table.frame)} rows in {table.path}")
+    for line in study.findings(table.frame) if len(table.frame) else []:
+        print(f"  {line}")
+    return int(bool(failures))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     parser = _parser()
     options = parser.parse_args(argv)
-    study = STUDIES.get(options.study)
-    if study is None:
-        parser.error(f"STUDY must be one of {', '.join(STUDIES)}; got {options.study!r}")
+    if options.study not in (*STUDIES, "all"):
+        parser.error(f"STUDY must be one of {', '.join(STUDIES)}, or all; got {options.study!r}")
+    chosen = STUDIES.values() if options.study == "all" else [STUDIES[options.study]]
     try:
-        table = run_study(study, options.preset, seed=options.seed, out=options.out, jobs=options.jobs)
+        return max([_run(study, options) for study in chosen])
     except KeyboardInterrupt:
         print("\nInterrupted. Finished cells are kept; run the same command to continue.", file=sys.stderr)
         return 130
     except ValueError as error:
         parser.error(str(error))
-    failures = table.manifest["failures"]
-    for failure in failures:
-        print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)
-    if len(table.frame):
-        print("\n".join(study.findings(table.frame)))
-    print(f"{len(table.frame)} rows in {table.path}")
-    return int(bool(failures))
 
 
 if __name__ == "__main__":
