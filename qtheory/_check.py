@@ -79,7 +79,9 @@ def one_of(name: str, value: str, known: Iterable[str]) -> str:
 
 
 def partition(name: str, value: Sequence[int], *, total: int) -> tuple[int, ...]:
-    """Return `value` as positive integers that sum to `total`."""
+    """Return `value` as positive integers, at least one, that sum to `total`."""
+    if len(value) == 0:
+        raise ShapeError(f"{name} must not be empty; give one number a block")
     parts = tuple(integer(f"{name}[{i}]", part) for i, part in enumerate(value))
     if sum(parts) != total:
         raise ShapeError(f"{name} must sum to {total}, got {parts} with sum {sum(parts)}")

@@ -167,6 +167,11 @@ def test_block_dimensions_must_sum_to_the_dimension():
         BOUNDS["prop3.pq.exact"](d=8, K=16, block_dims=(4, 3))
 
 
+def test_empty_block_dimensions_are_refused():
+    with pytest.raises(ShapeError, match="block_dims must not be empty"):
+        BOUNDS["prop3.pq.exact"](K=16, block_dims=())
+
+
 def test_keywords_that_a_bound_does_not_use_are_ignored():
     bound = BOUNDS["prop2.lower.sharp"]
     assert bound(d=8, K=16, support_dim=99, block_dims=(1,)) == bound(d=8, K=16)
