@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from figures import low_dimensional_support, pocket, quantizer_variance, readme, variance_scaling
+from figures import equal_rate, low_dimensional_support, pocket, quantizer_variance, readme, variance_scaling
 from figures.recipe import Recipe, build
 from figures.report import build_report
 
-_MODULES = (variance_scaling, quantizer_variance, low_dimensional_support, pocket)
+_MODULES = (variance_scaling, quantizer_variance, low_dimensional_support, equal_rate, pocket)
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in _MODULES}
 GALLERY = Path(__file__).with_name("gallery")
 

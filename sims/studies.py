@@ -1,9 +1,7 @@
 """All studies by name."""
 
-from sims import low_dimensional_support, quantizer_variance, variance_scaling
+from sims import equal_rate, low_dimensional_support, quantizer_variance, variance_scaling
 from sims.study import Study
 
-STUDIES: dict[str, Study] = {
-    study.name: study
-    for study in (variance_scaling.STUDY, quantizer_variance.STUDY, low_dimensional_support.STUDY)
-}
+_MODULES = (variance_scaling, quantizer_variance, low_dimensional_support, equal_rate)
+STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
