@@ -230,8 +230,9 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Intervals of errors and image metrics come from a bootstrap over photographs, that of KID
-        from its jackknife; utilization and perplexity are counts over all tokens of their set.
+        Intervals of errors and image metrics come from a bootstrap over photographs (those of NMSE
+        hold its denominator fixed), that of KID from its jackknife; utilization and perplexity are
+        counts over all tokens of their set.
     """
     errors = latent_errors(transplant, data.z_e)
     x_hat = decode_in_batches(tokenizer, errors.y)

@@ -14,6 +14,7 @@ from empirical.protocol import Recipe
 from empirical.quantizers.reference import ReferenceQuantizer
 from empirical.quantizers.vanilla import GradientCodebook
 from empirical.tokenizers import PocketTokenizer
+from qtheory.errors import DomainError
 
 
 def fit_references(transplant: Transplant, z_e: Tensor) -> None:
@@ -120,9 +121,15 @@ def train(
 
     Raises
     ------
+    DomainError
+        If the recipe compares pixels and there are no crops.
     FloatingPointError
         If the loss is not finite.
+    RuntimeError
+        If a gradient is not finite.
     """
+    if recipe.pixel and crops is None:
+        raise DomainError(f"crops must be given for a recipe with pixel={recipe.pixel:g}, got None")
     tokenizer.requires_grad_(False)
     transplant.train()
     trainer = _Trainer(transplant, tokenizer, recipe, preset)
@@ -130,7 +137,8 @@ def train(
     with tqdm(range(preset.steps), desc="train", leave=False, disable=in_worker) as bar:
         for step in bar:
             chosen = torch.from_numpy(rng.integers(len(z_e), size=preset.batch_size))
-            x = crops[chosen] if crops is not None and recipe.pixel else None
+            # where gradients reach nothing, the decoder would work in vain
+            x = crops[chosen] if crops is not None and trainer.optimizer is not None else None
             loss = trainer.step(step, z_e[chosen], x)
             if step % 50 == 0:
                 bar.set_postfix(loss=f"{loss:.4f}")

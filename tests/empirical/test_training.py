@@ -11,6 +11,7 @@ from empirical.head import build_transplant
 from empirical.protocol import RECIPES
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import _Trainer, train
+from qtheory.errors import DomainError
 
 PRESET = replace(PRESETS["smoke"], steps=11, learning_rate=1e-3)
 
@@ -75,6 +76,21 @@ def test_a_loss_that_is_not_finite_stops_with_its_step():
             z_e,
             None,
             RECIPES["fair"],
+            PRESET,
+            rng=np.random.default_rng(0),
+        )
+
+
+def test_a_recipe_that_compares_pixels_needs_them():
+    made = trainer("ema", "full", "as_run")
+    z_e = torch.zeros(8, 16, 8, 8)
+    with pytest.raises(DomainError, match="crops must be given for a recipe with pixel=5"):
+        train(
+            made.transplant,
+            made.tokenizer,
+            z_e,
+            None,
+            RECIPES["as_run"],
             PRESET,
             rng=np.random.default_rng(0),
         )
