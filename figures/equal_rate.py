@@ -51,7 +51,7 @@ def _gains(axes: Axes, frame: pd.DataFrame) -> None:
     bottom = [0.0] * len(names)
     first = frame.groupby("source").first()
     for key, label, colour in _PARTS:
-        heights = [float(first.loc[name, f"gain_{key}_db"]) for name in names]
+        heights = first.loc[names, f"gain_{key}_db"].to_list()
         axes.bar(range(len(names)), heights, bottom=bottom, color=colour, width=0.65, label=label)
         bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
     axes.set_xticks(range(len(names)), ["Gauss", "Lapl.", "unif.", "clust.", "corr."])
