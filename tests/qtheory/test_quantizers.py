@@ -10,6 +10,7 @@ from scipy.special import ndtr
 
 from qtheory.codebooks import Codebook, product
 from qtheory.errors import DomainError, ShapeError
+from qtheory.expected import bsq_distortion, fsq_distortion
 from qtheory.quantizers import BSQ, FSQ, LFQ, NearestNeighbor, Product, distortion, quantize
 from tests.strategies import codebooks, point_sets
 
@@ -153,3 +154,22 @@ def test_bsq_ignores_the_length_of_its_input(factor):
 def test_bsq_refuses_the_zero_vector():
     with pytest.raises(DomainError, match="zero row"):
         distortion(BSQ(2), np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "largest", "expected", "wrong"),
+    [
+        (FSQ([4] * 8), 2, fsq_distortion(8, 4, 1.0), fsq_distortion(8, 4, 1.0, form="paper")),
+        (FSQ([4] * 8, "paper"), 2, fsq_distortion(8, 4, 1.0, form="paper"), fsq_distortion(8, 4, 1.0)),
+        (BSQ(8), 2, bsq_distortion(8), 2 - 2 * math.sqrt(2 / math.pi)),
+    ],
+    ids=["FSQ official", "FSQ paper", "BSQ"],
+)
+def test_errors_of_gaussian_samples_agree_with_the_closed_forms(rule, largest, expected, wrong):
+    # Hoeffding on errors in [0, largest]: a false alarm has probability 1e-9. The control is the value of
+    # the other form, or the limit of many dimensions.
+    n = 200_000
+    measured = distortion(rule, np.random.default_rng(5).standard_normal((n, 8)))
+    tolerance = largest * math.sqrt(math.log(2e9) / (2 * n))
+    assert abs(measured - expected) <= tolerance
+    assert abs(measured - wrong) > tolerance
