@@ -7,11 +7,28 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from figures import equal_rate, low_dimensional_support, pocket, quantizer_variance, readme, variance_scaling
+from figures import (
+    codebook_density,
+    equal_rate,
+    low_dimensional_support,
+    pocket,
+    quantizer_variance,
+    readme,
+    utilization,
+    variance_scaling,
+)
 from figures.recipe import Recipe, build
 from figures.report import build_report
 
-_MODULES = (variance_scaling, quantizer_variance, low_dimensional_support, equal_rate, pocket)
+_MODULES = (
+    variance_scaling,
+    quantizer_variance,
+    equal_rate,
+    low_dimensional_support,
+    utilization,
+    codebook_density,
+    pocket,
+)
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in _MODULES}
 GALLERY = Path(__file__).with_name("gallery")
 
