@@ -61,18 +61,25 @@ def _several_processes() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
-def from_first_rank(tensor: Tensor) -> Tensor:
-    """Return the tensor of the first of several processes."""
-    if _several_processes():
-        torch.distributed.broadcast(tensor, src=0)
-    return tensor
-
-
 def summed_over_ranks(statistics: Tensor, *, synced: bool = True) -> Tensor:
     """Return sums or counts added up over all processes, where there are several."""
     if synced and _several_processes():
         torch.distributed.all_reduce(statistics)
     return statistics
+
+
+def gathered_over_ranks(rows: Tensor, *, synced: bool = True) -> Tensor:
+    """Return the rows (N, d) of all processes one after another, where there are several."""
+    if not (synced and _several_processes()):
+        return rows
+    size = torch.tensor([len(rows)], device=rows.device)
+    sizes = [torch.zeros_like(size) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(sizes, size)
+    lengths = [int(length) for length in sizes]
+    padded = nn.functional.pad(rows, (0, 0, 0, max(lengths) - len(rows))).contiguous()
+    parts = [torch.zeros_like(padded) for _ in lengths]
+    torch.distributed.all_gather(parts, padded)
+    return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
 
 
 def spread_rows(u: Tensor, n: int) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from empirical.quantizers.base import (
     CodebookQuantizer,
     Losses,
-    from_first_rank,
+    gathered_over_ranks,
     mean_square,
     spread_rows,
     summed_over_ranks,
@@ -110,7 +110,8 @@ class EMAQuantizer(CodebookQuantizer):
 
     def _prepare(self, u: Tensor) -> None:
         if not self.initialised:
-            self._place(torch.arange(self.codebook_size), u, len(u) / self.codebook_size)
+            vectors = gathered_over_ranks(u, synced=self.settings.synced)
+            self._place(torch.arange(self.codebook_size), vectors, len(vectors) / self.codebook_size)
             self.initialised.fill_(True)
 
     def _place(self, chosen: Tensor, u: Tensor, count: float) -> None:
@@ -120,8 +121,6 @@ class EMAQuantizer(CodebookQuantizer):
         the batch fills up over several steps, since codes without a count are revived.
         """
         rows = spread_rows(u, len(chosen)).to(self.codebook.dtype)
-        if self.settings.synced:
-            rows = from_first_rank(rows)
         chosen = chosen[: len(rows)]
         self.codebook[chosen] = rows
         self.ema_count[chosen] = count
@@ -143,4 +142,4 @@ class EMAQuantizer(CodebookQuantizer):
         mean_count = float(total) / self.codebook_size
         dead = torch.nonzero(self.ema_count < settings.revive_below * mean_count)[:, 0]
         if len(dead):
-            self._place(dead, u, mean_count)
+            self._place(dead, gathered_over_ranks(u, synced=settings.synced), mean_count)

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from empirical.quantizers._nearest import farthest, nearest
-from empirical.quantizers.base import Losses, from_first_rank, summed_over_ranks
+from empirical.quantizers.base import Losses, gathered_over_ranks, summed_over_ranks
 from empirical.quantizers.vanilla import SETTINGS as VANILLA
 from empirical.quantizers.vanilla import VP2_SETTINGS as VANILLA_VP2
 from empirical.quantizers.vanilla import GradientCodebook, GradientSettings
 from qtheory import _check
 
 _DECAY = 0.99
+_ANCHORS = {"closest": nearest, "farthest": farthest}
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class OnlineQuantizer(GradientCodebook):
         self, dim: int, codebook_size: int, settings: OnlineSettings, *, generator: torch.Generator
     ) -> None:
         super().__init__(dim, codebook_size, settings.gradient, generator=generator)
-        self.anchor = _check.one_of("anchor", settings.anchor, ("closest", "farthest"))
+        self.anchor = _check.one_of("anchor", settings.anchor, _ANCHORS)
         self.register_buffer("use", torch.zeros(codebook_size))
 
     def _matching(self, u: Tensor) -> Losses:
@@ -69,14 +70,11 @@ class OnlineQuantizer(GradientCodebook):
 
     @torch.no_grad()
     def _update(self, u: Tensor, codes: Tensor) -> None:
-        counts = summed_over_ranks(
-            torch.bincount(codes, minlength=self.codebook_size).double(), synced=self.settings.synced
-        )
+        synced = self.settings.synced
+        counts = torch.bincount(codes, minlength=self.codebook_size).double()
+        counts = summed_over_ranks(counts, synced=synced)
         self.use.mul_(_DECAY).add_((counts / counts.sum()).to(self.use.dtype), alpha=1 - _DECAY)
-        codebook = self.codebook.detach().to(u.dtype)
-        found = nearest(codebook, u) if self.anchor == "closest" else farthest(codebook, u)
-        anchors = u[found].to(self.codebook.dtype)
-        if self.settings.synced:
-            anchors = from_first_rank(anchors)
+        vectors, codebook = gathered_over_ranks(u, synced=synced), self.codebook.detach().to(u.dtype)
+        found = _ANCHORS[self.anchor](codebook, vectors)
         a = torch.exp(-10 * self.codebook_size * self.use / (1 - _DECAY) - 1e-3)[:, None]
-        self.codebook.copy_((1 - a) * self.codebook + a * anchors)
+        self.codebook.lerp_(vectors[found].to(self.codebook.dtype), a)

@@ -7,7 +7,13 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from empirical.quantizers.base import CodebookQuantizer, Losses, mean_square, spread_rows
+from empirical.quantizers.base import (
+    CodebookQuantizer,
+    Losses,
+    gathered_over_ranks,
+    mean_square,
+    spread_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -114,14 +120,9 @@ class GradientCodebook(CodebookQuantizer):
         """Place codewords on vectors of the first batches, until each has its own."""
         placed = int(self.placed)
         if placed < self.codebook_size:
-            rows = spread_rows(u, self.codebook_size - placed).to(self.codebook.dtype)
-            if (
-                self.settings.synced
-                and torch.distributed.is_available()
-                and torch.distributed.is_initialized()
-            ):
-                torch.distributed.broadcast(rows, src=0)
-            self.codebook[placed : placed + len(rows)] = rows
+            vectors = gathered_over_ranks(u, synced=self.settings.synced)
+            rows = spread_rows(vectors, self.codebook_size - placed)
+            self.codebook[placed : placed + len(rows)] = rows.to(self.codebook.dtype)
             self.placed += len(rows)
 
 
