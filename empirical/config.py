@@ -66,7 +66,8 @@ PRESETS = {
         learning_rate=2e-3,
         trials=1,
     ),
-    # about 5 minutes on two free cores
+    # about 5 minutes on two free cores; held-out NMSE after the heads about 0.22 for EMA VQ and 0.26 for
+    # EMA VP2 and FSQ; without heads 0.27 for k-means, 0.27, 0.36 and 0.55 for those, 0.45 for optimal SQ
     "pocket": Preset(
         methods=("ema", "ema_vp2", "fsq"),
         crop=64,
