@@ -12,7 +12,7 @@ from empirical import metrics
 from empirical.features import efflite0
 from empirical.head import Transplant
 from empirical.tokenizers import PocketTokenizer
-from qtheory.entropy import perplexity, utilization
+from empirical.usage import mean_perplexity, mean_utilization, usage_intervals
 
 Row = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -73,6 +73,8 @@ class LatentErrors:
         Squared error against z_e after the second head, an element. The paper's tables print this.
     counts : (2, K) array of int
         How often each code occurs in each half.
+    codes : (2, N, T) array of int
+        Codes of each half, for the T tokens of each crop.
     input_variance, latent_variance : float
         Variance of a quantizer's (mapped) input, summed over d, and of an element of z_e.
     y : (N, C, h, w) tensor
@@ -82,6 +84,7 @@ class LatentErrors:
     quantizer: Floats
     latent: Floats
     counts: NDArray[np.int64]
+    codes: NDArray[np.int64]
     input_variance: float
     latent_variance: float
     dim: int
@@ -89,15 +92,14 @@ class LatentErrors:
 
     def row(self, prefix: str = "") -> Row:
         """Return the columns of the table."""
-        pmfs = self.counts / self.counts.sum(axis=1, keepdims=True)
         return {
             f"{prefix}quantizer_distortion": self.quantizer.mean(),
             f"{prefix}quantizer_distortion_per_dim": self.quantizer.mean() / self.dim,
             f"{prefix}quantizer_nmse": self.quantizer.mean() / self.input_variance,
             f"{prefix}latent_distortion_per_dim": self.latent.mean(),
             f"{prefix}latent_nmse": self.latent.mean() / self.latent_variance,
-            f"{prefix}utilization": np.mean([utilization(counts) for counts in self.counts]),
-            f"{prefix}perplexity": np.mean([perplexity(pmf) for pmf in pmfs]),
+            f"{prefix}utilization": mean_utilization(self.counts),
+            f"{prefix}perplexity": mean_perplexity(self.counts),
             f"{prefix}tokens": int(self.counts[0].sum()),
         }
 
@@ -107,7 +109,7 @@ def latent_errors(transplant: Transplant, z_e: Tensor) -> LatentErrors:
     """Quantize latents (N, C, h, w) in evaluation mode and measure the errors."""
     transplant.eval()
     quantizers = transplant.quantizers
-    errors, outputs, inputs = [], [], []
+    errors, outputs, inputs, codes = [], [], [], []
     counts = torch.zeros(len(quantizers), quantizers[0].codebook_size, dtype=torch.int64)
     for part in z_e.split(_BATCH):
         result = transplant(part)
@@ -115,6 +117,7 @@ def latent_errors(transplant: Transplant, z_e: Tensor) -> LatentErrors:
         halves = [(u - q).square().sum(-1) for u, q in zip(mapped, result.z_q, strict=True)]
         errors.append(torch.stack(halves).mean(dim=(0, 2, 3)))
         counts += torch.stack([q.usage(result.codes[..., i]) for i, q in enumerate(quantizers)])
+        codes.append(result.codes.flatten(1, -2).movedim(-1, 0))
         inputs.append(torch.stack(mapped).flatten(1, 3))
         outputs.append(result.y)
     y = torch.cat(outputs)
@@ -122,6 +125,7 @@ def latent_errors(transplant: Transplant, z_e: Tensor) -> LatentErrors:
         quantizer=torch.cat(errors).numpy(),
         latent=(y.double() - z_e).square().mean(dim=(1, 2, 3)).numpy(),
         counts=counts.numpy(),
+        codes=torch.cat(codes, dim=1).numpy(),
         input_variance=float(torch.cat(inputs, dim=1).var(dim=1, correction=0).sum(-1).mean()),
         latent_variance=float(z_e.double().transpose(0, 1).flatten(1).var(dim=1, correction=0).mean()),
         dim=quantizers[0].dim,
@@ -231,14 +235,15 @@ def evaluate(
     -------
     Evaluation
         Intervals of errors and image metrics come from a bootstrap over photographs (those of NMSE
-        hold its denominator fixed), that of KID from its jackknife; utilization and perplexity are
-        counts over all tokens of their set.
+        hold its denominator fixed), those of KID, utilization and perplexity from a jackknife
+        over them; utilization and perplexity are of the counts over all tokens of their set.
     """
     errors = latent_errors(transplant, data.z_e)
     x_hat = decode_in_batches(tokenizer, errors.y)
     latent = {"quantizer_distortion": errors.quantizer, "latent_distortion_per_dim": errors.latent}
     found = _evaluation(latent | _images(x_hat, data), x_hat, data, rng)
-    row = errors.row() | found.row
+    usage = usage_intervals(errors.codes, data.photo_index, errors.counts.shape[1], LEVEL)
+    row = errors.row() | usage | found.row
     for bound in ("low", "high"):
         row[f"quantizer_nmse_{bound}"] = row[f"quantizer_distortion_{bound}"] / errors.input_variance
         row[f"latent_nmse_{bound}"] = row[f"latent_distortion_per_dim_{bound}"] / errors.latent_variance

@@ -36,7 +36,7 @@ from qtheory.results import Cell, Sweep, Table, grid, run_sweep, write_bytes_ato
 from sims.assign import available_threads
 
 STUDY = "substitution"
-VERSION = 1
+VERSION = 2
 THREADS = 1  # more would gain little on batches this small; cells run in parallel instead
 UNQUANTIZED = "unquantized"
 
@@ -277,8 +277,19 @@ def substitute(
                 seconds[cell.name] = stored["seconds"]
             yield cell, outcome
 
-    comparison = run_sweep(sweep, partial(_row, job), path, mapper=timed, progress=_progress, seconds=seconds)
-    photographs = run_sweep(sweep, partial(_photographs, job), path.with_stem(f"{path.stem}-photographs"))
+    command = f"python -m empirical substitute --preset {preset} --protocol {protocol} --seed {seed}"
+    comparison = run_sweep(
+        sweep,
+        partial(_row, job),
+        path,
+        mapper=timed,
+        progress=_progress,
+        preset=preset,
+        command=command,
+        seconds=seconds,
+    )
+    beside = path.with_stem(f"{path.stem}-photographs")
+    photographs = run_sweep(sweep, partial(_photographs, job), beside, preset=preset, command=command)
     return comparison, photographs
 
 

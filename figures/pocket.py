@@ -59,7 +59,9 @@ def draw(table: Table, photographs: Table) -> Figure:
     ceiling = table.frame[table.frame["method"] == "unquantized"]["kid_efflite0"]
     figure = Figure(figsize=(6.6, 3.3))
     left, right = figure.subplots(1, 2)
-    shown = frame.assign(percent=100 * frame["utilization"])
+    shown = frame.assign(
+        **{f"percent{end}": 100 * frame[f"utilization{end}"] for end in ("", "_low", "_high")}
+    )
     _points(left, shown, "percent", "latent_nmse")
     left.set(
         xlabel="utilization U (% of codewords)",
@@ -95,7 +97,7 @@ def caption(table: Table, photographs: Table) -> str:
         f"frozen tokenizer at equal bits (two tokens a position, K = {int(frame['codebook_size'].iloc[0])} "
         f"each), {frame['trial'].nunique()} seeds, one point a method and seed, measured on {len(shown)} "
         f"held-out photographs ({int(shown['crops'].sum())} crops). Bars are 95 % intervals: bootstrap over "
-        f"photographs for NMSE, jackknife over photographs for KID. Filled: with trained heads around the "
+        f"photographs for NMSE, jackknife over photographs for utilization and KID. Filled: with trained heads around the "
         f"quantizer, as in the paper; open: without. Made by `{table.manifest['command']}`."
     )
 
