@@ -97,8 +97,8 @@ def caption(table: Table, photographs: Table) -> str:
         f"frozen tokenizer at equal bits (two tokens a position, K = {int(frame['codebook_size'].iloc[0])} "
         f"each), {frame['trial'].nunique()} seeds, one point a method and seed, measured on {len(shown)} "
         f"held-out photographs ({int(shown['crops'].sum())} crops). Bars are 95 % intervals: bootstrap over "
-        f"photographs for NMSE, jackknife over them for utilization and KID. Filled: trained heads around the "
-        f"quantizer, as in the paper; open: without. Made by `{table.manifest['command']}`."
+        f"photographs for NMSE, jackknife over them for utilization and KID. Filled: trained heads around "
+        f"the quantizer, as in the paper; open: without. Made by `{table.manifest['command']}`."
     )
 
 
