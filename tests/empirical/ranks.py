@@ -1,0 +1,73 @@
+"""Trains every quantizer of Table 3 as one of several processes; `test_distributed.py` runs it.
+
+``python ranks.py RANK WORLD RENDEZVOUS OUT``: each process gets its share of every batch, and writes
+the final parameters and buffers of each case.
+"""
+
+import sys
+
+import torch
+from torch import nn
+
+from empirical.quantizers import base, build, key_of
+from qtheory.paper import table
+
+DIM, K, BATCH, STEPS = 6, 64, 48, 5  # fewer vectors than codewords: filling and revival take part
+NAMES = sorted({key_of(name) for name in table(3)["approach"]})
+MODES = ("synced", "local statistics", "local gradients")
+
+
+class Model(nn.Module):
+    """A linear layer, whose gradient shows whether losses are right, and a quantizer."""
+
+    def __init__(self, name):
+        super().__init__()
+        options = {"form": "symmetric"} if name == "fsq" else {}
+        self.layer = nn.Linear(DIM, DIM)
+        self.quantizer = build(name, DIM, K, **options)
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.eye(DIM) + 0.1 * torch.randn(DIM, DIM, generator=generator))
+            self.layer.bias.fill_(0.1)
+
+    def forward(self, x):
+        result = self.quantizer(self.layer(x))
+        return (result.z_q - x).square().mean() + sum(result.losses.values())
+
+
+def train(name, mode, rank, world):
+    """Return the state after a few steps on this process's share of the batches."""
+    model = Model(name).double()
+    trained = model
+    if world > 1 and mode != "local gradients":
+        # buffers are not broadcast: the quantizers have to keep them equal themselves
+        trained = nn.parallel.DistributedDataParallel(model, broadcast_buffers=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(STEPS):
+        batch = torch.randn(BATCH, DIM, generator=generator, dtype=torch.float64)
+        optimizer.zero_grad()
+        trained(batch.chunk(world)[rank]).backward()
+        optimizer.step()
+    return model.state_dict()
+
+
+def main(rank, world, rendezvous, out):
+    torch.set_num_threads(1)
+    if world > 1:
+        torch.distributed.init_process_group(
+            "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world
+        )
+    several = base._several_processes
+    states = {}
+    for mode in MODES if world > 1 else MODES[:1]:
+        base._several_processes = (lambda: False) if mode == "local statistics" else several
+        for name in NAMES:
+            states[mode, name] = train(name, mode, rank, world)
+    torch.save(states, out)
+    if world > 1:
+        torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
