@@ -10,12 +10,15 @@ from tqdm import tqdm
 from figures import (
     codebook_density,
     equal_rate,
+    finite_sample,
     low_dimensional_support,
     pocket,
     quantizer_variance,
     readme,
+    token_codebook,
     utilization,
     variance_scaling,
+    worst_case_rates,
 )
 from figures.recipe import Recipe, build
 from figures.report import build_report
@@ -25,8 +28,11 @@ _MODULES = (
     quantizer_variance,
     equal_rate,
     low_dimensional_support,
+    worst_case_rates,
     utilization,
     codebook_density,
+    token_codebook,
+    finite_sample,
     pocket,
 )
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in _MODULES}

@@ -87,7 +87,8 @@ def findings(frame: pd.DataFrame) -> list[str]:
         lines.append(
             f"d={dim}, K={size}: k-means {best['distortion']:.4f} at perplexity "
             f"{best['perplexity'] / size:.3f} K; using {share:.3g} of the codewords costs a factor "
-            f"{cost:.2f} (U^(-2/d) = {share ** (-2 / dim):.2f}); interleaved cells: {mixed['distortion']:.4f} at "
+            f"{cost:.2f} (U^(-2/d) = {share ** (-2 / dim):.2f}); interleaved cells: "
+            f"{mixed['distortion']:.4f} at "
             f"utilization {mixed['utilization']:.3f}, perplexity {mixed['perplexity'] / size:.3f} K"
         )
     return lines
