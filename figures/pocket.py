@@ -68,6 +68,9 @@ def draw(table: Table, photographs: Table) -> Figure:
         ylabel="NMSE of the decoder's input",
         title="a  Utilization does not rank errors",
     )
+    # a jackknife interval may pass what utilization can reach; the axis does not
+    lowest = float(shown["percent_low"].min())
+    left.set_xlim(lowest - 0.05 * (100 - lowest), 100 + 0.05 * (100 - lowest))
     scaled = frame.assign(**{f"kid{end}": 1e3 * frame[f"kid_efflite0{end}"] for end in ("", "_low", "_high")})
     _points(right, scaled, "latent_nmse", "kid")
     right.axhline(1e3 * ceiling.mean(), color=GREY, lw=0.8, ls="--")

@@ -1,7 +1,10 @@
 """Small tables to draw from."""
 
+import shutil
+
 import pytest
 
+from figures.recipe import ROOT
 from qtheory.results import read_table
 from sims.runner import run_study
 from sims.studies import STUDIES
@@ -9,8 +12,12 @@ from sims.studies import STUDIES
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory):
-    """A folder of results made by the smoke presets, stored under the names the recipes ask for."""
+    """A folder of results: studies by their smoke presets, under the names the recipes ask for.
+
+    The comparison is the stored one, since training takes minutes.
+    """
     out = tmp_path_factory.mktemp("results")
+    shutil.copytree(ROOT / "empirical" / "results", out, dirs_exist_ok=True)
     for study in STUDIES.values():
         run_study(study, "smoke", seed=0, out=out, quiet=True)
         for suffix in ("csv", "json"):

@@ -1,0 +1,53 @@
+"""The README says what the code says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from figures import readme
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text()
+
+
+def test_the_generated_parts_are_up_to_date():
+    assert readme.regenerate(TEXT) == TEXT, "run `python -m figures --readme`"
+
+
+def test_a_missing_marker_is_named():
+    with pytest.raises(readme.SchemaError, match="ledger"):
+        readme.regenerate(TEXT.replace("<!-- ledger -->", ""))
+
+
+def test_links_lead_to_files():
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"\bmake ([a-z]+)", TEXT):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_python_example_runs_to_the_numbers_beside_it():
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    imports, calls = code.split("\n\n", 1)
+    scope = {}
+    exec(imports, scope)
+    for line in calls.strip().splitlines():
+        call, comment = line.split("#")
+        printed = [float(number) for number in re.findall(r"\d+\.\d+", comment)]
+        value = eval(call, scope)
+        value = value if isinstance(value, float) else value.distortion
+        assert round(value, len(str(printed[-1]).split(".")[1])) == printed[-1]
+
+
+@pytest.mark.parametrize("command", re.findall(r"^python -m qtheory (.*?)\s*(?:#.*)?$", TEXT, re.MULTILINE))
+def test_the_commands_run(command, tmp_path, monkeypatch, capsys):
+    from qtheory.__main__ import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(command.split()) == 0
+    assert capsys.readouterr().out
