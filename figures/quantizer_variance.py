@@ -44,7 +44,7 @@ def _against_variance(axes: Axes, frame: pd.DataFrame, methods: tuple[str, ...],
             label=f"{look.label}, K = {size}",
         )
     axes.set(xlabel="variance σ² per dimension", ylabel="distortion E", title=title)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.12 * float(frame[frame["method"].isin(methods)]["distortion"].max()))
     axes.legend(loc="best")
 
 

@@ -82,7 +82,8 @@ def findings(frame: pd.DataFrame) -> list[str]:
             listing = ", ".join(f"{method} {value:.4f}" for method, value in means.sort_values().items())
             lines.append(
                 f"{int(part['bits'].iloc[0])} bits a map, correlation {correlation}: {listing}; "
-                f"splitting / squaring {means['split'] / means['vq']:.3f}; limit {part['map_distortion_rate'].max():.4f}"
+                f"splitting / squaring {means['split'] / means['vq']:.3f}; "
+                f"limit {part['map_distortion_rate'].max():.4f}"
             )
     return lines
 

@@ -9,7 +9,7 @@ from scipy import stats
 from qtheory.errors import DomainError
 from sims.__main__ import main
 from sims.runner import run_study
-from sims.variance_scaling import STUDY, VARIANCES, slope_estimate
+from sims.variance_scaling import STUDY, VARIANCES, independent, slope_estimate
 
 FALSE_ALARM = 1e-9
 
@@ -25,7 +25,7 @@ def rejects(frame, slope):
     The 55 ratios are independent averages over 100,000 vectors, normal for all purposes.
     """
     estimate, error = slope_estimate(frame)
-    return abs(estimate - slope) > error * stats.t.ppf(1 - FALSE_ALARM / 2, len(frame) - 1)
+    return abs(estimate - slope) > error * stats.t.ppf(1 - FALSE_ALARM / 2, len(independent(frame)) - 1)
 
 
 @pytest.mark.slow
@@ -62,6 +62,28 @@ def test_every_distortion_lies_above_the_shannon_bound(paper):
 def test_trials_are_independent_draws_at_every_variance(paper):
     ratios = paper.frame.distortion / paper.frame.variance
     assert ratios.nunique() == len(ratios), "a shared draw would repeat a ratio exactly"
+
+
+def test_the_equivariant_mode_says_so_and_counts_one_measurement_a_trial(tmp_path):
+    table = run_study(STUDY, "equivariant", seed=0, out=tmp_path, quiet=True).frame
+    assert set(table["mode"]) == {"equivariant"}
+    assert sorted(table.variance.unique()) == list(VARIANCES)
+    assert len(independent(table)) == table.trial.nunique() == 5
+    ratios = (table.distortion / table.variance).groupby(table.trial)
+    np.testing.assert_allclose(ratios.max(), ratios.min(), rtol=1e-12)
+    assert not rejects(table, (table.expected_distortion / table.variance).iloc[0])
+
+
+def test_scaling_is_what_a_search_at_the_other_variance_finds():
+    from sims import assign
+
+    rng = np.random.default_rng(0)
+    x, words = rng.standard_normal((3000, 8)), rng.standard_normal((200, 8))
+    base = assign.distortion(x, words, assign.nearest(x, words)).mean()
+    for variance in VARIANCES:
+        scaled = (variance**0.5 * x, variance**0.5 * words)
+        found = assign.distortion(*scaled, assign.nearest(*scaled)).mean()
+        np.testing.assert_allclose(found, variance * base, rtol=1e-6)
 
 
 def test_one_process_and_two_give_the_same_bytes(tmp_path):
