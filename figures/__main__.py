@@ -72,8 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         for recipe in tqdm(chosen, desc="figures", unit="figure", file=sys.stderr):
             build(recipe, options.out)
         if not options.names:
-            build_report(chosen, options.report)
-            print(f"report: {options.report}")
+            found = build_report(chosen, options.report)
+            print(
+                "\nWhat was found:",
+                *(f"- {answer}" for answer in found),
+                f"\nreport: {options.report}",
+                sep="\n",
+            )
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     print(f"figures: {options.out}")

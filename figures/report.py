@@ -87,8 +87,14 @@ def inline_svg(content: bytes, name: str) -> str:
 
 
 def _code_html(text: str) -> Markup:
-    """Escape a text for HTML, with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)))
+    """Escape a text for HTML: backticks make code, and names of claims lead to their entries."""
+    known = {claim.id for claim in claims.LEDGER}
+
+    def code(match: re.Match[str]) -> str:
+        name = match[1]
+        return f'<a href="#{name}"><code>{name}</code></a>' if name in known else f"<code>{name}</code>"
+
+    return Markup(re.sub(r"`([^`]+)`", code, html.escape(text)))
 
 
 def _figure_entry(recipe: Recipe, tables: Sequence[Table]) -> dict[str, str]:
@@ -139,6 +145,7 @@ def render_report(recipes: Sequence[Recipe], outcomes: Sequence[Outcome]) -> str
     )
 
 
-def build_report(recipes: Sequence[Recipe], path: Path) -> None:
-    """Verify the ledger, draw the figures and write the report."""
+def build_report(recipes: Sequence[Recipe], path: Path) -> list[str]:
+    """Verify the ledger, draw the figures, write the report and return its answers."""
     write_bytes_atomically(path, render_report(recipes, claims.verify()).encode())
+    return answers.answers({name: find_table(name) for name in answers.TABLES})

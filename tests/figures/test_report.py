@@ -9,6 +9,7 @@ from figures import report
 from figures.__main__ import RECIPES
 from qtheory import claims
 from qtheory.claims import LEDGER, Evidence
+from qtheory.errors import DomainError
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +94,18 @@ def test_numbers_are_shown_exactly_where_they_are_short():
     assert report.number(4278190079) == "4278190079"
     assert report.number(0.123456789) == "0.123457"
     assert report.number(Fraction(10**20 + 1, 10**20)) == "1"
+
+
+def test_an_answer_that_names_a_claim_links_to_its_entry(page):
+    assert '<a href="#prop2.lower"><code>prop2.lower</code></a>' in page
+
+
+def test_an_answer_that_stands_on_another_verdict_is_refused(monkeypatch):
+    from figures import answers
+
+    monkeypatch.setattr(answers, "LEDGER", ())
+    with pytest.raises(DomainError, match="no such claim"):
+        answers._claim("prop2.lower", "refuted")
+    monkeypatch.setattr(answers, "LEDGER", LEDGER)
+    with pytest.raises(DomainError, match="the ledger has refuted"):
+        answers._claim("prop2.lower", "holds")
