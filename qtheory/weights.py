@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from qtheory import _check
 from qtheory.errors import SchemaError
 
 
@@ -21,7 +22,8 @@ class Weights:
     file : str
         Name of the file in the weights folder.
     sha256 : str
-        Its SHA-256, or the leading part of it that its publisher states.
+        Its SHA-256, or the leading part of it that its publisher states; empty where it states
+        none, and then whoever loads the file has to give it.
     purpose : str
         What it is needed for.
     origin : str
@@ -51,7 +53,30 @@ WEIGHTS = (
     Weights(
         "alexnet-owt-7be5be79.pth", "7be5be79", "the LPIPS metric", "download.pytorch.org/models (BSD-3)"
     ),
+    Weights(
+        "dino_deitsmall16_pretrain.pth",
+        "",
+        "the discriminator's backbone",
+        "the model list of facebookresearch/dino on GitHub (Apache-2.0)",
+    ),
 )
+
+
+def find(file: str) -> Weights:
+    """Return the entry of `WEIGHTS` for a file.
+
+    Raises
+    ------
+    DomainError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> find("vgg16-397923af.pth").sha256
+    '397923af'
+    """
+    known = {weights.file: weights for weights in WEIGHTS}
+    return known[_check.one_of("file", file, known)]
 
 
 def file_sha256(path: Path) -> str:

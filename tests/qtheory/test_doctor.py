@@ -82,6 +82,15 @@ def test_weights_are_reported_absent_wrong_or_right(monkeypatch, tmp_path):
     assert statuses(doctor.check_weights) == ["ok"]
 
 
+def test_weights_without_a_published_sha256_are_never_called_right(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "WEIGHTS", (weights.Weights("a.pth", "", "x", "y"),))
+    monkeypatch.setenv("QTHEORY_WEIGHTS", str(tmp_path))
+    (tmp_path / "a.pth").write_bytes(b"weights")
+    (finding,) = doctor.check_weights()
+    assert finding.status == "note"
+    assert hashlib.sha256(b"weights").hexdigest() in finding.text
+
+
 def test_a_wrong_sha256_names_both_digests_and_the_origin(tmp_path):
     path = tmp_path / "w.pth"
     path.write_bytes(b"1")
