@@ -9,12 +9,12 @@ export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test install verify studies pocket figures lint types unit doctor benchmarks clean
+.PHONY: help reproduce test install verify paper studies pocket figures lint types unit doctor benchmarks clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-reproduce: verify studies pocket figures ## verify the claims, run the studies and the pocket comparison, draw the report
+reproduce: verify paper pocket figures ## verify the claims, rerun Figures 2 and 5 and the pocket comparison, draw the report
 	@echo
 	@echo "Figures: figures/gallery/    Report: report.html    Tables: results/"
 
@@ -28,7 +28,11 @@ verify: results/ledger.json ## check every claim of the ledger, where its code h
 results/ledger.json: $(shell find qtheory -name '*.py' -o -name '*.csv') | $(VENV)/.run
 	$(PY) -m qtheory verify --json $@
 
-studies: $(VENV)/.run ## run the Monte Carlo studies
+paper: $(VENV)/.run ## run the studies behind Figures 2 and 5
+	$(PY) -m sims variance-scaling --preset paper
+	$(PY) -m sims quantizer-variance --preset paper
+
+studies: $(VENV)/.run ## run all Monte Carlo studies (about 10 minutes; their tables are stored in sims/results)
 	$(PY) -m sims all --preset paper
 
 pocket: $(VENV)/.run ## run the comparison on the shipped photographs
