@@ -86,7 +86,8 @@ class FSQQuantizer(Quantizer):
 
     def _assign(self, u: Tensor) -> Tensor:
         digits = torch.round(u / self.unit - self.low).long()
-        return torch.minimum(digits.clamp_min(0), self.sizes - 1) @ self.radices
+        digits = torch.minimum(digits.clamp_min(0), self.sizes - 1)
+        return (digits * self.radices).sum(dim=1)  # a product of integer matrices has no CUDA kernel
 
     def _lookup(self, codes: Tensor) -> Tensor:
         digits = codes[:, None] // self.radices % self.sizes

@@ -188,7 +188,8 @@ class LloydMaxQuantizer(ReferenceQuantizer):
     def _assign(self, u: Tensor) -> Tensor:
         self._require_fitted()
         digits = torch.searchsorted(self.boundaries.to(u.dtype), u.T.contiguous())
-        return self._radices() @ digits
+        # a product of integer matrices has no CUDA kernel
+        return (self._radices()[:, None] * digits).sum(dim=0)
 
     def _lookup(self, codes: Tensor) -> Tensor:
         self._require_fitted()

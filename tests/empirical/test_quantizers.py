@@ -9,6 +9,7 @@ import torch
 
 from empirical.checkpoint import load, save
 from empirical.quantizers import QUANTIZERS, Quantizer, build, channels_first, channels_last, key_of
+from figures.look import LOOKS
 from qtheory.errors import DomainError, ShapeError
 from qtheory.paper import table
 
@@ -16,6 +17,7 @@ DIM, K = 8, 256
 # the official form of FSQ has no two levels, which is what is left for each of 8 dimensions
 OPTIONS = {"fsq": {"form": "symmetric"}}
 TABLE3 = sorted(set(table(3)["approach"]))
+REFERENCES = {"kmeans", "lloyd_max"}
 
 
 def make(name):
@@ -192,7 +194,13 @@ def test_shared_behaviour_lives_in_the_base_class_alone(name):
             assert not own, f"{kind.__name__} overrides {own}"
 
 
-@pytest.mark.parametrize("printed", [name for name in TABLE3 if key_of(name) in QUANTIZERS])
+def test_the_registry_holds_the_thirteen_of_table_3_and_the_references_and_figures_draw_all():
+    assert len(TABLE3) == 13
+    assert set(QUANTIZERS) == {key_of(name) for name in TABLE3} | REFERENCES
+    assert set(QUANTIZERS) <= set(LOOKS)
+
+
+@pytest.mark.parametrize("printed", TABLE3)
 def test_names_as_the_paper_prints_them_are_accepted_in_any_case(printed):
     for name in (printed, printed.upper(), printed.lower()):
         quantizer = build(name, DIM, K, **OPTIONS.get(key_of(printed), {}))
