@@ -1,8 +1,6 @@
-"""MMD VQ: tiles against the dense formula, bias and its absence, bandwidth from sums, memory, training."""
+"""MMD VQ: tiles against the dense formula, bias and its absence, bandwidth from sums, training."""
 
 import dataclasses
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -172,40 +170,3 @@ def test_the_product_averages_the_discrepancies_of_its_blocks():
     again = build("mmd_vp2", 6, 256)
     parts = [block(half).losses["mmd"] for block, half in zip(again.blocks, z.split(3, dim=1), strict=True)]
     torch.testing.assert_close(result.losses["mmd"], sum(parts) / 2)
-
-
-_PEAK = """
-import resource, sys
-import torch
-torch.set_num_threads(1)
-from empirical.quantizers import build
-from empirical.quantizers._discrepancy import squared_mmd
-
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-generator = torch.Generator().manual_seed(0)
-draw = lambda *shape: torch.randn(*shape, generator=generator)
-small = build(sys.argv[1], 16, 256)
-sum(small(draw(64, 16)).losses.values()).backward()
-before = peak()
-if sys.argv[2] == "exact":
-    codebook = draw(16384, 16).requires_grad_()
-    squared_mmd(draw(256, 16), codebook, torch.tensor(32.0), unbiased=False).backward()
-else:
-    quantizer = build(sys.argv[1], 16, 65536)
-    result = quantizer(draw(2048, 16).requires_grad_())
-    (result.z_q.sum() + sum(result.losses.values())).backward()
-print(peak() - before)
-"""
-
-
-@pytest.mark.parametrize(
-    ("name", "form"), [("mmd", "exact"), ("mmd", "K = 65536"), ("wasserstein", "K = 65536")]
-)
-def test_peak_memory_stays_far_below_a_table_of_pairs(name, form):
-    """A step at K = 65536, where K x K would take 16 GiB, or all pairs of 16384 codewords: 1 GiB."""
-    done = subprocess.run(
-        [sys.executable, "-c", _PEAK, name, form], capture_output=True, text=True, check=True
-    )
-    assert float(done.stdout) < 256

@@ -1,0 +1,59 @@
+"""Peak memory at K = 65536, in a process of its own: no table of N x K or K x K entries is ever made."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+_SCRIPT = """
+import json, resource
+import torch
+torch.set_num_threads(1)
+from empirical.quantizers import build
+from empirical.quantizers._discrepancy import squared_mmd
+
+METHODS = {"vanilla": "fair", "ema": "fair", "online": "as_run", "wasserstein": "fair", "mmd": "fair",
+           "lfq": "fair", "bsq": "fair"}
+
+def draw(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+def step(name, dim, K, rows):
+    result = build(name, dim, K, METHODS[name])(draw(rows, dim).requires_grad_())
+    (result.z_q.sum() + sum(result.losses.values())).backward()
+
+def all_pairs():
+    codebook = draw(12288, 16).requires_grad_()
+    squared_mmd(draw(256, 16), codebook, torch.tensor(32.0), unbiased=False).backward()
+
+for name in METHODS:
+    step(name, 8, 256, 64)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before, growth = peak(), {}
+for name in METHODS:
+    step(name, 16, 65536, 2048)
+    growth[name] = peak() - before
+all_pairs()
+growth["all pairs"] = peak() - before
+torch.cdist(draw(2048, 16), draw(65536, 16))
+growth["control"] = peak() - before
+print(json.dumps(growth))
+"""
+
+
+@pytest.fixture(scope="module")
+def growth():
+    """MiB by which the peak had grown after each case; peaks never fall."""
+    done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_no_step_at_65536_codewords_makes_a_table_of_vectors_by_codewords(growth):
+    """2048 x 65536 distances would take 512 MiB, and all pairs of 12288 codewords 576 MiB."""
+    assert set(growth) > {"vanilla", "ema", "online", "wasserstein", "mmd", "lfq", "bsq", "all pairs"}
+    assert growth["all pairs"] < 256  # the last but one, so the highest of all before
+
+
+def test_a_table_of_distances_would_be_found_out(growth):
+    assert growth["control"] > 480
