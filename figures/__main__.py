@@ -69,10 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"NAME must be among {', '.join(RECIPES)}; got {', '.join(unknown)}")
     chosen = [RECIPES[name] for name in options.names] or list(RECIPES.values())
     try:
-        for recipe in tqdm(chosen, desc="figures", unit="figure", file=sys.stderr):
-            build(recipe, options.out)
+        shown = tqdm(chosen, desc="figures", unit="figure", file=sys.stderr)
+        drawn = {recipe: build(recipe, options.out)["svg"] for recipe in shown}
         if not options.names:
-            found = build_report(chosen, options.report)
+            found = build_report(drawn, options.report)
             print(
                 "\nWhat was found:",
                 *(f"- {answer}" for answer in found),

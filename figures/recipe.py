@@ -76,11 +76,10 @@ def render(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def build(recipe: Recipe, out: Path, folders: Sequence[Path] = TABLE_FOLDERS) -> Mapping[str, Path]:
-    """Draw a recipe from its stored tables and write it as SVG and PDF."""
-    tables = [find_table(name, folders) for name in recipe.tables]
-    figure = draw(recipe, tables)
-    paths = {kind: out / f"{recipe.name}.{kind}" for kind in ("svg", "pdf")}
-    for kind, path in paths.items():
-        write_bytes_atomically(path, render(figure, kind))
-    return paths
+def build(recipe: Recipe, out: Path, folders: Sequence[Path] = TABLE_FOLDERS) -> Mapping[str, bytes]:
+    """Draw a recipe from its stored tables; write it as SVG and PDF, and return the bytes of both."""
+    figure = draw(recipe, [find_table(name, folders) for name in recipe.tables])
+    drawn = {kind: render(figure, kind) for kind in ("svg", "pdf")}
+    for kind, content in drawn.items():
+        write_bytes_atomically(out / f"{recipe.name}.{kind}", content)
+    return drawn

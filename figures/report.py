@@ -3,7 +3,7 @@
 import html
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from figures import answers
 from figures.pocket_table import readable
-from figures.recipe import Recipe, draw, find_table, render
+from figures.recipe import Recipe, find_table
 from qtheory import claims
 from qtheory.claims import Outcome
 from qtheory.results import Table, write_bytes_atomically
@@ -97,8 +97,8 @@ def _code_html(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", code, html.escape(text)))
 
 
-def _figure_entry(recipe: Recipe, tables: Sequence[Table]) -> dict[str, str]:
-    svg = inline_svg(render(draw(recipe, tables), "svg"), recipe.name)
+def _figure_entry(recipe: Recipe, tables: Sequence[Table], drawn: bytes) -> dict[str, str]:
+    svg = inline_svg(drawn, recipe.name)
     label = html.escape(recipe.title, quote=True)
     return {
         "name": recipe.name,
@@ -122,16 +122,26 @@ def _provenance_entry(name: str, table: Table) -> dict[str, Any]:
     }
 
 
-def render_report(recipes: Sequence[Recipe], outcomes: Sequence[Outcome]) -> str:
-    """Return the report as HTML."""
-    stored = {name: find_table(name) for recipe in recipes for name in recipe.tables}
+def render_report(drawn: Mapping[Recipe, bytes], outcomes: Sequence[Outcome]) -> str:
+    """Return the report as HTML.
+
+    Parameters
+    ----------
+    drawn : mapping of Recipe to bytes
+        The figures as SVG.
+    outcomes : sequence of Outcome
+        What came of the checks of the ledger.
+    """
+    stored = {name: find_table(name) for recipe in drawn for name in recipe.tables}
     found_tables = {name: find_table(name) for name in answers.TABLES}
     found = answers.answers(found_tables)
     entries = ledger_entries(outcomes)
     verdicts = Counter(entry["verdict"] for entry in entries)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string(TEMPLATE.read_text())
-    figures = [_figure_entry(recipe, [stored[name] for name in recipe.tables]) for recipe in recipes]
+    figures = [
+        _figure_entry(recipe, [stored[name] for name in recipe.tables], svg) for recipe, svg in drawn.items()
+    ]
     return template.render(
         answers=[_code_html(answer) for answer in found],
         claims=entries,
@@ -145,7 +155,7 @@ def render_report(recipes: Sequence[Recipe], outcomes: Sequence[Outcome]) -> str
     )
 
 
-def build_report(recipes: Sequence[Recipe], path: Path) -> list[str]:
-    """Verify the ledger, draw the figures, write the report and return its answers."""
-    write_bytes_atomically(path, render_report(recipes, claims.verify()).encode())
+def build_report(drawn: Mapping[Recipe, bytes], path: Path) -> list[str]:
+    """Verify the ledger, write the report with the drawn figures and return its answers."""
+    write_bytes_atomically(path, render_report(drawn, claims.verify()).encode())
     return answers.answers({name: find_table(name) for name in answers.TABLES})

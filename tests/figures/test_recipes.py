@@ -47,8 +47,9 @@ def test_two_builds_give_the_same_bytes(name, results, tmp_path):
     first = recipe.build(RECIPES[name], tmp_path / "1", [results])
     second = recipe.build(RECIPES[name], tmp_path / "2", [results])
     assert set(first) == {"svg", "pdf"}
-    for kind, path in first.items():
-        assert path.read_bytes() == second[kind].read_bytes()
+    assert first == second
+    for kind, content in first.items():
+        assert (tmp_path / "1" / f"{name}.{kind}").read_bytes() == content
 
 
 def test_a_table_of_ones_own_comes_before_the_stored_one(results, tmp_path):

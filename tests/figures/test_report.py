@@ -23,7 +23,13 @@ def page(results, outcomes):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "find_table", lambda name: recipe.find_table(name, [results]))
-        return report.render_report(list(RECIPES.values()), outcomes)
+        drawn = {
+            chosen: recipe.render(
+                recipe.draw(chosen, [recipe.find_table(table, [results]) for table in chosen.tables]), "svg"
+            )
+            for chosen in RECIPES.values()
+        }
+        return report.render_report(drawn, outcomes)
 
 
 class Document(HTMLParser):
