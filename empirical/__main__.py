@@ -2,14 +2,18 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from qtheory.errors import DomainError, SchemaError, ShapeError
 
+if TYPE_CHECKING:
+    from empirical.phase import Phase
+
+PHASES = ("substitution", "adaptation", "joint")
 Protocol = Literal["as_run", "paper", "fair"]
 PresetName = Literal["smoke", "pocket"]
 
@@ -36,45 +40,52 @@ def pretrain(
     print(run(replace(PRESETS[preset], seed=seed, out=folder, data=data or POCKET_PHOTOS)))
 
 
-def substitute(
-    preset: PresetName = "pocket",
-    protocol: Protocol = "fair",
-    seed: int = 0,
-    out: Path = Path("results"),
-    data: Path | None = None,
-    tokenizer: Path | None = None,
-    threads: int = 1,
-    jobs: int | None = None,
-) -> None:
-    """Compare quantizers in one frozen tokenizer, and print the comparison.
-
-    An interrupted run continues where it stopped when the same command is given again.
+@dataclass(frozen=True)
+class Comparison:
+    """Arguments of the commands that run a phase of the comparison.
 
     Args:
         preset: Sizes and budget.
         protocol: What the published run did, what the paper says, or a fair comparison.
         seed: Seed of all random streams.
-        out: Results folder; the tables are ``substitution/<preset>.csv`` and
-            ``substitution/<preset>-photographs.csv`` in it.
+        out: Results folder; the tables are ``<phase>/<preset>.csv`` and
+            ``<phase>/<preset>-photographs.csv`` in it.
         data: Image folder; the packaged photographs by default.
         tokenizer: Weights of a pocket tokenizer; the packaged ones by default.
         threads: CPU threads of a process; the last digits depend on them.
         jobs: Processes; by default as many as there are cores for.
     """
+
+    preset: PresetName = "pocket"
+    protocol: Protocol = "fair"
+    seed: int = 0
+    out: Path = Path("results")
+    data: Path | None = None
+    tokenizer: Path | None = None
+    threads: int = 1
+    jobs: int | None = None
+
+
+Arguments = Annotated[Comparison, tyro.conf.arg(name="")]
+
+
+def _compare(phase: "type[Phase]", given: Comparison) -> None:
+    """Run a phase and print its comparison."""
+    from empirical.comparison import compare
     from empirical.data import POCKET_PHOTOS
-    from empirical.substitute import substitute as run
     from empirical.table import render
     from empirical.tokenizers.pocket import WEIGHTS
 
-    found, _ = run(
-        preset,
-        protocol,
-        seed=seed,
-        out=out,
-        data=data or POCKET_PHOTOS,
-        tokenizer=tokenizer or WEIGHTS,
-        threads=threads,
-        jobs=jobs,
+    found, _ = compare(
+        phase,
+        given.preset,
+        given.protocol,
+        seed=given.seed,
+        out=given.out,
+        data=given.data or POCKET_PHOTOS,
+        tokenizer=given.tokenizer or WEIGHTS,
+        threads=given.threads,
+        jobs=given.jobs,
     )
     failures = found.manifest["failures"]
     if len(found.frame):
@@ -85,26 +96,68 @@ def substitute(
         raise SystemExit(f"{len(failures)} cell(s) failed; the same command tries them again")
 
 
+def substitute(given: Arguments) -> None:
+    """Compare quantizers in one frozen tokenizer, and print the comparison.
+
+    An interrupted run continues where it stopped when the same command is given again.
+    """
+    from empirical.substitute import Substitution
+
+    _compare(Substitution, given)
+
+
+def adapt(given: Arguments) -> None:
+    """Train the decoder for each stored transplant with heads, and print the comparison.
+
+    Starts from what ``substitute`` stored under the same arguments. An interrupted run continues
+    where it stopped when the same command is given again.
+    """
+    from empirical.adapt import Adaptation
+
+    _compare(Adaptation, given)
+
+
+def joint(given: Arguments) -> None:
+    """Train encoder, quantizers and decoder together from each stored transplant with heads.
+
+    Starts from what ``substitute`` stored under the same arguments. An interrupted run continues
+    where it stopped when the same command is given again.
+    """
+    from empirical.joint import Joint
+
+    _compare(Joint, given)
+
+
 def table(
     preset: PresetName = "pocket",
     protocol: Protocol = "fair",
     out: Path = Path("results"),
 ) -> None:
-    """Print a finished comparison: averages over trials, intervals over photographs.
+    """Print the finished phases of a comparison: averages over trials, intervals over photographs.
 
     Args:
         preset: Sizes and budget.
         protocol: What the published run did, what the paper says, or a fair comparison.
         out: Results folder.
     """
-    from empirical.substitute import table_path
+    import pandas as pd
+
+    from empirical.job import table_path
     from empirical.table import render
     from qtheory.results import read_table
 
-    print(render(read_table(table_path(out, preset, protocol)).frame))
+    first, *later = [table_path(out, study, preset, protocol) for study in PHASES]
+    frames = [read_table(path).frame for path in [first, *(path for path in later if path.exists())]]
+    print(render(pd.concat(frames, ignore_index=True)))
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"pretrain": pretrain, "substitute": substitute, "table": table}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "pretrain": pretrain,
+    "substitute": substitute,
+    "adapt": adapt,
+    "joint": joint,
+    "table": table,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -141,9 +142,14 @@ def pack(**parts: Part) -> dict[str, Tensor]:
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, own: Mapping[str, Tensor]) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in own.items():
         index, field = key.split(".", 1)
+        parameter = parameters[int(index)]
+        if tensor.shape == parameter.shape:
+            # in the parameter's memory format, as before: other strides may round otherwise
+            tensor = torch.empty_like(parameter.detach()).copy_(tensor)
         state.setdefault(int(index), {})[field] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
@@ -180,5 +186,57 @@ def unpack(tensors: Mapping[str, Tensor], **parts: Part) -> None:
                 _load_optimizer(part, own)
             else:
                 part.load_state_dict(own)
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, KeyError, IndexError) as error:
             raise SchemaError(f"tensors of {name} do not fit: {error}; the configuration differs") from error
+
+
+def load_matching(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+    """Return tensors and metadata of a file, None where it is missing or of another configuration.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    digest : str
+        What its metadata must hold under ``digest``.
+    """
+    if not path.exists():
+        return None
+    tensors, metadata = load(path)
+    return (tensors, metadata) if metadata.get("digest") == digest else None
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of a training on disk, from which an interrupted one continues to the same bits.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file.
+    digest : str
+        Digest of the configuration; the state of another one is overwritten, never continued.
+    every : int
+        Steps between two writes.
+    """
+
+    path: Path
+    digest: str
+    every: int = 100
+
+    def resume(self, **parts: Part) -> int:
+        """Load the parts, where there is a state of them, and return the number of steps done."""
+        stored = load_matching(self.path, self.digest)
+        if stored is None:
+            return 0
+        unpack(stored[0], **parts)
+        return int(stored[1]["step"])
+
+    def save(self, step: int, **parts: Part) -> None:
+        """Write the parts after `step` steps, where it is time."""
+        if step % self.every == 0:
+            save(self.path, pack(**parts), {"digest": self.digest, "step": str(step)})
+
+    def clear(self) -> None:
+        """Remove the file."""
+        self.path.unlink(missing_ok=True)

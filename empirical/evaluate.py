@@ -98,6 +98,7 @@ class LatentErrors:
             f"{prefix}quantizer_nmse": self.quantizer.mean() / self.input_variance,
             f"{prefix}latent_distortion_per_dim": self.latent.mean(),
             f"{prefix}latent_nmse": self.latent.mean() / self.latent_variance,
+            f"{prefix}latent_variance": self.latent_variance,
             f"{prefix}utilization": mean_utilization(self.counts),
             f"{prefix}perplexity": mean_perplexity(self.counts),
             f"{prefix}tokens": int(self.counts[0].sum()),
@@ -223,9 +224,9 @@ def evaluate(
     transplant : Transplant
         The trained quantizers with their heads.
     tokenizer : PocketTokenizer
-        The frozen decoder.
+        Its decoder takes part.
     data : HeldOut
-        Held-out crops.
+        Held-out crops, with the latents that the encoder gives them now.
     train_z_e : (N, C, h, w) tensor
         Training latents, for the columns that start with ``train_``.
     rng : numpy.random.Generator

@@ -1,7 +1,7 @@
 """What the published run did, what the paper says, and what makes a fair comparison: literal data.
 
-The settings of each quantizer stand in its own file of `empirical.quantizers`; here are those of
-the substitution stage that all methods share.
+The settings of each quantizer stand in its own file of `empirical.quantizers`; here are those that
+all methods share, of substitution, adaptation and joint optimisation.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,30 @@ from empirical.quantizers import PROTOCOLS
 from qtheory import _check
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Optimization:
+    """Settings of AdamW.
+
+    Attributes
+    ----------
+    final_learning_rate : float
+        Last learning rate over the first, in a linear decay; 1 keeps it constant.
+    betas : tuple of float
+        AdamW's.
+    weight_decay : float
+        AdamW's.
+    clip_norm : float
+        Bound on the norm of the gradient of all trained parameters together.
+    """
+
+    final_learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 1e-5
+    clip_norm: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Optimization):
     """Loss and optimizer of the substitution stage.
 
     Attributes
@@ -24,23 +46,12 @@ class Recipe:
     perceptual : float
         Coefficient of LPIPS. It needs weights that do not come with the package: where they are
         missing the term is left out, and the table's column ``loss`` says so.
-    final_learning_rate : float
-        Last learning rate over the first, in a linear decay.
-    betas : tuple of float
-        AdamW's.
-    weight_decay : float
-        AdamW's.
-    clip_norm : float
-        Bound on the norm of the gradient of all trained parameters together.
     """
 
     latent: float
     pixel: float
     perceptual: float
     final_learning_rate: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.95)
-    weight_decay: float = 1e-5
-    clip_norm: float = 1.0
 
     @property
     def loss(self) -> str:
@@ -68,3 +79,62 @@ def recipe(protocol: str) -> Recipe:
     '1 latent + vq'
     """
     return RECIPES[_check.one_of("protocol", protocol, PROTOCOLS)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRecipe(Optimization):
+    """Loss and optimizer of the second stage, at a constant learning rate.
+
+    The perceptual and the adversarial term of equation (11) need networks that do not come with the
+    package. Here the absolute error of pixel differences stands in their place, as in pretraining,
+    and the table's column ``loss`` says so.
+
+    Attributes
+    ----------
+    trainable : tuple of str
+        Modules of tokenizer and transplant that learn, where present; all others are frozen.
+    pixel : float
+        Coefficient of the mean squared error of the images.
+    gradient : float
+        Coefficient of the mean absolute error of differences of neighbouring pixels.
+    latent : float
+        Coefficient of the mean squared error between the second head's output and z_e, which gets
+        no gradient from it.
+    commitment : float or None
+        Coefficient beta of every quantizer that has a commitment term; None leaves the quantizers'
+        terms out of the loss.
+    """
+
+    trainable: tuple[str, ...]
+    final_learning_rate: float = 1.0
+    pixel: float = 1.0
+    gradient: float = 0.05
+    latent: float = 0.0
+    commitment: float | None = None
+
+    @property
+    def loss(self) -> str:
+        """The loss in words, as it is computed here."""
+        terms = {"pixel": self.pixel, "gradient": self.gradient, "latent": self.latent}
+        named = [f"{value:g} {name}" for name, value in terms.items() if value]
+        vq = [] if self.commitment is None else [f"vq (beta {self.commitment:g})"]
+        return " + ".join([*named, *vq]) + " (no lpips, no gan)"
+
+
+# the published run also moved the layers between quantizer and decoder, which the paper does not say;
+# a decoder alone cannot follow a head that was trained for another one
+_AFTER_QUANTIZER = ("head_out", "post_quant_conv", "decoder")
+ADAPTATION = {
+    "as_run": ImageRecipe(trainable=_AFTER_QUANTIZER),
+    "paper": ImageRecipe(trainable=("decoder",)),
+    "fair": ImageRecipe(trainable=_AFTER_QUANTIZER),
+}
+
+# Appendix L; no code of it was published, so all protocols share it. Whether its z_e and z_q lie
+# before or after the heads is not said: the quantizers' terms act at the quantizers, and the heads
+# keep the term of the first stage.
+JOINT = ImageRecipe(
+    trainable=("encoder", "quant_conv", "head_in", "halves", *_AFTER_QUANTIZER),
+    latent=1.0,
+    commitment=0.25,
+)

@@ -13,6 +13,7 @@ _COLUMNS = (
     ("latent_distortion_per_dim", "E/d after head", 4, True),
     ("train_latent_distortion_per_dim", "in sample", 4, False),
     ("latent_nmse", "NMSE after head", 4, True),
+    ("latent_variance", "var(z_e)", 3, False),
     ("utilization", "U", 3, True),
     ("perplexity", "PPL", 1, True),
     ("psnr", "PSNR", 2, True),
@@ -22,17 +23,18 @@ _COLUMNS = (
 
 
 def comparison(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the averages over trials, a row a method and head, in the order of the table.
+    """Return the averages over trials, a row a method, head and phase.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Rows of the comparison, one a method, head and trial.
+        Rows of the comparison, one a method, head, phase and trial.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by method and head; ``trials`` counts them. An interval is the average of the trials'
+        Indexed by method, head and phase, in the order of the table, phases of the same method and
+        head one below the other; ``trials`` counts them. An interval is the average of the trials'
         intervals: it covers the choice of photographs, not that of seeds, whose standard deviation
         of the latent error stands in ``latent_distortion_per_dim_sd``.
 
@@ -43,10 +45,14 @@ def comparison(frame: "pd.DataFrame") -> "pd.DataFrame":
     """
     bounds = [f"{name}_{side}" for name, _, _, interval in _COLUMNS if interval for side in ("low", "high")]
     numbers = [name for name, *_ in _COLUMNS] + bounds
-    missing = sorted({"method", "head", "trial", *numbers} - set(frame.columns))
+    missing = sorted({"method", "head", "phase", "trial", *numbers} - set(frame.columns))
     if missing:
-        raise SchemaError(f"frame must have the columns of the comparison, it lacks {', '.join(missing)}")
-    groups = frame.groupby(["method", "head"], sort=False)
+        raise SchemaError(
+            f"frame must have the columns of the comparison, it lacks {', '.join(missing)}; "
+            "run the command of the phase again"
+        )
+    order = frame.groupby(["method", "head"], sort=False).ngroup()
+    groups = frame.iloc[order.argsort(kind="stable")].groupby(["method", "head", "phase"], sort=False)
     result = groups[numbers].mean()
     result["latent_distortion_per_dim_sd"] = groups["latent_distortion_per_dim"].std(ddof=1)
     result.insert(0, "trials", groups.size())
@@ -59,7 +65,7 @@ def render(frame: "pd.DataFrame") -> str:
     Parameters
     ----------
     frame : pandas.DataFrame
-        Rows of the comparison, one a method, head and trial.
+        Rows of the comparison, one a method, head, phase and trial.
     """
     import pandas as pd
 

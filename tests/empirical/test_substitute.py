@@ -9,9 +9,11 @@ import torch
 
 from empirical import substitute as module
 from empirical.__main__ import main
+from empirical.comparison import compare
 from empirical.config import PRESETS
 from empirical.head import build_transplant
 from empirical.protocol import RECIPES
+from empirical.substitute import Substitution, SubstitutionObjective
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import train
 from qtheory.results import read_table
@@ -20,25 +22,15 @@ POINTS = [("unquantized", "none"), ("kmeans", "none"), ("ema", "none"), ("ema_vp
 
 
 @pytest.fixture
-def arguments(tmp_path, monkeypatch):
-    """Twelve small images, an untrained tokenizer and a subset of the methods."""
-    from PIL import Image
-
-    folder, rng = tmp_path / "images", np.random.default_rng(0)
-    folder.mkdir()
-    for i in range(12):
-        Image.fromarray(rng.integers(0, 256, (64, 72, 3), dtype=np.uint8)).save(folder / f"{i}.png")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        PocketTokenizer(8).save(tmp_path / "tokenizer.safetensors")
-    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], train_crops=8, steps=3))
+def arguments(tiny, monkeypatch):
+    """The small comparison with a subset of the methods."""
     points = tuple({"method": method, "head": head} for method, head in POINTS)
-    monkeypatch.setattr(module, "points", lambda preset: points)
-    return {"data": folder, "tokenizer": tmp_path / "tokenizer.safetensors"}
+    monkeypatch.setattr(Substitution, "points", lambda preset: points)
+    return tiny
 
 
 def run(out, arguments, protocol="fair", jobs=1):
-    return module.substitute("smoke", protocol, out=out, jobs=jobs, **arguments)
+    return compare(Substitution, "smoke", protocol, out=out, jobs=jobs, **arguments)
 
 
 def contents(out):
@@ -47,7 +39,7 @@ def contents(out):
 
 def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path, arguments, monkeypatch):
     run(tmp_path / "straight", arguments)
-    evaluation, calls = module.Arena.evaluation, []
+    evaluation, calls = Substitution.evaluation, []
 
     def interrupted(self, cell):
         calls.append(cell.name)
@@ -55,7 +47,7 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path, arguments, monke
             raise KeyboardInterrupt
         return evaluation(self, cell)
 
-    monkeypatch.setattr(module.Arena, "evaluation", interrupted)
+    monkeypatch.setattr(Substitution, "evaluation", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "resumed", arguments)
     assert contents(tmp_path / "resumed") == {}
@@ -72,6 +64,7 @@ def test_the_table_has_a_row_a_cell_and_the_manifest_the_seconds(tmp_path, argum
     assert comparison.manifest["failures"] == []
     assert len(comparison.manifest["seconds"]) == len(POINTS)
     assert not [name for name in comparison.frame if "second" in name]
+    assert set(comparison.frame["phase"]) == {"substitution"}
     trained = comparison.frame[comparison.frame["method"] != "unquantized"]
     assert not trained.isna().any(axis=None)
 
@@ -134,7 +127,8 @@ def test_training_lowers_the_latent_error_and_leaves_the_tokenizer_alone():
 
     start = error()
     preset = replace(PRESETS["smoke"], steps=60, batch_size=16)
-    train(built, tokenizer, z_e, None, RECIPES["fair"], preset, rng=np.random.default_rng(0))
+    objective = SubstitutionObjective(built, tokenizer, z_e, None, RECIPES["fair"])
+    train(objective, preset, rng=np.random.default_rng(0))
     assert error() < 0.95 * start
     assert all(torch.equal(value, before[key]) for key, value in tokenizer.state_dict().items())
 

@@ -6,22 +6,30 @@ import numpy as np
 import pytest
 import torch
 
+from empirical.checkpoint import State, pack
 from empirical.config import PRESETS
 from empirical.head import build_transplant
 from empirical.protocol import RECIPES
+from empirical.substitute import SubstitutionObjective
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import _Trainer, train
 from qtheory.errors import DomainError
 
+LATENTS = torch.zeros(8, 16, 8, 8)
 PRESET = replace(PRESETS["smoke"], steps=11, learning_rate=1e-3)
 
 
-def trainer(method, head, protocol):
+def objective(method, head, protocol, z_e=LATENTS):
     generator = torch.Generator().manual_seed(0)
     built = build_transplant(
         method, head, channels=16, codebook_size=256, width=8, protocol=protocol, generator=generator
     )
-    return _Trainer(built, PocketTokenizer(8), RECIPES[protocol], PRESET)
+    crops = torch.zeros(8, 3, 64, 64) if RECIPES[protocol].pixel else None
+    return SubstitutionObjective(built, PocketTokenizer(8), z_e, crops, RECIPES[protocol])
+
+
+def trainer(method, head, protocol):
+    return _Trainer(objective(method, head, protocol), PRESET)
 
 
 def rates(made, step):
@@ -62,35 +70,51 @@ def test_without_heads_statistics_and_fixed_rules_have_no_optimizer(method):
 def test_every_parameter_is_trained_once():
     made = trainer("mmd_vp2", "full", "fair")
     trained = [p for group in made.optimizer.param_groups for p in group["params"]]
-    assert len(trained) == len({id(p) for p in trained}) == len(list(made.transplant.parameters()))
+    assert len(trained) == len({id(p) for p in trained}) == len(list(made.objective.transplant.parameters()))
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_step():
-    made = trainer("ema", "full", "fair")
-    torch.nn.init.constant_(made.transplant.head_out.branch[-1].bias, torch.nan)
     z_e = torch.randn(8, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    made = objective("ema", "full", "fair", z_e)
+    torch.nn.init.constant_(made.transplant.head_out.branch[-1].bias, torch.nan)
     with pytest.raises(FloatingPointError, match="loss of step 1 of 11 is nan; lower learning_rate"):
-        train(
-            made.transplant,
-            made.tokenizer,
-            z_e,
-            None,
-            RECIPES["fair"],
-            PRESET,
-            rng=np.random.default_rng(0),
-        )
+        train(made, PRESET, rng=np.random.default_rng(0))
 
 
 def test_a_recipe_that_compares_pixels_needs_them():
-    made = trainer("ema", "full", "as_run")
-    z_e = torch.zeros(8, 16, 8, 8)
+    made = objective("ema", "full", "as_run")
     with pytest.raises(DomainError, match="crops must be given for a recipe with pixel=5"):
-        train(
-            made.transplant,
-            made.tokenizer,
-            z_e,
-            None,
-            RECIPES["as_run"],
-            PRESET,
-            rng=np.random.default_rng(0),
-        )
+        SubstitutionObjective(made.transplant, made.tokenizer, made.z_e, None, RECIPES["as_run"])
+
+
+@pytest.mark.parametrize("method", ["ema", "online", "mmd_vp2", "fsq"])
+def test_a_training_stopped_at_any_step_resumes_to_the_same_bits(tmp_path, monkeypatch, method):
+    z_e = torch.randn(16, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    z_e = z_e.contiguous(memory_format=torch.channels_last)
+
+    def run(state=None):
+        made = objective(method, "full", "fair", z_e)
+        made.transplant.to(memory_format=torch.channels_last)
+        train(made, PRESET, rng=np.random.default_rng(0), state=state)
+        return pack(**made.parts())
+
+    straight, step = run(), _Trainer.step
+
+    def stopped(self, number, chosen):
+        if number == 7:
+            raise KeyboardInterrupt
+        return step(self, number, chosen)
+
+    state = State(tmp_path / "state.safetensors", "digest", every=3)
+    monkeypatch.setattr(_Trainer, "step", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(state)
+    done = []
+    monkeypatch.setattr(_Trainer, "step", lambda self, *args: done.append(args[0]) or step(self, *args))
+    resumed = run(state)
+    assert done == [6, 7, 8, 9, 10]
+    assert all(torch.equal(resumed[key], straight[key]) for key in straight)
+    other = State(state.path, "another configuration", every=3)
+    done.clear()
+    run(other)
+    assert done == list(range(11))

@@ -1,0 +1,139 @@
+"""The comparison of one phase: all its cells, in parallel processes, and their two tables."""
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from empirical.config import PRESETS, SECOND_STAGE
+from empirical.data import POCKET_PHOTOS
+from empirical.determinism import deterministic
+from empirical.evaluate import Evaluation
+from empirical.job import THREADS, Job
+from empirical.phase import Phase
+from empirical.quantizers import PROTOCOLS
+from empirical.tokenizers.pocket import WEIGHTS
+from qtheory import _check
+from qtheory.results import Cell, Table, run_sweep
+from sims.assign import available_threads
+
+Row = dict[str, Any]
+Outcome = tuple[Cell, list[Row] | str]
+
+
+@lru_cache(maxsize=1)
+def _phase(job: Job) -> Phase:
+    return job.phase(job)
+
+
+def evaluated(job: Job, cell: Cell) -> Evaluation:
+    """Return the evaluation of a cell, training it where that is missing."""
+    with deterministic(job.threads):
+        return _phase(job).evaluation(cell)
+
+
+def _row(job: Job, cell: Cell) -> Row:
+    return {"phase": job.phase.study, **evaluated(job, cell).row}
+
+
+def _photographs(job: Job, cell: Cell) -> list[Row]:
+    return [{"phase": job.phase.study, **row} for row in evaluated(job, cell).photographs]
+
+
+def _in_processes(function: Callable[[Cell], Outcome], cells: Sequence[Cell], jobs: int) -> Iterator[Outcome]:
+    """Run cells side by side; forking after a thread pool has started would hang, so processes spawn."""
+    if jobs == 1 or len(cells) < 2:
+        yield from map(function, cells)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(cells)), mp_context=context) as pool:
+        yield from pool.map(function, cells)
+
+
+def compare(
+    phase: type[Phase],
+    preset: str = "pocket",
+    protocol: str = "fair",
+    *,
+    seed: int = 0,
+    out: Path = Path("results"),
+    data: Path = POCKET_PHOTOS,
+    tokenizer: Path = WEIGHTS,
+    threads: int = THREADS,
+    jobs: int | None = None,
+) -> tuple[Table, Table]:
+    """Run what is missing of a phase of the comparison and write its tables.
+
+    An interrupted run continues where it stopped, within a training too, and ends in the same bytes.
+
+    Parameters
+    ----------
+    phase : type of Phase
+        `Substitution`, `Adaptation` or `Joint`.
+    preset : str
+        A key of `empirical.config.PRESETS`.
+    protocol : str
+        ``as_run``, ``paper`` or ``fair``.
+    seed : int
+        Seed of all random streams.
+    out : pathlib.Path
+        The tables are ``<study>/<preset>.csv`` below it, and ``<study>/<preset>-photographs.csv``;
+        protocols other than ``fair`` add their name.
+    data : pathlib.Path
+        Image folder; the packaged photographs by default.
+    tokenizer : pathlib.Path
+        Weights of a pocket tokenizer; the packaged ones by default.
+    threads : int
+        CPU threads of a process, on which the last digits depend.
+    jobs : int, optional
+        Processes, each with its own cells; by default as many as there are cores for.
+
+    Returns
+    -------
+    comparison, photographs : Table
+        One row a method, head and trial; and one row for each of these and each photograph.
+
+    Raises
+    ------
+    FileNotFoundError, SchemaError
+        If the phase starts from transplants that are missing or of another configuration.
+    """
+    _check.one_of("preset", preset, PRESETS)
+    _check.one_of("protocol", protocol, PROTOCOLS)
+    jobs = max(1, available_threads() // threads) if jobs is None else _check.integer("jobs", jobs)
+    budgets = (PRESETS[preset], SECOND_STAGE[preset])
+    job = phase.prepared(Job(phase, preset, *budgets, protocol, seed, out, data, tokenizer, threads))
+    sweep = phase.sweep(job)
+    job = replace(job, digest=sweep.digest, training=phase.training_digest(job))
+    seconds: dict[str, float] = {}
+
+    def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
+        for cell, outcome in _in_processes(function, cells, jobs):
+            if not isinstance(outcome, str):
+                stored = json.loads(job.file(cell, ".json").read_text())
+                seconds[cell.name] = stored["seconds"]
+            yield cell, outcome
+
+    def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
+        return tqdm(outcomes, total=total, desc=phase.study)
+
+    path, command = job.table(), job.command(phase.command)
+    comparison = run_sweep(
+        sweep,
+        partial(_row, job),
+        path,
+        mapper=timed,
+        progress=progress,
+        preset=preset,
+        command=command,
+        seconds=seconds,
+    )
+    beside = path.with_stem(f"{path.stem}-photographs")
+    photographs = run_sweep(sweep, partial(_photographs, job), beside, preset=preset, command=command)
+    return comparison, photographs

@@ -1,0 +1,95 @@
+"""A comparison as every process must know it, and the places of what it stores."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from empirical.config import Budget, Preset
+from empirical.data import POCKET_PHOTOS
+from empirical.tokenizers.pocket import WEIGHTS
+from qtheory.results import Cell
+
+if TYPE_CHECKING:
+    from empirical.phase import Phase
+
+THREADS = 1  # more would gain little on batches this small; cells run in parallel instead
+SUBSTITUTION = "substitution"
+
+
+def table_path(out: Path, study: str, preset: str, protocol: str) -> Path:
+    """Return the file of a comparison; protocols other than ``fair`` add their name.
+
+    Examples
+    --------
+    >>> table_path(Path("results"), "substitution", "pocket", "fair").as_posix()
+    'results/substitution/pocket.csv'
+    """
+    return out / study / f"{preset if protocol == 'fair' else f'{preset}-{protocol}'}.csv"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every process needs to run cells of one comparison.
+
+    Attributes
+    ----------
+    phase : type of Phase
+        What is trained.
+    name : str
+        Key of the preset.
+    preset : Preset
+        Sizes, and budget of the substitution stage.
+    second_stage : Budget
+        Budget of a phase after it.
+    protocol : str
+        ``as_run``, ``paper`` or ``fair``.
+    seed : int
+        Seed of all random streams.
+    out : pathlib.Path
+        Results folder.
+    data : pathlib.Path
+        Image folder.
+    tokenizer : pathlib.Path
+        Weights of the tokenizer.
+    threads : int
+        CPU threads of a process.
+    start : str
+        Digest of the transplants that the phase starts from; empty for the first.
+    digest, training : str
+        Digests of the sweep, which mark stored evaluations and stored weights.
+    """
+
+    phase: "type[Phase]"
+    name: str
+    preset: Preset
+    second_stage: Budget
+    protocol: str
+    seed: int
+    out: Path
+    data: Path
+    tokenizer: Path
+    threads: int
+    start: str = ""
+    digest: str = ""
+    training: str = ""
+
+    def table(self, study: str | None = None) -> Path:
+        """Return the file of the table; of this phase, or of another."""
+        return table_path(self.out, study or self.phase.study, self.name, self.protocol)
+
+    def file(self, cell: Cell, suffix: str, study: str | None = None) -> Path:
+        """Return where something of a cell is stored, by this phase or another."""
+        method, head = cell.parameters["method"], cell.parameters["head"]
+        return self.table(study).with_suffix("") / f"{method}-{head}-{cell.trial}{suffix}"
+
+    def command(self, name: str) -> str:
+        """Return the command line that runs a phase with the same arguments."""
+        given = {"preset": self.name, "protocol": self.protocol, "seed": self.seed}
+        optional = {
+            "out": (self.out, Path("results")),
+            "data": (self.data, POCKET_PHOTOS),
+            "tokenizer": (self.tokenizer, WEIGHTS),
+            "threads": (self.threads, THREADS),
+        }
+        given |= {key: value for key, (value, default) in optional.items() if value != default}
+        return " ".join([f"python -m empirical {name}", *(f"--{k} {v}" for k, v in given.items())])

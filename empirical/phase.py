@@ -1,0 +1,178 @@
+"""What the phases of the comparison share: their inputs, and the store of what they train and measure."""
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from empirical import checkpoint
+from empirical.checkpoint import State, load_matching
+from empirical.config import Budget, Preset
+from empirical.data import eval_crops, load_images, split, train_crops
+from empirical.evaluate import Evaluation, HeldOut, encode_in_batches
+from empirical.features import efflite0
+from empirical.head import Transplant, build_transplant
+from empirical.job import SUBSTITUTION, Job
+from empirical.streams import torch_stream
+from empirical.tokenizers import PocketTokenizer, default_pocket
+from empirical.tokenizers.pocket import LATENT_CHANNELS, WEIGHTS
+from qtheory.results import Cell, Sweep, stream, write_bytes_atomically
+
+Row = dict[str, Any]
+
+
+class Phase(ABC):
+    """One phase, in one process: the inputs of its cells, made when first needed, and their results.
+
+    Attributes
+    ----------
+    study : str
+        Name of the phase and of the folder of its tables.
+    command : str
+        Name of its command.
+    version : int
+        Raised whenever the numbers of a row change.
+    training : int
+        Raised whenever the trained weights change.
+    """
+
+    study: ClassVar[str]
+    command: ClassVar[str]
+    version: ClassVar[int]
+    training: ClassVar[int]
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        packaged = job.tokenizer == WEIGHTS
+        self.tokenizer = default_pocket() if packaged else PocketTokenizer.from_checkpoint(job.tokenizer)
+        self._images = load_images(job.data)
+
+    @classmethod
+    @abstractmethod
+    def points(cls, preset: Preset) -> tuple[Row, ...]:
+        """Return methods and heads of the comparison, in the order of the table."""
+
+    @classmethod
+    @abstractmethod
+    def budget(cls, job: Job) -> Budget:
+        """Return the budget of the phase."""
+
+    @classmethod
+    @abstractmethod
+    def loss(cls, protocol: str) -> str:
+        """Return the loss in words."""
+
+    @abstractmethod
+    def measured(self, cell: Cell, rng: np.random.Generator) -> Evaluation:
+        """Train a cell, or load what was trained of it, and evaluate it."""
+
+    @classmethod
+    def prepared(cls, job: Job) -> Job:
+        """Return the job with the digest of what it starts from, after a check that it is there."""
+        return job
+
+    @classmethod
+    def sweep(cls, job: Job) -> Sweep:
+        """Return the configuration of the phase."""
+        budget = cls.budget(job)
+        sizes = asdict(job.preset) | asdict(budget)
+        fixed = {
+            "preset": job.name,
+            "protocol": job.protocol,
+            "loss": cls.loss(job.protocol),
+            **{key: value for key, value in sizes.items() if key not in ("methods", "trials")},
+            "images": load_images(job.data).digest[:12],
+            "tokenizer": checkpoint.sha256_of(job.tokenizer)[:12],
+            "threads": job.threads,
+            **({"start": job.start[:12]} if job.start else {}),
+        }
+        return Sweep(cls.study, cls.version, job.seed, budget.trials, cls.points(job.preset), fixed)
+
+    @classmethod
+    def training_digest(cls, job: Job) -> str:
+        """Return the digest that marks the trained weights."""
+        return replace(cls.sweep(job), version=cls.training).digest
+
+    @cached_property
+    def crops(self) -> Tensor:
+        """Training crops, the same for every cell of every phase."""
+        photographs = [self._images.images[i] for i in split(self._images.names)[0]]
+        generator = torch_stream(self.job.seed, SUBSTITUTION, "train_crops")
+        sizes = self.job.preset
+        return train_crops(photographs, sizes.train_crops, sizes.crop, generator=generator)
+
+    @cached_property
+    def z_e(self) -> Tensor:
+        """Latents of the training crops by the encoder as it was pretrained."""
+        z_e = encode_in_batches(self.tokenizer, self.crops)
+        # the heads' convolutions run faster on channels last
+        return z_e.contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def held_out(self) -> HeldOut:
+        """Crops of the held-out photographs, with latents and features."""
+        chosen = split(self._images.names)[1][: self.job.preset.heldout_photographs]
+        crops, photo_index = eval_crops([self._images.images[i] for i in chosen], self.job.preset.crop)
+        names = tuple(self._images.names[i] for i in chosen)
+        return HeldOut(names, crops, photo_index, encode_in_batches(self.tokenizer, crops), efflite0(crops))
+
+    def built(self, cell: Cell) -> Transplant:
+        """Return the transplant of a cell with its initial weights, the same in every phase."""
+        job, method, head = self.job, cell.parameters["method"], cell.parameters["head"]
+        names = ("weights", method, head, f"trial={cell.trial}")
+        return build_transplant(
+            method,
+            head,
+            channels=LATENT_CHANNELS,
+            codebook_size=job.preset.codebook_size,
+            width=job.preset.head_width,
+            protocol=job.protocol,
+            generator=torch_stream(job.seed, SUBSTITUTION, *names),
+        ).to(memory_format=torch.channels_last)
+
+    def trained(self, cell: Cell, parts: dict[str, nn.Module], train: Callable[[State], None]) -> None:
+        """Load the parts of a cell, or train and store them; leave them in evaluation mode.
+
+        Parameters
+        ----------
+        cell : Cell
+            The cell.
+        parts : dict of str to torch.nn.Module
+            What is stored.
+        train : callable
+            Trains the parts in place; it gets the state from which to resume.
+        """
+        path, digest = self.job.file(cell, ".safetensors"), self.job.training
+        state = State(self.job.file(cell, ".state.safetensors"), digest)
+        stored = load_matching(path, digest)
+        if stored is not None:
+            checkpoint.unpack(stored[0], **parts)
+        else:
+            train(state)
+            checkpoint.save(path, checkpoint.pack(**parts), {"digest": digest})
+        state.clear()
+        for part in parts.values():
+            part.eval()
+
+    def evaluation(self, cell: Cell) -> Evaluation:
+        """Return the evaluation of a cell, stored or new."""
+        path = self.job.file(cell, ".json")
+        if path.exists():
+            stored = json.loads(path.read_text())
+            if stored["digest"] == self.job.digest:
+                return Evaluation(stored["row"], stored["photographs"])
+        start = time.perf_counter()
+        # the same photographs are drawn in every phase: what did not change keeps its interval
+        rng = stream(self.job.seed, SUBSTITUTION, "bootstrap", f"trial={cell.trial}")
+        found = self.measured(cell, rng)
+        seconds = round(time.perf_counter() - start, 2)
+        content = {"digest": self.job.digest, "seconds": seconds, **asdict(found)}
+        write_bytes_atomically(path, json.dumps(content).encode())
+        return found

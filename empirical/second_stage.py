@@ -1,0 +1,158 @@
+"""What adaptation and joint optimisation share: stored transplants to start from, and a loss on images."""
+
+import copy
+from abc import abstractmethod
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from empirical import checkpoint
+from empirical.checkpoint import State
+from empirical.config import Budget, Preset
+from empirical.head import Transplant
+from empirical.job import SUBSTITUTION, Job
+from empirical.phase import Phase, Row
+from empirical.pretrain import reconstruction_loss
+from empirical.protocol import ImageRecipe
+from empirical.substitute import Substitution
+from empirical.tokenizers import PocketTokenizer
+from empirical.training import Objective, train
+from qtheory.errors import DomainError, SchemaError
+from qtheory.results import Cell, grid
+
+
+class ImageObjective(Objective):
+    """Those modules of a tokenizer and a transplant that a recipe names, trained on images.
+
+    Parameters
+    ----------
+    transplant : Transplant
+        A trained transplant.
+    tokenizer : PocketTokenizer
+        The tokenizer around it.
+    crops : (N, 3, H, W) tensor
+        Training images.
+    recipe : ImageRecipe
+        Loss, optimizer, and what is trainable; all other parameters are frozen.
+
+    Raises
+    ------
+    DomainError
+        If none of the trainable modules is present.
+    """
+
+    def __init__(
+        self, transplant: Transplant, tokenizer: PocketTokenizer, crops: Tensor, recipe: ImageRecipe
+    ) -> None:
+        self.transplant, self.tokenizer = transplant, tokenizer
+        self.crops, self.recipe = crops, recipe
+        self.optimization, self.size = recipe, len(crops)
+        for part in self.parts().values():
+            part.requires_grad_(False)
+        for name in recipe.trainable:
+            for part in self.parts().values():
+                if isinstance(module := getattr(part, name, None), nn.Module):
+                    module.requires_grad_(True)
+        if not self.groups()[0]["params"]:
+            raise DomainError(f"trainable must name a module with parameters, got {recipe.trainable}")
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Return transplant and tokenizer."""
+        return {"transplant": self.transplant, "tokenizer": self.tokenizer}
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return all trainable parameters, at one learning rate."""
+        parameters = [
+            parameter
+            for part in self.parts().values()
+            for parameter in part.parameters()
+            if parameter.requires_grad
+        ]
+        return [{"params": parameters, "ratio": 1.0, "decays": True}]
+
+    def images(self, chosen: Tensor) -> Tensor:
+        """Return the crops with the given numbers, in the layout on which convolutions run faster."""
+        return self.crops[chosen].contiguous(memory_format=torch.channels_last)
+
+    def image_loss(self, y: Tensor, x: Tensor) -> Tensor:
+        """Return the loss of the images (B, 3, H, W) that the decoder makes of (B, C, h, w)."""
+        weight = self.recipe.gradient / self.recipe.pixel
+        return self.recipe.pixel * reconstruction_loss(self.tokenizer.decode(y), x, weight)
+
+
+def _require(path: Path, digest: str, command: str) -> None:
+    """Raise unless a transplant of the configuration is stored."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} does not exist: this phase starts from trained transplants; run `{command}` first"
+        )
+    _, metadata = checkpoint.load(path)
+    if metadata.get("digest") != digest:
+        raise SchemaError(
+            f"{path} must hold a transplant of this configuration, got one of another; run `{command}` first"
+        )
+
+
+class SecondStage(Phase):
+    """A phase that starts from the transplants with heads that the substitution stage stored."""
+
+    recipes: ClassVar[dict[str, ImageRecipe]]
+
+    @classmethod
+    def points(cls, preset: Preset) -> tuple[Row, ...]:
+        """Return the trained methods, with heads."""
+        return grid(method=preset.methods, head=["full"])
+
+    @classmethod
+    def budget(cls, job: Job) -> Budget:
+        """Return the budget of the second stage."""
+        return job.second_stage
+
+    @classmethod
+    def loss(cls, protocol: str) -> str:
+        """Return the loss in words."""
+        return cls.recipes[protocol].loss
+
+    @classmethod
+    def prepared(cls, job: Job) -> Job:
+        """Return the job with the digest of the transplants, after a check that all are there.
+
+        Raises
+        ------
+        DomainError
+            If the substitution stage has fewer trials.
+        FileNotFoundError, SchemaError
+            If a transplant is missing or of another configuration.
+        """
+        if job.second_stage.trials > job.preset.trials:
+            raise DomainError(
+                f"trials of the second stage must be at most those of the first, {job.preset.trials}, "
+                f"got {job.second_stage.trials}"
+            )
+        job = replace(job, start=Substitution.training_digest(job))
+        for cell in cls.sweep(job).cells():
+            path = job.file(cell, ".safetensors", SUBSTITUTION)
+            _require(path, job.start, job.command(Substitution.command))
+        return job
+
+    @abstractmethod
+    def objective(self, transplant: Transplant, tokenizer: PocketTokenizer) -> ImageObjective:
+        """Return what the phase trains, of a transplant and a tokenizer that are its own."""
+
+    def refined(self, cell: Cell) -> tuple[Transplant, PocketTokenizer]:
+        """Return transplant and tokenizer of a cell after the phase, from the store where they are there."""
+        job, transplant = self.job, self.built(cell)
+        tensors, _ = checkpoint.load(job.file(cell, ".safetensors", SUBSTITUTION))
+        checkpoint.unpack(tensors, transplant=transplant)
+        tokenizer = copy.deepcopy(self.tokenizer).to(memory_format=torch.channels_last)
+        objective = self.objective(transplant, tokenizer)
+
+        def trained(state: State) -> None:
+            # the batches depend on the trial alone: all methods see the same ones
+            train(objective, job.second_stage, rng=cell.rng("batches"), state=state)
+
+        self.trained(cell, objective.parts(), trained)
+        return transplant, tokenizer
