@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = [RECIPES[name] for name in options.names] or list(RECIPES.values())
     try:
         shown = tqdm(chosen, desc="figures", unit="figure", file=sys.stderr)
-        drawn = {recipe: build(recipe, options.out)["svg"] for recipe in shown}
+        drawn = {recipe: build(recipe, options.out) for recipe in shown}
         if not options.names:
             found = build_report(drawn, options.report)
             print(

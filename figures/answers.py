@@ -22,8 +22,9 @@ _FROM_CLAIMS = (
         "prop2.lower",
         "refuted",
         "Proposition 2's lower bound d/(4K^(2/d)) is true in dimensions up to 46 and false "
-        "in every dimension from 65 on; the constant that holds everywhere is 2/(πe) = 0.2342, and it "
-        "is sharp. The printed proof is valid in no dimension.",
+        "in every dimension from 65 on, at very large K; in between it is open. Up to K = 16^d it holds in "
+        "every dimension. The constant that always holds is 2/(πe) = 0.2342, and it is sharp. The printed "
+        "proof is valid in no dimension.",
     ),
     (
         "prop2.upper",

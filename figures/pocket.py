@@ -66,7 +66,7 @@ def draw(table: Table, photographs: Table) -> Figure:
     left.set(
         xlabel="utilization U (% of codewords)",
         ylabel="NMSE of the decoder's input",
-        title="a  Utilization does not rank errors",
+        title="a  All methods use their codewords",
     )
     # a jackknife interval may pass what utilization can reach; the axis does not
     lowest = float(shown["percent_low"].min())

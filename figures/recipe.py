@@ -1,7 +1,7 @@
 """What a figure is made of, and how it is drawn, stored and listed."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import matplotlib as mpl
 import matplotlib.style  # not loaded by matplotlib itself
 from matplotlib.figure import Figure
 
+from qtheory.errors import SchemaError
 from qtheory.results import Table, read_table, write_bytes_atomically
 
 STYLE = Path(__file__).with_name("style.mplstyle")
@@ -57,7 +58,10 @@ def find_table(name: str, folders: Sequence[Path] = TABLE_FOLDERS) -> Table:
     for folder in folders:
         path = folder / f"{name}.csv"
         if path.exists():
-            return read_table(path)
+            table = read_table(path)
+            if table.manifest.get("failures"):
+                raise SchemaError(f"{path} lacks cells that failed; run the study again to complete it")
+            return table
     looked = ", ".join(str(folder) for folder in folders)
     raise FileNotFoundError(f"table {name} is in none of {looked}; `make reproduce` makes it")
 
@@ -76,10 +80,16 @@ def render(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def build(recipe: Recipe, out: Path, folders: Sequence[Path] = TABLE_FOLDERS) -> Mapping[str, bytes]:
-    """Draw a recipe from its stored tables; write it as SVG and PDF, and return the bytes of both."""
+def build(recipe: Recipe, out: Path, folders: Sequence[Path] = TABLE_FOLDERS) -> bytes:
+    """Draw a recipe from its stored tables, write it as SVG and PDF, and return the SVG.
+
+    Where the same SVG is there already, so is the PDF that was written before it.
+    """
     figure = draw(recipe, [find_table(name, folders) for name in recipe.tables])
-    drawn = {kind: render(figure, kind) for kind in ("svg", "pdf")}
-    for kind, content in drawn.items():
-        write_bytes_atomically(out / f"{recipe.name}.{kind}", content)
-    return drawn
+    svg = render(figure, "svg")
+    paths = {kind: out / f"{recipe.name}.{kind}" for kind in ("svg", "pdf")}
+    current = all(path.exists() for path in paths.values()) and paths["svg"].read_bytes() == svg
+    if not current:
+        write_bytes_atomically(paths["pdf"], render(figure, "pdf"))
+        write_bytes_atomically(paths["svg"], svg)
+    return svg

@@ -105,7 +105,7 @@ class Bound:
         if missing:
             raise DomainError(f"{', '.join(missing)} must be given: {self.id} is {self.formula}")
         for name in arguments.keys() - {"block_dims"}:
-            _check.integer(name, arguments[name])
+            arguments[name] = _check.integer(name, arguments[name])  # Python's, which have no upper end
         for hypothesis in self.hypotheses:
             violation = hypothesis.violation(**arguments)
             if violation:

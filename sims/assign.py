@@ -136,6 +136,9 @@ def nearest(x: ArrayLike, codebook: ArrayLike, *, threads: int | None = None) ->
         )
     centre = codewords.mean(axis=0)
     points, codewords = points - centre, codewords - centre
+    # float32 has a narrow range; a power of two changes no digit, so the codes do not depend on the scale
+    _, exponent = np.frexp(max(np.abs(points).max(), np.abs(codewords).max()))
+    points, codewords = np.ldexp(points, -exponent), np.ldexp(codewords, -exponent)
     search = _nearest_float64 if _needs_float64(points, codewords) else _nearest_float32
     return search(points, codewords, threads_for(points.size * len(codewords), threads))
 

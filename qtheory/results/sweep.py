@@ -198,8 +198,9 @@ def _valid_table(path: Path, digest: str) -> Table | None:
     """Return the table at `path` if it is the finished one of this configuration."""
     if not path.exists() or not manifest_path(path).exists():
         return None
-    table = read_table(path)
-    return table if table.manifest.get("digest") == digest and not table.manifest["failures"] else None
+    manifest = read_manifest(path)
+    finished = manifest.get("digest") == digest and not manifest.get("failures")
+    return read_table(path) if finished else None
 
 
 def _keep_other_configuration(path: Path, digest: str) -> None:

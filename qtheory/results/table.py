@@ -113,6 +113,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not isinstance(manifest, Mapping) or manifest.get("schema") != SCHEMA:
         found = manifest.get("schema") if isinstance(manifest, Mapping) else type(manifest).__name__
         raise SchemaError(f"{file} must have schema {SCHEMA}, got {found!r}; run the study again")
+    lacking = [key for key in ("study", "sha256", "provenance") if key not in manifest]
+    if lacking:
+        raise SchemaError(f"{file} must have {', '.join(lacking)}; delete it and run the study again")
     return dict(manifest)
 
 
@@ -146,6 +149,7 @@ def read_table(path: Path | str) -> Table:
     if digest != manifest["sha256"]:
         raise SchemaError(
             f"{path} was changed after it was written: its manifest expects sha256 "
-            f"{manifest['sha256'][:12]}…, the file has {digest[:12]}…; restore it or run the study again"
+            f"{manifest['sha256'][:12]}…, the file has {digest[:12]}…; restore it, or delete it and "
+            "run the study again"
         )
     return Table(pd.read_csv(path), manifest, path)

@@ -44,12 +44,23 @@ def test_axes_carry_labels_and_the_caption_names_its_command(name, results):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_builds_give_the_same_bytes(name, results, tmp_path):
-    first = recipe.build(RECIPES[name], tmp_path / "1", [results])
-    second = recipe.build(RECIPES[name], tmp_path / "2", [results])
-    assert set(first) == {"svg", "pdf"}
+    first, second = (recipe.build(RECIPES[name], tmp_path / folder, [results]) for folder in "12")
     assert first == second
-    for kind, content in first.items():
-        assert (tmp_path / "1" / f"{name}.{kind}").read_bytes() == content
+    assert (tmp_path / "1" / f"{name}.svg").read_bytes() == first
+    for kind in ("svg", "pdf"):
+        assert (tmp_path / "1" / f"{name}.{kind}").read_bytes() == (
+            tmp_path / "2" / f"{name}.{kind}"
+        ).read_bytes()
+
+
+def test_a_figure_is_written_anew_where_its_drawing_changed(results, tmp_path):
+    name = "variance-scaling"
+    svg = recipe.build(RECIPES[name], tmp_path, [results])
+    (tmp_path / f"{name}.svg").write_text("another drawing")
+    (tmp_path / f"{name}.pdf").unlink()
+    recipe.build(RECIPES[name], tmp_path, [results])
+    assert (tmp_path / f"{name}.svg").read_bytes() == svg
+    assert (tmp_path / f"{name}.pdf").exists()
 
 
 def test_a_table_of_ones_own_comes_before_the_stored_one(results, tmp_path):

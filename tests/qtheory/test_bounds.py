@@ -204,3 +204,8 @@ def test_powers_of_huge_codebooks_do_not_overflow():
 def test_the_unit_ball():
     assert math.exp(log_ball_volume(1)) == pytest.approx(2)
     assert math.exp(log_ball_volume(3)) == pytest.approx(4 * math.pi / 3)
+
+
+def test_integers_of_numpy_are_integers():
+    for name in ("prop2.lower.paper", "prop2.upper.sharp"):
+        assert BOUNDS[name](d=np.int64(8), K=np.int64(4096)) == BOUNDS[name](d=8, K=4096)

@@ -86,7 +86,7 @@ def test_a_table_without_a_manifest_does_not_exist(tmp_path):
         read_table(path)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 99}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 99}', '{"schema": 1}'])
 def test_an_invalid_manifest_is_refused(tmp_path, content):
     path = tmp_path / "t.csv"
     run_sweep(sweep(), draw, path)
@@ -213,3 +213,14 @@ def test_a_damaged_cell_file_is_computed_again(tmp_path):
     run_sweep(sweep(), draw, tmp_path / "t.csv")
     run_sweep(sweep(), draw, tmp_path / "u.csv")
     assert (tmp_path / "t.csv").read_bytes() == (tmp_path / "u.csv").read_bytes()
+
+
+def test_a_sweep_that_failed_altogether_can_be_run_again(tmp_path):
+    path = tmp_path / "t.csv"
+
+    def failing(cell):
+        raise ValueError("no such thing")
+
+    assert len(run_sweep(sweep(), failing, path).manifest["failures"]) == 6
+    run_sweep(sweep(seed=4), failing, path)
+    assert len(run_sweep(sweep(), draw, path).frame) == 6

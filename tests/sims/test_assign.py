@@ -98,3 +98,13 @@ def test_bad_arguments_are_named():
         assign.distortion(x, codebook, [0, 1])
     with pytest.raises(DomainError, match="threads must be at least 1"):
         assign.nearest(x, codebook, threads=0)
+
+
+@pytest.mark.parametrize("exponent", [-500, -60, 60, 400])
+def test_codes_do_not_depend_on_the_scale(exponent):
+    rng = np.random.default_rng(0)
+    x, codebook = rng.standard_normal((500, 5)), rng.standard_normal((40, 5))
+    expected = assign.nearest(x, codebook)
+    np.testing.assert_array_equal(
+        assign.nearest(np.ldexp(x, exponent), np.ldexp(codebook, exponent)), expected
+    )
