@@ -1,10 +1,12 @@
 """Proposition 2, lower bound: false from dimension 65 on, true up to 46, with the sharp constant."""
 
 from fractions import Fraction
+from functools import partial
 
 from qtheory.bounds import BOUNDS
 from qtheory.claims import _balls
 from qtheory.claims._claim import Check, Claim, Evidence
+from qtheory.claims._random_codebook import CERTIFIED, random_codebook_constant
 
 QUARTER = Fraction(1, 4)
 LAST_CHECKED = 100
@@ -34,13 +36,14 @@ def _tail() -> Evidence:
     )  # fmt: skip
 
 
-def _finite_codebooks() -> Evidence:
-    from qtheory.claims._random_codebook import random_codebook_constant
-
-    constant = random_codebook_constant(100, 750, margin=Fraction(3, 10), surplus=18)
+def _finite_codebooks(d: int) -> Evidence:
+    log2_K, margin, surplus = CERTIFIED[d]
     return Evidence(
-        "certified", _balls.upper(constant), "<", QUARTER,
-        detail="random codebooks: sup E*_VQ <= c d K^(-2/d) for d = 100 and every K >= 2^750",
+        "certified", _balls.upper(random_codebook_constant(d, log2_K, margin, surplus)), "<", QUARTER,
+        detail=(
+            f"constant of random codebooks, d = {d} and every K >= 2^{log2_K}, {log2_K / d:.2f} bits a "
+            "dimension"
+        ),
     )  # fmt: skip
 
 
@@ -158,9 +161,9 @@ CLAIMS = (
         sharp=(
             "For all d and K, sup over P of E*_VQ > (2 / (pi e)) d K^(-2/d), and 2 / (pi e) = 0.2342 cannot "
             "be improved. The constant 1/4 holds for all K in dimension d if and only if G_d >= 1/16, where "
-            "G_d is Zador's constant per dimension: it does for d <= 46 and fails for every d >= 65. For "
-            "d = 100 it fails at every K >= 2^750. Up to K = 16^d it holds in every dimension (see "
-            "prop2.lower.practical), so no practical tokenizer is affected."
+            "G_d is Zador's constant per dimension: it does for d <= 46 and fails for every d >= 65. Up to "
+            "K = 16^d it holds in every dimension (see prop2.lower.practical); from which K on it fails, "
+            "prop2.lower.finite says."
         ),
         proof=(
             "Lower bound. Let P be uniform and s > 0. By Jensen and a union bound, E min_k |X - e_k|^2 >= "
@@ -183,7 +186,6 @@ CLAIMS = (
             Check("sphere bound is below 1/4 for 47 <= d <= 100", _sphere_from_47),
             Check("random codebooks refute 1/4 for 65 <= d <= 100", _zador_from_65),
             Check("both stay below 1/4 for all d > 100", _tail),
-            Check("d = 100: refuted at every K >= 2^750", _finite_codebooks),
             Check("the printed bound exceeds the limit at d = 65", _printed_exceeds_the_limit),
             Check("the printed bound is below the sphere bound for d <= 46", _printed_below_sphere),
             Check("the sharp bound is below what random codebooks reach", _sharp_below_the_limit),
@@ -191,6 +193,34 @@ CLAIMS = (
             Check("Zador's constant in float64 and ball arithmetic", _zador_in_floats),
             Check("the sharp bound is below the sphere bound", _sharp_below_sphere),
             Check("the sphere bound is the optimum on the interval", _sphere_on_the_interval),
+        ),
+        group="prop2",
+    ),
+    Claim(
+        id="prop2.lower.finite",
+        title="the lower bound with 1/4 in dimensions 65 to 10^4, at sizes that can be named",
+        statement="For d >= 65 and every K >= 2^d, sup over P of E*_VQ >= d / (4 K^(2/d)).",
+        source="Proposition 2, first inequality",
+        verdict="refuted",
+        sharp=(
+            "It fails at every K >= 2^876 for d = 65, 2^778 for d = 66, 2^691 for d = 70, 2^676 for d = 80, "
+            "2^747 for d = 100, 2^885 for d = 128, 2^1274 for d = 200, 2^2961 for d = 500, 2^5811 for d = "
+            "1000 and 2^58518 for d = 10^4: from 13.48, 11.79, 9.87, 8.45, 7.47, 6.91, 6.37, 5.92, 5.81 and "
+            "5.85 bits a dimension on. No practical tokenizer has that many words."
+        ),
+        proof=(
+            "Draw K words uniformly from [-1 - h, 1 + h]^d. For every law the mean error is at most the "
+            "largest mean distance over x in [-1, 1]^d, which a corner attains: there each coordinate of a "
+            "word is least likely to be near. The faces cut d caps off a ball around the corner; what is "
+            "left of its share of the cube bounds the probability that no word is near by exp(-K share). "
+            "With h in a fixed ratio to the largest radius that matters, K^(2/d) times this bound decreases "
+            "in K, so one K settles all larger ones. At the stated K it is below d/4, in ball arithmetic. "
+            "To first order the loss over Zador's constant is twice the sum of h and the mass of a cap, so "
+            "that this argument cannot come down much further in dimensions near 65."
+        ),
+        checks=tuple(
+            Check(f"d = {d}: refuted at every K >= 2^{log2_K}", partial(_finite_codebooks, d))
+            for d, (log2_K, *_) in CERTIFIED.items()
         ),
         group="prop2",
     ),

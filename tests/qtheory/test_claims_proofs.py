@@ -14,7 +14,7 @@ from qtheory._edge import ATOMS, EXCESS, START, edge_width
 from qtheory.bounds import BOUNDS
 from qtheory.claims import _balls, _minimax, _saddle
 from qtheory.claims._pieces import mean_squared_error, pieces
-from qtheory.claims._random_codebook import random_codebook_constant
+from qtheory.claims._random_codebook import CERTIFIED, _cap, random_codebook_constant
 from qtheory.errors import DomainError
 from qtheory.optimal import optimal_distortion_1d
 
@@ -48,6 +48,35 @@ def test_the_random_codebook_bound_tends_to_zadors_constant():
     assert constants[2] < 1.005 * float(_balls.zador_constant(100))
 
 
+@pytest.mark.parametrize("d", CERTIFIED)
+def test_the_random_codebook_does_not_refute_a_quarter_far_below_the_stated_size(d):
+    log2_K, margin, surplus = CERTIFIED[d]
+    at, below = (_balls.upper(random_codebook_constant(d, k, margin, surplus)) for k in (log2_K, log2_K - 10))
+    assert at < Fraction(1, 4)
+    assert below > at
+
+
+@pytest.mark.parametrize("a", [Fraction(0), Fraction(1, 3), Fraction(9, 10), Fraction(2)])
+def test_a_cap_of_the_ball_in_space_has_its_elementary_volume(a):
+    expected = (1 - min(a, 1)) ** 2 * (2 + min(a, 1)) / 4
+    assert float(_cap(3, _balls.ball(a))) == pytest.approx(float(expected), abs=1e-14)
+
+
+@pytest.mark.parametrize("d", [3, 8])
+def test_a_corner_of_random_codewords_is_as_near_as_the_bound_says(d):
+    # K^(2/d) E min |1 - e|^2 over codebooks on the enlarged cube; the sd of the mean is below 1 %
+    log2_K, margin, surplus = 10, Fraction(1, 2), 6
+    constant = float(_balls.upper(random_codebook_constant(d, log2_K, margin, surplus)))
+    rng = np.random.default_rng(3)
+    s = surplus + 2 * log2_K * math.log(2) / d
+    q1 = 1 - d * float(_cap(d, _balls.ball(margin)))
+    reach = float(margin) * 2 * (s / (q1 * 2**log2_K * float(_balls.unit_ball_volume(d)))) ** (1 / d)
+    h = reach / (1 - reach)
+    errors = [((rng.uniform(-1 - h, 1 + h, (2**log2_K, d)) - 1) ** 2).sum(axis=1).min() for _ in range(3000)]
+    measured = 2 ** (2 * log2_K / d) * np.mean(errors) / d
+    assert 0.7 * constant < measured < constant
+
+
 @pytest.mark.parametrize(
     ("log2_K", "margin", "message"),
     [
@@ -62,8 +91,8 @@ def test_margins_that_break_the_argument_are_refused(log2_K, margin, message):
 
 
 def test_small_dimensions_are_refused():
-    with pytest.raises(DomainError, match="d must be at least 9"):
-        random_codebook_constant(8, 100, Fraction(3, 10), 18)
+    with pytest.raises(DomainError, match="d must be at least 3"):
+        random_codebook_constant(2, 100, Fraction(3, 10), 18)
 
 
 @pytest.mark.parametrize("x", [16 / 9, 2.0, 5.0, 22.25])
