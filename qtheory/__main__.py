@@ -55,7 +55,7 @@ def bounds(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m qtheory bounds",
         description="Evaluate the bounds on [-1, 1]^d: distortion, distortion a dimension, and dB above the "
-        "Shannon lower bound of the uniform law. Bounds on other laws may lie below 0 dB.",
+        "Shannon lower bound of the uniform law. No dB for laws on a diagonal or subspace: their bound is 0.",
     )
     parser.add_argument("--d", type=int, required=True, help="dimension")
     parser.add_argument("--K", type=int, required=True, help="number of codewords")
@@ -81,9 +81,10 @@ def _bound_lines(d: int, K: int, support_dim: int | None, block_dims: list[int] 
     yield f"d={d}, K={K}: {math.log2(K):.6g} bits a vector, {math.log2(K) / d:.6g} bits a dimension"
     yield f"{'':22} {'':5} {'distortion':>12} {'a dimension':>12} {'dB':>8}  bounds"
 
-    def line(name: str, side: str, value: float, quantity: str) -> str:
-        decibel = round(10 * math.log10(value / limit), 3) + 0.0  # no minus zero
-        return f"{name:22} {side:5} {value:12.6g} {value / d:12.6g} {decibel:8.3f}  {quantity}"
+    def line(name: str, side: str, value: float, quantity: str, singular: bool = False) -> str:
+        above = round(10 * math.log10(value / limit), 3) + 0.0  # no minus zero
+        decibel = "-" if singular else f"{above:.3f}"
+        return f"{name:22} {side:5} {value:12.6g} {value / d:12.6g} {decibel:>8}  {quantity}"
 
     yield line("shannon", "lower", limit, "E*_VQ of the uniform law on [-1, 1]^d")
     attained = f"E*_VQ of the uniform law as K grows, at most; attained by: {zador_constant(d).source}"
@@ -98,7 +99,7 @@ def _bound_lines(d: int, K: int, support_dim: int | None, block_dims: list[int] 
             silent.append(f"{bound.id}: {error}")
             continue
         side = "equal" if bound.exact else bound.side
-        yield line(bound.id, side, value, f"{bound.quantity}: {bound.formula}")
+        yield line(bound.id, side, value, f"{bound.quantity}: {bound.formula}", bound.singular)
     if silent:
         yield "Not applicable:"
         yield from (f"  {reason}" for reason in silent)

@@ -49,6 +49,8 @@ class Bound:
         The formula as a function of the keywords it needs.
     exact : bool
         Whether the value equals the quantity.
+    singular : bool
+        Whether it speaks of laws without a density, for which Shannon's lower bound is 0.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Bound:
     hypotheses: tuple[Hypothesis, ...]
     value: Callable[..., float]
     exact: bool = False
+    singular: bool = False
 
     def __post_init__(self) -> None:
         _check.one_of("side", self.side, ("lower", "upper"))

@@ -15,6 +15,7 @@ qtheory.errors.DomainError: K=4 is below 2^d=8 for d=3: prop2.upper.paper says n
 """
 
 import math
+from dataclasses import replace
 
 from qtheory import _check
 from qtheory._bound import Bound, Hypothesis, log_ball_volume, power, root
@@ -173,5 +174,7 @@ _PROPOSITION_3 = (
           lambda d, K: float(diagonal_allocation(K, (1,) * d)[1]), exact=True),
 )  # fmt: skip
 
-BOUNDS: dict[str, Bound] = {bound.id: bound for bound in (*_PROPOSITION_2, *_PROPOSITION_3)}
+_SINGULAR = tuple(replace(bound, singular=True) for bound in _PROPOSITION_3)
+
+BOUNDS: dict[str, Bound] = {bound.id: bound for bound in (*_PROPOSITION_2, *_SINGULAR)}
 """All bounds by id."""

@@ -22,6 +22,8 @@ from qtheory.claims import (
     definitions,
     finding1,
     hierarchy,
+    high_rate,
+    mmd,
     paper_text,
     prop1,
     prop2_lower,
@@ -34,6 +36,7 @@ from qtheory.claims import (
     scaling,
     theorems,
     tokens,
+    utilization,
 )
 from qtheory.claims._claim import Check, Claim, Evidence, Outcome, run_check, smallest_margin
 from qtheory.errors import DomainError
@@ -57,6 +60,7 @@ LEDGER: tuple[Claim, ...] = _collect(
     finding1.CLAIMS,
     prop1.CLAIMS,
     prop45.CLAIMS,
+    utilization.CLAIMS,
     scaling.CLAIMS,
     conditions.CLAIMS,
     hierarchy.CLAIMS,
@@ -68,9 +72,11 @@ LEDGER: tuple[Claim, ...] = _collect(
     comparisons.CLAIMS,
     correlations.CLAIMS,
     appendix_j.CLAIMS,
+    mmd.CLAIMS,
     random_codebooks.CLAIMS,
     scalar_quantizers.CLAIMS,
     theorems.CLAIMS,
+    high_rate.CLAIMS,
 )
 
 

@@ -18,9 +18,6 @@ _LINE: tuple[Source, ...] = (Gaussian(1), Laplace(1), Uniform(1))
 _SIZES = (1, 2, 3, 4, 8, 16, 64)
 _COVARIANCE = np.array([[2.0, 0.8, 0.1], [0.8, 1.0, 0.3], [0.1, 0.3, 0.5]])
 
-MAX_1960 = {2: "0.3634", 4: "0.1175", 8: "0.03454", 16: "0.009497", 32: "0.002499"}
-"""Mean squared errors of N(0, 1) that Max 1960 prints in Table I."""
-
 
 def _stationary_from(start: list[float], source: Source) -> np.ndarray:
     """Where Lloyd's iteration ends from a start."""
@@ -37,18 +34,6 @@ def one_stationary_quantizer() -> Evidence:
     gap = max(float(np.abs(_stationary_from(start, Gaussian(1)) - found).max()) for start in starts)
     return Evidence(
         "exact", gap, "<=", 1e-10, detail="largest gap of Lloyd's limits to Newton's levels, N(0, 1), n = 3"
-    )
-
-
-def max_was_there(levels: int) -> Evidence:
-    printed = Fraction(MAX_1960[levels])
-    return Evidence(
-        "transcribed",
-        lloyd_max(Gaussian(1), levels).distortion,
-        "~=",
-        printed,
-        tolerance=4e-3 * float(printed),
-        detail=f"Lloyd-Max distortion of N(0, 1), {levels} levels, against Table I of Max 1960",
     )
 
 

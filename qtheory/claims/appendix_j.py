@@ -9,6 +9,8 @@ from qtheory import paper
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.claims._printed import decimal, phase
 from qtheory.entropy import entropy
+from qtheory.results import stream
+from qtheory.sources import Gaussian
 
 
 def _decoded_entropy(codewords: list[float], pmf: list[float]) -> float:
@@ -119,7 +121,67 @@ def _entropy_code_needs_less() -> Evidence:
     )
 
 
+def _gaussian_entropy_by_quadrature() -> Evidence:
+    variance = 3.0
+    x = np.linspace(-40, 40, 200001)
+    density = np.exp(-(x**2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
+    bits = -float(np.sum(density * np.log2(np.maximum(density, 1e-300)))) * (x[1] - x[0])
+    return Evidence(
+        "exact", bits, "~=", Gaussian(1, variance).differential_entropy / math.log(2), tolerance=1e-10,
+        detail="-int f log2 f of N(0, 3) by the trapezoid rule, against equation 14 at d = 1",
+    )  # fmt: skip
+
+
+def _gaussian_entropy_by_chain_rule() -> Evidence:
+    # h(X, Y) = h(X) + h(Y | X), Y given X normal of variance S_22 - S_12^2 / S_11
+    source = Gaussian(2, covariance=[[2.0, 0.9], [0.9, 1.0]])
+    chain = Gaussian(1, 2.0).differential_entropy + Gaussian(1, 1.0 - 0.81 / 2).differential_entropy
+    return Evidence(
+        "exact", source.differential_entropy, "~=", chain, tolerance=1e-12,
+        detail="equation 14 of a correlated pair against the chain rule, nats",
+    )  # fmt: skip
+
+
+def _uniform_tokens_have_log_k() -> Evidence:
+    gap = max(abs(entropy(np.full(K, 1 / K)) - math.log2(K)) for K in (1, 2, 3, 1000, 65536))
+    return Evidence("exact", gap, "<=", 1e-12, detail="entropy of K equal masses less log2 K")
+
+
+def _other_tokens_have_less() -> Evidence:
+    rng = stream(0, "ledger", "token laws")
+    least = min(math.log2(K) - entropy(rng.dirichlet(np.ones(K))) for K in (2, 3, 8, 100) for _ in range(50))
+    return Evidence("exact", least, ">", 0, detail="least log2 K - H over 200 unequal laws")
+
+
 CLAIMS = (
+    Claim(
+        id="appendixJ.eq14",
+        title="the differential entropy of a Gaussian vector (equation 14)",
+        statement="For X normal with covariance S, H(X) = (1/2) log2((2 pi e)^d det S).",
+        source="Appendix J, Equation 14",
+        verdict="holds",
+        sharp="It needs det S > 0; a singular Gaussian has no density on R^d and entropy -infinity.",
+        proof="-log2 f = (1/2) log2((2 pi)^d det S) + (log2 e / 2) x' S^-1 x, and E X' S^-1 X = d.",
+        checks=(
+            Check("one dimension, by quadrature", _gaussian_entropy_by_quadrature),
+            Check("two dimensions, by the chain rule", _gaussian_entropy_by_chain_rule),
+        ),
+        group="appendixJ",
+    ),
+    Claim(
+        id="appendixJ.eq16",
+        title="the most entropy of a token is log2 K (equation 16)",
+        statement="The maximum of H over K tokens is log2 K, for equal probabilities.",
+        source="Appendix J, Equations 15 and 16",
+        verdict="holds",
+        sharp="log2 K - H(p) is the divergence of p from the uniform law, 0 for the uniform law only.",
+        proof="sum p log2(K p) >= 0 by Jensen, with equality if and only if K p is constant.",
+        checks=(
+            Check("equal masses", _uniform_tokens_have_log_k),
+            Check("all others have less", _other_tokens_have_less),
+        ),
+        group="appendixJ",
+    ),
     Claim(
         id="appendixJ.tokens",
         title="tokens contain less information than z_q and map to it",

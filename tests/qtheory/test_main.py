@@ -104,6 +104,10 @@ def test_bounds_prints_every_bound_that_applies_and_why_others_do_not(capsys):
     sharp = next(line for line in printed.splitlines() if line.startswith("prop2.lower.sharp"))
     assert float(shannon.split()[2]) == float(sharp.split()[2])
     assert float(sharp.split()[4]) == 0
+    for name, bound in BOUNDS.items():
+        for line in printed.splitlines():
+            if line.startswith(f"{name} "):
+                assert (line.split()[4] == "-") == bound.singular
 
 
 def test_bounds_names_the_hypothesis_that_fails(capsys):
