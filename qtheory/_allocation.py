@@ -13,7 +13,18 @@ class Curve(Protocol):
         """Number of codewords beyond which nothing is gained."""
 
     def __call__(self, n: int) -> float:
-        """Distortion of `n` codewords, non-increasing in `n`."""
+        """Distortion of `n` codewords, non-increasing in `n`.
+
+        Parameters
+        ----------
+        n : int
+            Number of codewords.
+
+        Returns
+        -------
+        float
+            Expected squared error, summed over the block's coordinates.
+        """
 
 
 class Allocation(NamedTuple):
@@ -100,6 +111,25 @@ def allocate(curves: Sequence[Curve], K: int) -> Allocation:
     """Return the sizes of product at most `K` that minimise the sum of the curves, exactly.
 
     Blocks with the same (equal and hashable) curve get their sizes in ascending order.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        Distortion of each block against its number of codewords.
+    K : int
+        Bound on the product of the sizes.
+
+    Returns
+    -------
+    Allocation
+        Size of each block, and the sum of their distortions.
+
+    Examples
+    --------
+    >>> from qtheory.optimal import optimal_scalar
+    >>> from qtheory.sources import Gaussian
+    >>> optimal_scalar(Gaussian(2), 7).levels  # which calls it on two equal curves
+    (2, 3)
     """
     if len(curves) == 1:  # curves do not increase
         n = min(K, curves[0].limit)

@@ -147,7 +147,18 @@ class Subspace(Source):
 
     @classmethod
     def diagonal(cls, dim: int) -> "Subspace":
-        """Uniform law on the diagonal of the cube [-1, 1]^d, the example of Proposition 3."""
+        """Return the uniform law on the diagonal of the cube [-1, 1]^d, the example of Proposition 3.
+
+        Parameters
+        ----------
+        dim : int
+            Dimension d of the cube.
+
+        Returns
+        -------
+        Subspace
+            Of support dimension 1.
+        """
         dim = _check.integer("dim", dim)
         return cls(Uniform(1, half_width=dim**0.5), np.full((dim, 1), dim**-0.5))
 

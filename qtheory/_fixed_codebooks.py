@@ -37,6 +37,16 @@ def lfq_distortion(d: int, variance: float) -> float:
 def mean_sphere_l1(d: int) -> float:
     """Return ``E |u|_1 / sqrt(d)`` for u uniform on the unit sphere: the cosine of u and its signs.
 
+    Parameters
+    ----------
+    d : int
+        Dimension.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; ``sqrt(d) Gamma(d/2) / (sqrt(pi) Gamma((d+1)/2))``.
+
     Examples
     --------
     >>> round(mean_sphere_l1(8), 4)

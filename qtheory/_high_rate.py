@@ -75,6 +75,13 @@ def panter_dite(source: Source, levels: int) -> float:
     float
         ``||f||_{1/3} / (12 n^2)``.
 
+    Raises
+    ------
+    ShapeError
+        If the source has more than one dimension.
+    DomainError
+        If it has no density.
+
     References
     ----------
     P. F. Panter, W. Dite, Quantization distortion in pulse-count modulation, 1951.
@@ -105,6 +112,13 @@ def product_limit(blocks: Sequence[Source], K: int) -> float:
     float
         ``d prod_m (G_m ||f_m||)^(d_m / d) K^(-2/d)``, reached when all blocks have the same distortion per
         dimension. Whether the blocks depend on each other makes no difference.
+
+    Raises
+    ------
+    ShapeError
+        If there is no block.
+    DomainError
+        If a block has no density.
 
     Examples
     --------

@@ -66,6 +66,8 @@ def bennett(source: Source, points: Source, levels: int) -> float:
 
     Raises
     ------
+    ShapeError
+        If one of them has more than one dimension.
     DomainError
         If the integral diverges: levels are too rare in the tails.
 

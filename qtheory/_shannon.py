@@ -108,6 +108,13 @@ def reverse_water_filling(covariance: ArrayLike, rate: float) -> WaterFilling:
     WaterFilling
         Water level and distortion of every axis.
 
+    Raises
+    ------
+    ShapeError
+        If the covariance is not square.
+    DomainError
+        If it is not symmetric positive semidefinite, or the rate is negative.
+
     References
     ----------
     A. N. Kolmogorov, On the Shannon theory of information transmission for continuous signals, 1956.
@@ -256,6 +263,13 @@ def entropy_coded_at_rate(source: Source, rate: float) -> EntropyCoded:
     -------
     EntropyCoded
         With entropy within 1e-10 bit of `rate`.
+
+    Raises
+    ------
+    ShapeError
+        If the source has more than one dimension.
+    DomainError
+        If no step within float64 reach has that rate.
 
     Examples
     --------

@@ -75,10 +75,39 @@ class Source(ABC):
 
     @abstractmethod
     def sample(self, n: int, *, rng: np.random.Generator) -> Array:
-        """Draw `n` independent vectors, of shape ``(n, d)``."""
+        """Draw independent vectors.
+
+        Parameters
+        ----------
+        n : int
+            Number of vectors.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        (n, d) array
+            One vector a row.
+        """
 
     def marginal(self, j: int) -> Marginal:
-        """Law of coordinate `j`, counted from 0; `DomainError` where it is not known exactly."""
+        """Return the law of one coordinate.
+
+        Parameters
+        ----------
+        j : int
+            The coordinate, counted from 0.
+
+        Returns
+        -------
+        Marginal
+            Density, masses and moments of intervals.
+
+        Raises
+        ------
+        DomainError
+            If it is not known exactly.
+        """
         raise DomainError(
             f"coordinate {j} of {type(self).__name__} has no density known exactly; "
             "use optimal_distortion_1d on its atoms or on a sample"
@@ -91,7 +120,23 @@ class Source(ABC):
         return sum(self.marginal(j).differential_entropy for j in range(self.dim))
 
     def density_power_integral(self, p: float) -> float:
-        """Integral of ``f^p`` over R^d for an exponent `p` > 0; `DomainError` where it is not known."""
+        """Return the integral of ``f^p`` over R^d.
+
+        Parameters
+        ----------
+        p : float
+            Exponent, above 0.
+
+        Returns
+        -------
+        float
+            In units of the coordinates to the power ``d (1 - p)``.
+
+        Raises
+        ------
+        DomainError
+            If it is not known, or there is no density.
+        """
         p = _check.real("p", p, above=0.0)
         self._require_density("density_power_integral")
         return math.prod(self.marginal(j).power_integral(p) for j in range(self.dim))

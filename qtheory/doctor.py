@@ -21,7 +21,19 @@ Status = Literal["ok", "note", "wrong"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; ``wrong`` means that something needed does not work."""
+    """One line of the report; ``wrong`` means that something needed does not work.
+
+    Attributes
+    ----------
+    topic : str
+        What was looked at.
+    status : str
+        ``ok``, ``note`` or ``wrong``.
+    text : str
+        What was found.
+    remedy : str
+        What to do about it.
+    """
 
     topic: str
     status: Status
@@ -49,7 +61,13 @@ def _version(distribution: str) -> str | None:
 
 
 def check_python() -> Iterator[Finding]:
-    """Python is new enough."""
+    """Python is new enough.
+
+    Yields
+    ------
+    Finding
+        One a topic, with its remedy where something is wrong.
+    """
     version = platform.python_version()
     if sys.version_info[:2] < MINIMUM_PYTHON:
         yield Finding(
@@ -60,7 +78,13 @@ def check_python() -> Iterator[Finding]:
 
 
 def check_faiss() -> Iterator[Finding]:
-    """Exactly one distribution provides a working ``faiss``."""
+    """Exactly one distribution provides a working ``faiss``.
+
+    Yields
+    ------
+    Finding
+        One a topic, with its remedy where something is wrong.
+    """
     providers = [name for name in ("faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs") if _version(name)]
     again = "pip uninstall -y faiss-cpu faiss-gpu && pip install -e '.[cpu]'   (or '.[gpu]')"
     if not providers:
@@ -93,7 +117,13 @@ def _required_torch() -> str | None:
 
 
 def check_torch() -> Iterator[Finding]:
-    """The versions of torch and torchvision belong together and both import."""
+    """The versions of torch and torchvision belong together and both import.
+
+    Yields
+    ------
+    Finding
+        One a topic, with its remedy where something is wrong.
+    """
     torch, vision = _version("torch"), _version("torchvision")
     if torch is None or vision is None:
         lacking = " and ".join(
@@ -120,7 +150,13 @@ def check_torch() -> Iterator[Finding]:
 
 
 def check_gpu() -> Iterator[Finding]:
-    """The driver's GPUs."""
+    """The driver's GPUs.
+
+    Yields
+    ------
+    Finding
+        One a topic, with its remedy where something is wrong.
+    """
     command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
     try:
         lines = subprocess.run(
@@ -137,7 +173,13 @@ def check_gpu() -> Iterator[Finding]:
 
 
 def check_threads() -> Iterator[Finding]:
-    """Cores and threads."""
+    """Cores and threads.
+
+    Yields
+    ------
+    Finding
+        One a topic, with its remedy where something is wrong.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     setting = os.environ.get("OMP_NUM_THREADS")
     if setting and setting.isdigit() and int(setting) > cores:
@@ -148,7 +190,13 @@ def check_threads() -> Iterator[Finding]:
 
 
 def check_weights() -> Iterator[Finding]:
-    """Pretrained weights of the full comparison."""
+    """Pretrained weights of the full comparison.
+
+    Yields
+    ------
+    Finding
+        One a topic, with its remedy where something is wrong.
+    """
     folder = weights_folder()
     for weights in WEIGHTS:
         topic = f"weights: {weights.file}"
@@ -182,7 +230,18 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 
 
 def main(argv: Sequence[str] = ()) -> int:
-    """Print the report; return 1 where something needed is wrong, else 0."""
+    """Print the report; return 1 where something needed is wrong, else 0.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Arguments of the command; there are none but ``--help``.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     argparse.ArgumentParser(prog="python -m qtheory doctor", description=__doc__).parse_args(argv)
     findings = [finding for check in CHECKS for finding in check()]
     for finding in findings:

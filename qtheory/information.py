@@ -81,6 +81,11 @@ def output_bits(tokens: int | Fraction, codebook_size: int) -> float:
         Q_o of Definition 2 in bits, ``tokens * log2(K)``. The entropy of the tokens is at most this,
         with equality only for independent tokens that use all codewords equally often.
 
+    Raises
+    ------
+    DomainError
+        When the number of tokens is not positive, or `codebook_size` is no positive integer.
+
     Examples
     --------
     >>> output_bits(256, 4096)
@@ -116,11 +121,33 @@ class Scheme:
     token_ratio: Fraction
 
     def tokens(self, h: int, w: int) -> Fraction:
-        """Return the number of tokens of an h x w latent."""
+        """Return the number of tokens of an h x w latent.
+
+        Parameters
+        ----------
+        h, w : int
+            Positions of the latent, down and across.
+
+        Returns
+        -------
+        Fraction
+            Tokens of the whole latent.
+        """
         return _check.integer("h", h) * _check.integer("w", w) * self.token_ratio
 
     def output_bits(self, h: int, w: int) -> float:
-        """Return Q_o of an h x w latent, in bits."""
+        """Return Q_o of an h x w latent, in bits.
+
+        Parameters
+        ----------
+        h, w : int
+            Positions of the latent, down and across.
+
+        Returns
+        -------
+        float
+            Bits at fixed length.
+        """
         return output_bits(self.tokens(h, w), self.codebook_size)
 
     @property
@@ -158,6 +185,11 @@ def scheme(
         alpha_1, for RQ: steps after the first, so that a position has alpha_1 + 1 tokens.
     token_ratio : Fraction
         alpha_2, for VAR.
+
+    Returns
+    -------
+    Scheme
+        Codebook size, tokens a position, and what follows from them.
 
     Raises
     ------

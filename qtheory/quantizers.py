@@ -37,17 +37,62 @@ class Quantizer(Protocol):
         """Number of codewords."""
 
     def project(self, x: Floats) -> Floats:
-        """Map inputs to the space in which they are rounded."""
+        """Map inputs to the space in which they are rounded.
+
+        Parameters
+        ----------
+        x : (n, d) array
+            Inputs.
+
+        Returns
+        -------
+        (n, d) array
+            What is rounded; the inputs themselves for most quantizers.
+        """
 
     def encode(self, x: ArrayLike) -> Codes:
-        """Return a code in ``[0, codebook_size)`` for each row of `x`."""
+        """Return a code in ``[0, codebook_size)`` for each row of `x`.
+
+        Parameters
+        ----------
+        x : (n, d) array
+            Inputs.
+
+        Returns
+        -------
+        (n,) array of int64
+            Codes.
+        """
 
     def decode(self, codes: ArrayLike) -> Floats:
-        """Return the codeword of each code."""
+        """Return the codeword of each code.
+
+        Parameters
+        ----------
+        codes : (n,) array of int
+            Codes in ``[0, codebook_size)``.
+
+        Returns
+        -------
+        (n, d) array
+            Codewords.
+        """
 
 
 def quantize(quantizer: Quantizer, x: ArrayLike) -> Floats:
     """Return the codeword of each row of `x`.
+
+    Parameters
+    ----------
+    quantizer : Quantizer
+        Any quantizer.
+    x : (n, d) array
+        Inputs.
+
+    Returns
+    -------
+    (n, d) array
+        Codewords, in the space that `project` maps to.
 
     Examples
     --------
@@ -73,6 +118,13 @@ def distortion(quantizer: Quantizer, x: ArrayLike, pmf: ArrayLike | None = None)
     -------
     float
         Squared error, summed over d and averaged over the rows.
+
+    Raises
+    ------
+    ShapeError
+        If `x` or `pmf` has another shape.
+    DomainError
+        If an entry is not finite, or `pmf` does not sum to 1.
 
     Examples
     --------

@@ -65,6 +65,16 @@ WEIGHTS = (
 def find(file: str) -> Weights:
     """Return the entry of `WEIGHTS` for a file.
 
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+
+    Returns
+    -------
+    Weights
+        What it is for, and its checksum.
+
     Raises
     ------
     DomainError
@@ -80,7 +90,27 @@ def find(file: str) -> Weights:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    str
+        64 lower-case hexadecimal digits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "empty"
+    >>> path.touch()
+    >>> file_sha256(path)[:8]
+    'e3b0c442'
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -103,6 +133,14 @@ def verify_sha256(path: Path, expected: str, *, origin: str = "its publisher") -
         If there is no such file.
     SchemaError
         If the digest differs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "empty"
+    >>> path.touch()
+    >>> verify_sha256(path, "e3b0c442")  # silent: it has that digest
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; get it from {origin} (sha256 {expected})")
@@ -112,6 +150,12 @@ def verify_sha256(path: Path, expected: str, *, origin: str = "its publisher") -
 
 
 def weights_folder() -> Path | None:
-    """Return the folder that ``QTHEORY_WEIGHTS`` names, or None."""
+    """Return the folder that ``QTHEORY_WEIGHTS`` names, or None.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The folder; whether it exists is not checked.
+    """
     value = os.environ.get("QTHEORY_WEIGHTS")
     return Path(value) if value else None

@@ -83,10 +83,25 @@ LEDGER: tuple[Claim, ...] = _collect(
 def claim(name: str) -> Claim:
     """Return the claim with id `name`.
 
+    Parameters
+    ----------
+    name : str
+        Id of the claim.
+
+    Returns
+    -------
+    Claim
+        The entry of `LEDGER` with that id.
+
     Raises
     ------
     DomainError
         When there is none.
+
+    Examples
+    --------
+    >>> claim("prop2.lower").verdict
+    'refuted'
     """
     _check.one_of("claim id", name, [entry.id for entry in LEDGER])
     return next(entry for entry in LEDGER if entry.id == name)
@@ -111,6 +126,11 @@ def verify(ids: Sequence[str] | None = None, *, slow: bool = True) -> list[Outco
     ------
     DomainError
         When a name is neither a claim nor a group.
+
+    Examples
+    --------
+    >>> [outcome.passed for outcome in verify(["prop1.b"])]
+    [True, True, True, True, True]
     """
     known = {entry.id for entry in LEDGER} | {entry.group for entry in LEDGER}
     for name in ids or ():

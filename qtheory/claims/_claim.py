@@ -227,6 +227,21 @@ def smallest_margin(outcomes: Iterable[Outcome]) -> float | None:
     """Return the smallest margin among the inequalities and approximations, None if there are none.
 
     An equality has no slack to report.
+
+    Parameters
+    ----------
+    outcomes : iterable of Outcome
+        What the checks gave.
+
+    Returns
+    -------
+    float or None
+        In the units of each relation; negative when one fails.
+
+    Examples
+    --------
+    >>> smallest_margin([]) is None
+    True
     """
     margins = [
         outcome.evidence.margin

@@ -47,6 +47,11 @@ def _middle(channels: int) -> int:
 def var_parameters() -> tuple[int, int]:
     """Return the numbers of parameters of VAR's encoder and decoder, counted layer by layer.
 
+    Returns
+    -------
+    tuple of int
+        Parameters of the encoder and of the decoder.
+
     Examples
     --------
     >>> var_parameters()

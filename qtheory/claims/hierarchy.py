@@ -15,7 +15,27 @@ PARTITIONS = ((1, 2), (2, 1))
 
 
 def sources(dim: int = 3, count: int = 15, atoms: int = 6) -> Iterator[FiniteSource]:
-    """Yield finite sources with few atoms, some repeated, for which optima are exact."""
+    """Yield finite sources with few atoms, some repeated, for which optima are exact.
+
+    Parameters
+    ----------
+    dim : int
+        Dimension of the atoms.
+    count : int
+        Number of sources.
+    atoms : int
+        Atoms of each.
+
+    Yields
+    ------
+    FiniteSource
+        Atoms on a grid of halves in [-3/2, 3/2]^dim with random probabilities; the same on every call.
+
+    Examples
+    --------
+    >>> next(sources(dim=2, atoms=4)).atoms.shape
+    (4, 2)
+    """
     rng = stream(0, "ledger", "finite sources", f"d={dim}")
     for _ in range(count):
         yield FiniteSource(rng.integers(-3, 4, (atoms, dim)) / 2, rng.dirichlet(np.ones(atoms)))

@@ -23,6 +23,18 @@ def _kernel(x: ArrayLike, y: ArrayLike) -> np.ndarray:
 def discrepancy(x: ArrayLike, p: ArrayLike, y: ArrayLike, q: ArrayLike) -> float:
     """Return the squared discrepancy of two finite laws on the line: equation 12 with weights.
 
+    Parameters
+    ----------
+    x, y : (n,) and (m,) array
+        Atoms on the line.
+    p, q : (n,) and (m,) array
+        Their probabilities.
+
+    Returns
+    -------
+    float
+        Squared discrepancy for the sum of Gaussian kernels of widths 1/2, 1 and 2.
+
     Examples
     --------
     >>> discrepancy([0.0, 1.0], [0.5, 0.5], [1.0, 0.0], [0.5, 0.5])

@@ -11,7 +11,23 @@ _COLUMNS = ("claim", "verdict", "checks", "evidence", "margin", "statement")
 
 
 def grouped(outcomes: Iterable[Outcome]) -> dict[Claim, list[Outcome]]:
-    """Return the outcomes of each claim, in the order of the outcomes."""
+    """Return the outcomes of each claim, in the order of the outcomes.
+
+    Parameters
+    ----------
+    outcomes : iterable of Outcome
+        What the checks gave.
+
+    Returns
+    -------
+    dict of Claim to list of Outcome
+        Claims in the order of their first outcome.
+
+    Examples
+    --------
+    >>> grouped([])
+    {}
+    """
     result: dict[Claim, list[Outcome]] = {}
     for outcome in outcomes:
         result.setdefault(outcome.claim, []).append(outcome)
@@ -32,6 +48,12 @@ def table(outcomes: Iterable[Outcome], width: int) -> str:
     -------
     str
         The table; a claim with a failed check is marked by ``FAILED``.
+
+    Examples
+    --------
+    >>> from qtheory.claims import verify
+    >>> print(table(verify(["finding1.identity"]), 120).splitlines()[0].split())
+    ['claim', 'verdict', 'checks', 'evidence', 'margin', 'statement']
     """
     rows = [_COLUMNS, *(_row(claim, results) for claim, results in grouped(outcomes).items())]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS) - 1)]
@@ -71,6 +93,12 @@ def full(outcomes: Iterable[Outcome], width: int) -> str:
     -------
     str
         One section a claim.
+
+    Examples
+    --------
+    >>> from qtheory.claims import verify
+    >>> print(full(verify(["finding1.identity"]), 100).splitlines()[0])
+    finding1.identity: 2T tokens of K values carry as many bits as T tokens of K^2 values
     """
     return "\n\n".join(_section(claim, results, width) for claim, results in grouped(outcomes).items())
 
@@ -110,6 +138,16 @@ def _evidence(outcome: Outcome, width: int) -> list[str]:
 def relation(evidence: Evidence) -> str:
     """Return both sides of the evidence and the relation between them.
 
+    Parameters
+    ----------
+    evidence : Evidence
+        What a check returned.
+
+    Returns
+    -------
+    str
+        Computed value, relation, expected value and tolerance, if any.
+
     Examples
     --------
     >>> relation(Evidence("exact", Fraction(1, 3), "<", 0.5))
@@ -121,6 +159,16 @@ def relation(evidence: Evidence) -> str:
 
 def number(value: Number) -> str:
     """Return a number for people: short fractions and integers as they are, else ten digits.
+
+    Parameters
+    ----------
+    value : int, float or Fraction
+        The number.
+
+    Returns
+    -------
+    str
+        Its digits, or a fraction with a denominator below 10^6.
 
     Examples
     --------
@@ -146,6 +194,12 @@ def markdown(claims: Iterable[Claim]) -> str:
     -------
     str
         Id, statement in a few words, source, verdict and number of checks of each claim.
+
+    Examples
+    --------
+    >>> from qtheory.claims import claim
+    >>> markdown([claim("prop5")]).splitlines()[2][:10]
+    '| `prop5` '
     """
     lines = ["| Claim | The paper says | Where | Verdict | Checks |", "|---|---|---|---|---|"]
     for claim in claims:
@@ -166,6 +220,12 @@ def as_json(outcomes: Iterable[Outcome]) -> dict[str, Any]:
     -------
     dict
         ``passed``, and under ``claims`` the fields of each claim with ``passed`` and its ``checks``.
+
+    Examples
+    --------
+    >>> from qtheory.claims import verify
+    >>> as_json(verify(["finding1.identity"]))["passed"]
+    True
     """
     claims = [
         {

@@ -119,6 +119,16 @@ def _small_error_large_gap() -> Evidence:
 def frechet(x: Array, y: Array) -> float:
     """Return the squared Frechet distance of two samples: Wasserstein's of the Gaussians with their moments.
 
+    Parameters
+    ----------
+    x, y : (n, d) array
+        Samples, one vector a row; all rows weigh the same.
+
+    Returns
+    -------
+    float
+        ``|m - n|^2 + tr(A + B) - 2 tr (A^(1/2) B A^(1/2))^(1/2)`` in squared units of the samples.
+
     Examples
     --------
     >>> frechet(np.array([[0.0], [2.0]]), np.array([[1.0], [5.0]]))

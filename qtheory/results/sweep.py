@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import json
 import math
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,24 +12,27 @@ from typing import Any
 import numpy as np
 
 from qtheory import _check
-from qtheory.errors import DomainError, SchemaError
+from qtheory.errors import DomainError
+from qtheory.results._store import CellStore, Row, keep_other_configuration, valid_table
 from qtheory.results.streams import stream
-from qtheory.results.table import (
-    Table,
-    manifest_path,
-    read_manifest,
-    read_table,
-    write_bytes_atomically,
-    write_table,
-)
+from qtheory.results.table import Table, read_table, write_table
 
-Row = dict[str, Any]
 Outcome = tuple["Cell", list[Row] | str]
 Mapper = Callable[[Callable[["Cell"], Outcome], Sequence["Cell"]], Iterable[Outcome]]
 
 
 def grid(**axes: Sequence[Any]) -> tuple[Row, ...]:
     """Return all combinations of the given axes, the last axis running fastest.
+
+    Parameters
+    ----------
+    **axes : sequence
+        Values of each axis, by name.
+
+    Returns
+    -------
+    tuple of dict
+        One a combination.
 
     Examples
     --------
@@ -77,6 +79,11 @@ class Cell:
         *depends_on : str
             Names of the parameters that the draw may depend on, beside the trial. Cells that agree
             on these draw the same numbers, whatever else differs between them.
+
+        Returns
+        -------
+        numpy.random.Generator
+            The stream of that name.
         """
         names = [f"{key}={self.parameters[key]!r}" for key in depends_on]
         return stream(self.seed, self.study, purpose, *names, f"trial={self.trial}")
@@ -134,7 +141,13 @@ class Sweep:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def cells(self) -> tuple[Cell, ...]:
-        """Return all cells, trials running fastest."""
+        """Return all cells, trials running fastest.
+
+        Returns
+        -------
+        tuple of Cell
+            ``len(points) * trials`` cells.
+        """
         return tuple(
             Cell(self.study, self.seed, trial, {**self.fixed, **point})
             for point in self.points
@@ -143,7 +156,25 @@ class Sweep:
 
 
 def run_serially(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
-    """Run the cells one after the other in this process."""
+    """Run the cells one after the other in this process.
+
+    Parameters
+    ----------
+    function : callable
+        Maps a cell to its outcome.
+    cells : sequence of Cell
+        The cells.
+
+    Returns
+    -------
+    iterator
+        Outcomes in the order of the cells.
+
+    Examples
+    --------
+    >>> list(run_serially(lambda cell: cell, []))
+    []
+    """
     return map(function, cells)
 
 
@@ -168,51 +199,6 @@ class _Guarded:
             return cell, [{key: _plain(value, key) for key, value in row.items()} for row in rows]
         except Exception as error:  # recorded in the manifest: one bad cell must not lose the others
             return cell, f"{type(error).__name__}: {error}"
-
-
-class _CellStore:
-    """Finished cells of an unfinished sweep, one small file each."""
-
-    def __init__(self, path: Path, digest: str) -> None:
-        self.directory = path.parent / f".{path.stem}.{digest[:16]}.cells"
-
-    def _file(self, cell: Cell) -> Path:
-        return self.directory / f"{hashlib.sha256(cell.name.encode()).hexdigest()[:32]}.json"
-
-    def load(self, cell: Cell) -> list[Row] | None:
-        try:
-            stored = json.loads(self._file(cell).read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
-        return stored["rows"] if stored["cell"] == cell.name else None
-
-    def save(self, cell: Cell, rows: list[Row]) -> None:
-        content = json.dumps({"cell": cell.name, "rows": rows})
-        write_bytes_atomically(self._file(cell), content.encode())
-
-    def clear(self) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-
-def _valid_table(path: Path, digest: str) -> Table | None:
-    """Return the table at `path` if it is the finished one of this configuration."""
-    if not path.exists() or not manifest_path(path).exists():
-        return None
-    manifest = read_manifest(path)
-    finished = manifest.get("digest") == digest and not manifest.get("failures")
-    return read_table(path) if finished else None
-
-
-def _keep_other_configuration(path: Path, digest: str) -> None:
-    """Rename a finished table of another configuration, so that it is not overwritten."""
-    try:
-        other = str(read_manifest(path).get("digest", ""))
-    except SchemaError:
-        return
-    if other and other != digest:
-        kept = path.with_name(f"{path.stem}.{other[:8]}{path.suffix}")
-        manifest_path(path).replace(manifest_path(kept))
-        path.replace(kept)
 
 
 def run_sweep(
@@ -258,15 +244,25 @@ def run_sweep(
     -----
     Each finished cell is on disk before the next outcome is read: an interrupted sweep continues
     where it stopped and ends in the same table.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> sweep = Sweep("demo", version=1, seed=0, trials=2, points=grid(K=[2, 4]))
+    >>> path = Path(tempfile.mkdtemp()) / "demo.csv"
+    >>> table = run_sweep(sweep, lambda cell: {"bits": cell.parameters["K"].bit_length() - 1}, path)
+    >>> table.frame["bits"].tolist()
+    [1, 1, 2, 2]
     """
     import pandas as pd
 
-    finished = _valid_table(path, sweep.digest)
+    finished = valid_table(path, sweep.digest)
     if finished is not None:
         return finished
-    store = _CellStore(path, sweep.digest)
+    store = CellStore(path, sweep.digest)
     cells = sweep.cells()
-    done = {cell.name: rows for cell in cells if (rows := store.load(cell)) is not None}
+    done = {cell.name: rows for cell in cells if (rows := store.load(cell.name)) is not None}
     missing = [cell for cell in cells if cell.name not in done]
     outcomes = mapper(_Guarded(function), missing)
     failures: list[dict[str, str]] = []
@@ -275,13 +271,13 @@ def run_sweep(
             failures.append({"cell": cell.name, "error": outcome})
             continue
         done[cell.name] = outcome
-        store.save(cell, outcome)
+        store.save(cell.name, outcome)
     failures.sort(key=lambda failure: failure["cell"])
     rows = [
         {**cell.parameters, "trial": cell.trial, **row} for cell in cells for row in done.get(cell.name, [])
     ]
     if path.exists():
-        _keep_other_configuration(path, sweep.digest)
+        keep_other_configuration(path, sweep.digest)
     table = write_table(
         path,
         pd.DataFrame(rows),

@@ -38,7 +38,24 @@ class Table:
 
 
 def manifest_path(path: Path) -> Path:
-    """Return the path of the manifest of the table at `path`."""
+    """Return the path of the manifest of the table at `path`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The CSV file.
+
+    Returns
+    -------
+    pathlib.Path
+        The JSON file beside it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> manifest_path(Path("demo.csv")).name
+    'demo.json'
+    """
     return path.with_suffix(".json")
 
 
@@ -46,6 +63,22 @@ def write_bytes_atomically(path: Path, content: bytes) -> None:
     """Write `content` to a temporary name beside `path`, flush it to disk and rename it.
 
     A reader sees the old file or the new one, never a part of one.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; its folder is made if need be.
+    content : bytes
+        All of it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "demo.txt"
+    >>> write_bytes_atomically(path, b"ten")
+    >>> path.read_bytes()
+    b'ten'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -82,6 +115,16 @@ def write_table(path: Path, frame: "pd.DataFrame", *, study: str, **fields: Any)
     -------
     Table
         The table as written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> path = Path(tempfile.mkdtemp()) / "demo.csv"
+    >>> table = write_table(path, pd.DataFrame({"K": [2, 4]}), study="demo", seed=0)
+    >>> table.manifest["rows"], table.manifest["seed"]
+    (2, 0)
     """
     content = frame.to_csv(index=False, lineterminator="\n").encode()
     manifest = {
@@ -100,7 +143,33 @@ def write_table(path: Path, frame: "pd.DataFrame", *, study: str, **fields: Any)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Read the manifest of the table at `path`; raise `SchemaError` where there is no valid one."""
+    """Read the manifest of the table at `path`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The CSV file.
+
+    Returns
+    -------
+    dict
+        Schema, study, checksum, provenance and what else was written.
+
+    Raises
+    ------
+    SchemaError
+        If there is no valid manifest.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> path = Path(tempfile.mkdtemp()) / "demo.csv"
+    >>> _ = write_table(path, pd.DataFrame({"K": [2]}), study="demo")
+    >>> read_manifest(path)["study"]
+    'demo'
+    """
     file = manifest_path(path)
     try:
         manifest = json.loads(file.read_text())
@@ -138,6 +207,16 @@ def read_table(path: Path | str) -> Table:
         If there is no such table.
     SchemaError
         If the manifest is missing or invalid, or the rows were changed after it was written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> path = Path(tempfile.mkdtemp()) / "demo.csv"
+    >>> _ = write_table(path, pd.DataFrame({"K": [2, 4]}), study="demo")
+    >>> read_table(path).frame["K"].tolist()
+    [2, 4]
     """
     import pandas as pd
 
