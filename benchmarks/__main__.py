@@ -10,7 +10,7 @@ import pandas as pd
 
 from qtheory.results import write_table
 
-NAMES = ("variance_scaling", "lloyd_max")
+NAMES = ("variance_scaling", "equivariant", "quantizer_variance", "kmeans", "lloyd_max")
 RESULTS = Path(__file__).with_name("results")
 
 

@@ -75,12 +75,13 @@ def draw(table: Table) -> Figure:
 def caption(table: Table) -> str:
     """Say what is seen, n, the interval and the command."""
     frame = table.frame
-    n, train = (int(frame[key].iloc[0]) for key in ("n", "n_train"))
+    n, train, longer = (int(frame[key].iloc[0]) for key in ("n", "n_train", "n_train_vq"))
     error = 4.343 * float((frame["standard_error"] / frame["distortion"]).max())
     return (
         f"(a-e) Held-out distortion above Shannon's bound (for correlated Gaussian vectors, the "
-        f"distortion-rate function) in 8 dimensions; codebooks fitted to {train} vectors, measured on {n} "
-        f"others, means of {frame['trial'].nunique()} trials; one standard error is at most {error:.2f} dB. "
+        f"distortion-rate function) in 8 dimensions; codebooks fitted to {train} vectors ({longer} for VQ), "
+        f"measured on {n} others, means of {frame['trial'].nunique()} trials; one standard error is at most "
+        f"{error:.2f} dB. "
         f"VQ ends where the sample no longer fills its codebook: its high-rate limit is the black line. "
         f"Entropy-coded SQ spends its rate as entropy. Principal axes are arbitrary for (a-c), where all "
         f"variances are equal. (f) What separates optimal SQ from Shannon's bound at high rate, exact. Made "

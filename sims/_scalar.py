@@ -1,5 +1,6 @@
 """Scalar quantizers of samples: Lloyd-Max levels, their allocation to coordinates, entropy coding."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -16,6 +17,8 @@ Array = NDArray[np.float64]
 _ITERATIONS = 30
 _SETTLED = 1e-6  # moves of levels below this part of the range end the iterations
 _HISTOGRAM = 400
+_PILOT = 64  # levels at which the constant of the high-rate law is read off
+_MANY = 16  # levels from which that law is used
 
 
 class Levels(NamedTuple):
@@ -78,7 +81,7 @@ class SampleCurve:
 
     def _lloyd(self, n: int) -> tuple[float, Levels]:
         values = _companding_start(self.ascending, n)
-        for _ in range(_ITERATIONS):
+        for _ in range(_ITERATIONS if n <= _MANY else _ITERATIONS // 3):
             thresholds = (values[:-1] + values[1:]) / 2
             borders = np.concatenate(
                 [[0], np.searchsorted(self.ascending, thresholds), [self.ascending.size]]
@@ -95,8 +98,31 @@ class SampleCurve:
         return (self._squares - between) / self.ascending.size, Levels(thresholds, values)
 
 
+def _high_rate_sizes(curves: Sequence[SampleCurve], codebook_size: int) -> list[int] | None:
+    """Sizes of product at most `codebook_size` for distortions that fall like ``c / n^2``.
+
+    The best sizes are then proportional to ``sqrt(c)``; they are rounded down and raised in turn, the
+    one furthest below its share first. None where a coordinate has too few levels for that law.
+    """
+    roots = np.sqrt([curve(_PILOT) * _PILOT**2 for curve in curves])
+    logs = np.log(np.maximum(roots, 1e-300))
+    shares = np.exp(logs + (math.log(codebook_size) - logs.sum()) / len(curves))
+    sizes = [int(share) for share in shares]
+    if min(sizes) < _MANY:
+        return None
+    while True:
+        product = math.prod(sizes)
+        fitting = [j for j, n in enumerate(sizes) if product // n * (n + 1) <= codebook_size]
+        if not fitting:
+            return sizes
+        sizes[min(fitting, key=lambda j: sizes[j] / shares[j])] += 1
+
+
 def fit(x: Array, codebook_size: int) -> tuple[tuple[Levels, ...], float]:
     """Fit levels to each coordinate, their numbers allocated under ``product <= codebook_size``.
+
+    The allocation is exact, except where each coordinate has many levels: there one level more gains
+    less than the scatter of the sample, and the high-rate law is the better guide.
 
     Returns
     -------
@@ -104,8 +130,9 @@ def fit(x: Array, codebook_size: int) -> tuple[tuple[Levels, ...], float]:
         Levels of each coordinate, and the in-sample distortion.
     """
     curves = [SampleCurve(np.sort(column)) for column in x.T]
-    sizes, distortion = allocate(curves, codebook_size)
-    return tuple(curve.levels(n) for curve, n in zip(curves, sizes, strict=True)), distortion
+    sizes = _high_rate_sizes(curves, codebook_size) or allocate(curves, codebook_size).levels
+    levels = tuple(curve.levels(n) for curve, n in zip(curves, sizes, strict=True))
+    return levels, sum(curve(n) for curve, n in zip(curves, sizes, strict=True))
 
 
 class EntropyCoded(NamedTuple):

@@ -76,7 +76,7 @@ STUDY = Study(
             trials=5,
             points=grid(points_per_codeword=(2, 4, 8, 16, 32, 64, 128, 256, 512)),
             fixed={"codebook_size": 256, "n": 100_000},
-            cost="25 s, 0.3 GB",
+            cost="45 s, 0.3 GB",
         ),
     },
     run=run,

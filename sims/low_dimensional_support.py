@@ -215,7 +215,7 @@ def _points(sizes: tuple[int, ...], dims: tuple[int, ...]) -> tuple[dict[str, An
 STUDY = Study(
     name="low-dimensional-support",
     summary="VQ, PQ, OPQ and SQ on lines, subspaces and surfaces in 8 to 32 dimensions (Proposition 3)",
-    version=1,
+    version=2,
     presets={
         "smoke": Preset(
             trials=1,
@@ -227,7 +227,7 @@ STUDY = Study(
             trials=2,
             points=_points((16, 64, 256, 1024, 4096), (8, 16, 32)),
             fixed={"n": 20_000, "n_train": 16_384, "points_per_codeword": 32},
-            cost="110 s, 0.5 GB",
+            cost="240 s, 0.5 GB",
         ),
     },
     run=run,

@@ -38,6 +38,18 @@ def test_levels_are_allocated_to_coordinates_by_their_variance():
     np.testing.assert_allclose(fitted.in_sample_distortion, exact.distortion, rtol=0.05)
 
 
+def test_many_levels_are_allocated_nearly_as_well_as_the_exact_optimum():
+    variances = np.array([25.0, 4.0, 1.0, 0.25])
+    x = rng(3).standard_normal((60_000, 4)) * np.sqrt(variances)
+    fitted = _fitted.scalar(x, 2**24)
+    exact = optimal.optimal_scalar(Gaussian(4, covariance=np.diag(variances)), 2**24)
+    assert min(fitted.block_sizes) >= 16
+    assert 0.99 * 2**24 < fitted.codebook_size <= 2**24
+    fresh = rng(4).standard_normal((60_000, 4)) * np.sqrt(variances)
+    distortion = np.square(fresh - fitted.reconstruct(fresh)).sum(1).mean()
+    assert exact.distortion * 0.97 < distortion < 1.04 * exact.distortion
+
+
 @pytest.mark.parametrize("rate", [0.3, 1.0, 3.0])
 def test_entropy_coding_keeps_its_rate_and_reaches_the_exact_distortion(rate):
     x = Laplace(1).sample(200_000, rng=rng())
