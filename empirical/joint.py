@@ -8,6 +8,7 @@ the encoder gives after the phase.
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from empirical.evaluate import Evaluation, encode_in_batches, evaluate
@@ -43,8 +44,33 @@ def set_commitment(transplant: Transplant, beta: float) -> None:
             module.settings = replace(module.settings, commitment=beta)
 
 
+def without_gradient_to(term: Tensor, source: Tensor) -> Tensor:
+    """Return a scalar of the same value, whose gradient stops at `source`.
+
+    Parameters
+    ----------
+    term : () tensor
+        Computed from `source`, among others.
+    source : Tensor
+        Part of the graph.
+
+    Examples
+    --------
+    >>> a, b = torch.tensor(2.0, requires_grad=True), torch.tensor(3.0, requires_grad=True)
+    >>> without_gradient_to(a * b, a).backward()
+    >>> a.grad, b.grad
+    (tensor(0.), tensor(2.))
+    """
+    (gradient,) = torch.autograd.grad(term, source, retain_graph=True)
+    return term - (gradient * (source - source.detach())).sum()
+
+
 class JointObjective(ImageObjective):
     """Encoder, heads, quantizers and decoder, trained together; see `ImageObjective`.
+
+    The encoder learns from the images and the commitment alone. The latent term has the encoder's
+    own latents as target, and the second head's output is a shrunken copy of them: were the encoder
+    to follow it, its latents would grow without end.
 
     Raises
     ------
@@ -75,7 +101,8 @@ class JointObjective(ImageObjective):
         z_e = self.tokenizer.encode(x)
         result = self.transplant(z_e)
         loss = self.image_loss(result.y, x)
-        loss = loss + self.recipe.latent * (result.y - z_e.detach()).square().mean()
+        latent = self.recipe.latent * (result.y - z_e.detach()).square().mean()
+        loss = loss + without_gradient_to(latent, z_e)
         for value in result.losses.values():
             loss = loss + value
         return loss

@@ -97,8 +97,7 @@ def test_training_lowers_the_loss(crops, make):
     objective, everything = make(crops), torch.arange(16)
 
     def loss():
-        with torch.no_grad():
-            return float(objective.loss(everything))
+        return float(objective.loss(everything).detach())
 
     objective.train(False)
     start = loss()
@@ -118,6 +117,20 @@ def test_the_joint_loss_is_that_of_appendix_l(crops):
     expected = error.square().mean() + 0.05 * edges + (result.y - z_e).square().mean() + 1.25 * gap
     torch.testing.assert_close(objective.loss(chosen), expected)
     assert JOINT.loss == "1 pixel + 0.05 gradient + 1 latent + vq (beta 0.25) (no lpips, no gan)"
+
+
+def test_the_encoder_does_not_follow_the_latent_term(crops):
+    gradients = {}
+    for latent in (0.0, 1.0):
+        objective = JointObjective(*parts(), crops, replace(JOINT, latent=latent))
+        objective.loss(torch.arange(8)).backward()
+        gradients[latent] = (
+            torch.cat([p.grad.flatten() for p in objective.tokenizer.encoder.parameters()]),
+            torch.cat([p.grad.flatten() for p in objective.transplant.head_in.parameters()]),
+        )
+    encoder, head_in = zip(*gradients.values(), strict=True)
+    torch.testing.assert_close(encoder[0], encoder[1], rtol=1e-4, atol=1e-6)
+    assert (head_in[0] - head_in[1]).norm() > 0.1 * head_in[0].norm()
 
 
 @pytest.mark.parametrize("protocol", ["as_run", "fair"])
