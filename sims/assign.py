@@ -6,6 +6,8 @@ K = 65536 codewords it costs 450 times the optimum. Such inputs go to a float64 
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -51,12 +53,21 @@ def threads_for(work: int, threads: int | None = None) -> int:
     return allowed if work >= _SERIAL_WORK else 1
 
 
-def load_faiss(threads: int) -> Any:
-    """Import faiss and set its number of threads."""
+@contextmanager
+def faiss_with(threads: int) -> Iterator[Any]:
+    """Give faiss that many threads for a while.
+
+    faiss shares OpenMP's number of threads with whatever else the process runs, torch too, whose
+    sums in floating point depend on it: the number found is put back.
+    """
     import faiss
 
+    before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(threads)
-    return faiss
+    try:
+        yield faiss
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _spread(x: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
@@ -80,10 +91,11 @@ def _needs_float64(x: NDArray[np.float64], codebook: NDArray[np.float64]) -> boo
 def _nearest_float32(
     x: NDArray[np.float64], codebook: NDArray[np.float64], threads: int
 ) -> NDArray[np.int64]:
-    faiss = load_faiss(threads)
-    index = faiss.IndexFlatL2(x.shape[1])
-    index.add(codebook.astype(np.float32))
-    return index.search(x.astype(np.float32), 1)[1][:, 0]
+    with faiss_with(threads) as faiss:
+        index = faiss.IndexFlatL2(x.shape[1])
+        index.add(codebook.astype(np.float32))
+        codes: NDArray[np.int64] = index.search(x.astype(np.float32), 1)[1][:, 0]
+    return codes
 
 
 def _nearest_float64(

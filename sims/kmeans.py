@@ -58,18 +58,18 @@ def _lloyd(
     x: NDArray[np.float64], start: NDArray[np.float64], iterations: int, seed: int, threads: int | None
 ) -> NDArray[np.float64]:
     """Run Lloyd iterations in faiss from `start`, on all vectors."""
-    faiss = assign.load_faiss(assign.threads_for(x.size * len(start), threads))
     n, d = x.shape
     centre = x.mean(axis=0)
-    fit = faiss.Kmeans(
-        d,
-        len(start),
-        niter=iterations,
-        seed=seed,
-        min_points_per_centroid=1,
-        max_points_per_centroid=n,  # above n / K nothing is subsampled
-    )
-    fit.train((x - centre).astype(np.float32), init_centroids=(start - centre).astype(np.float32))
+    with assign.faiss_with(assign.threads_for(x.size * len(start), threads)) as faiss:
+        fit = faiss.Kmeans(
+            d,
+            len(start),
+            niter=iterations,
+            seed=seed,
+            min_points_per_centroid=1,
+            max_points_per_centroid=n,  # above n / K nothing is subsampled
+        )
+        fit.train((x - centre).astype(np.float32), init_centroids=(start - centre).astype(np.float32))
     return fit.centroids.astype(np.float64) + centre
 
 

@@ -38,3 +38,14 @@ def test_a_search_never_holds_all_distances():
     with Watch():
         _nearest.tiled_nearest(u, u.flip(0))
     assert 0 < largest <= _nearest._TILE_ROWS * _nearest._TILE_CODEWORDS < 2**28
+
+
+def test_a_search_leaves_torch_its_threads():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        u = torch.randn(100, 8, generator=torch.Generator().manual_seed(0))
+        _nearest.nearest(u, u[:10])  # small: faiss takes one thread
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
