@@ -70,22 +70,29 @@ def faiss_with(threads: int) -> Iterator[Any]:
         faiss.omp_set_num_threads(before)
 
 
-def _spread(x: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+def _spread(x: NDArray[Any], rows: int) -> NDArray[Any]:
     """Return at most `rows` rows of `x`, evenly spaced."""
     return x[np.linspace(0, len(x) - 1, min(rows, len(x))).astype(np.intp)]
 
 
-def _needs_float64(x: NDArray[np.float64], codebook: NDArray[np.float64]) -> bool:
-    """Whether float32 distances between the centred arguments could pick wrong codewords."""
-    from scipy.spatial.distance import cdist
-
+def _spans_few_dimensions(x: NDArray[np.float64]) -> bool:
+    """Whether vectors lie in at most `SUPPORT_DIM` dimensions, where a tree is fast."""
     sample = _spread(x, _RANK_ROWS)
     spectrum = np.linalg.eigvalsh(np.cov(sample, rowvar=False, ddof=0).reshape(x.shape[1], -1))
-    if np.count_nonzero(spectrum > 1e-10 * spectrum[-1]) <= SUPPORT_DIM:
-        return True
-    pilot = _spread(x, _PILOT_ROWS)
-    distortion = cdist(pilot, codebook, "sqeuclidean").min(axis=1).mean()
-    return bool(distortion < RELATIVE_ERROR * np.square(sample).sum(axis=1).mean())
+    return bool(np.count_nonzero(spectrum > 1e-10 * spectrum[-1]) <= SUPPORT_DIM)
+
+
+def _too_fine_for_float32(
+    x: NDArray[np.float64], codebook: NDArray[np.float64], codes: NDArray[np.int64]
+) -> bool:
+    """Whether the distortion of these codes is so small that float32 may have chosen them wrongly.
+
+    Its error in squared distance, 1e-7 of the square norm, is far below the threshold, so wrong codes
+    do not hide that.
+    """
+    error = _spread(x, _PILOT_ROWS) - codebook[_spread(codes, _PILOT_ROWS)]
+    scale = np.square(_spread(x, _RANK_ROWS)).sum(axis=1).mean()
+    return bool(np.square(error).sum(axis=1).mean() < RELATIVE_ERROR * scale)
 
 
 def _nearest_float32(
@@ -151,8 +158,12 @@ def nearest(x: ArrayLike, codebook: ArrayLike, *, threads: int | None = None) ->
     # float32 has a narrow range; a power of two changes no digit, so the codes do not depend on the scale
     _, exponent = np.frexp(max(np.abs(points).max(), np.abs(codewords).max()))
     points, codewords = np.ldexp(points, -exponent), np.ldexp(codewords, -exponent)
-    search = _nearest_float64 if _needs_float64(points, codewords) else _nearest_float32
-    return search(points, codewords, threads_for(points.size * len(codewords), threads))
+    workers = threads_for(points.size * len(codewords), threads)
+    if not _spans_few_dimensions(points):
+        codes = _nearest_float32(points, codewords, workers)
+        if not _too_fine_for_float32(points, codewords, codes):
+            return codes
+    return _nearest_float64(points, codewords, workers)
 
 
 def distortion(x: ArrayLike, codebook: ArrayLike, codes: ArrayLike) -> NDArray[np.float64]:

@@ -51,13 +51,28 @@ def test_float32_distances_on_a_line_fail_where_the_float64_route_does_not():
 def test_tight_clusters_in_many_dimensions_take_the_float64_route():
     centres = gaussian(0, 300, 16)
     x = centres[np.random.default_rng(1).integers(300, size=2000)] + 1e-5 * gaussian(2, 2000, 16)
-    assert assign._needs_float64(x - centres.mean(0), centres - centres.mean(0))
     exact = cdist(x, centres, "sqeuclidean").argmin(axis=1)
+    assert assign._too_fine_for_float32(x, centres, exact)
     np.testing.assert_array_equal(assign.nearest(x, centres), exact)
 
 
 def test_generic_vectors_take_the_faiss_route():
-    assert not assign._needs_float64(gaussian(0, 1000, 8), gaussian(1, 256, 8))
+    x, codebook = gaussian(0, 1000, 8), gaussian(1, 256, 8)
+    codes = cdist(x, codebook).argmin(axis=1)
+    assert not assign._spans_few_dimensions(x)
+    assert not assign._too_fine_for_float32(x, codebook, codes)
+
+
+def test_wrong_codes_of_float32_do_not_hide_that_float32_is_too_coarse():
+    """Codewords on eight short segments in five dimensions, closer together than float32 can tell."""
+    rng = np.random.default_rng(0)
+    ends, steps = np.repeat(gaussian(0, 8, 5), 500, axis=0), np.tile(np.linspace(0, 1e-3, 500), 8)
+    codebook = ends + steps[:, None]
+    x = codebook[rng.integers(4000, size=2000)] + rng.uniform(0, 1e-6, (2000, 1))
+    right, wrong = assign.nearest(x, codebook), assign._nearest_float32(x, codebook, threads=1)
+    assert assign.distortion(x, codebook, wrong).mean() > 2 * assign.distortion(x, codebook, right).mean()
+    assert assign._too_fine_for_float32(x, codebook, wrong)
+    np.testing.assert_array_equal(right, cdist(x, codebook).argmin(axis=1))
 
 
 def test_codes_do_not_depend_on_threads():
