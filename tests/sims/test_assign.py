@@ -66,9 +66,9 @@ def test_generic_vectors_take_the_faiss_route():
 def test_wrong_codes_of_float32_do_not_hide_that_float32_is_too_coarse():
     """Codewords on eight short segments in five dimensions, closer together than float32 can tell."""
     rng = np.random.default_rng(0)
-    ends, steps = np.repeat(gaussian(0, 8, 5), 500, axis=0), np.tile(np.linspace(0, 1e-3, 500), 8)
+    ends, steps = np.repeat(gaussian(0, 8, 5), 500, axis=0), np.tile(np.linspace(0, 1e-6, 500), 8)
     codebook = ends + steps[:, None]
-    x = codebook[rng.integers(4000, size=2000)] + rng.uniform(0, 1e-6, (2000, 1))
+    x = codebook[rng.integers(4000, size=2000)] + rng.uniform(0, 1e-9, (2000, 1))
     right, wrong = assign.nearest(x, codebook), assign._nearest_float32(x, codebook, threads=1)
     assert assign.distortion(x, codebook, wrong).mean() > 2 * assign.distortion(x, codebook, right).mean()
     assert assign._too_fine_for_float32(x, codebook, wrong)
