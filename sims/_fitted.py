@@ -12,9 +12,7 @@ from sims import _scalar, assign, kmeans
 
 Array = NDArray[np.float64]
 
-_OPQ_ROUNDS = 8
-_OPQ_ITERATIONS = 4
-_OPQ_ROWS = 8192  # enough for a rotation; the codewords are then fitted to all rows
+principal_axes = kmeans.principal_axes
 
 
 @dataclass(frozen=True)
@@ -118,11 +116,6 @@ def residual(x: Array, stage_sizes: Sequence[int], *, rng: np.random.Generator, 
     return Fitted(reconstruct, tuple(stage_sizes), float(np.square(rest).sum(axis=1).mean()))
 
 
-def principal_axes(x: Array) -> Array:
-    """Return the eigenvectors of the sample covariance as columns, the largest variance first."""
-    return np.linalg.eigh(np.cov(x, rowvar=False))[1][:, ::-1]
-
-
 def rotated(fit: Callable[[Array], Fitted], x: Array, rotation: Array) -> Fitted:
     """Fit in the coordinates ``x @ rotation``, with orthonormal columns, and turn back."""
     found = fit(x @ rotation)
@@ -135,20 +128,6 @@ def rotated(fit: Callable[[Array], Fitted], x: Array, rotation: Array) -> Fitted
     )
 
 
-def _balanced_axes(x: Array, block_dims: Sequence[int]) -> Array:
-    """Principal axes dealt to blocks so that their products of variances are even."""
-    axes = principal_axes(x)
-    logs = np.log(np.maximum((x @ axes).var(axis=0), 1e-300))
-    blocks: list[list[int]] = [[] for _ in block_dims]
-    loads = np.zeros(len(block_dims))
-    for j in range(len(logs)):
-        free = [m for m, dim in enumerate(block_dims) if len(blocks[m]) < dim]
-        least = min(free, key=lambda m: loads[m])
-        blocks[least].append(j)
-        loads[least] += logs[j] - logs[-1]  # not negative, so that a gift never makes a block poorer
-    return axes[:, [j for block in blocks for j in block]]
-
-
 def optimized_product(
     x: Array,
     block_dims: Sequence[int],
@@ -157,20 +136,6 @@ def optimized_product(
     rng: np.random.Generator,
     **options: Any,
 ) -> Fitted:
-    """Fit a product quantizer and a rotation in turn (OPQ), from principal axes of even products.
-
-    T. Ge, K. He, Q. Ke, J. Sun, "Optimized product quantization", 2014: for fixed codewords the best
-    rotation solves an orthogonal Procrustes problem.
-    """
-    rotation = best = _balanced_axes(x, block_dims)
-    sample = x[: max(_OPQ_ROWS, 8 * max(block_sizes))]
-    least = math.inf
-    for _ in range(_OPQ_ROUNDS):
-        y = sample @ rotation
-        short = {**options, "iterations": _OPQ_ITERATIONS}
-        found = product(y, block_dims, block_sizes, rng=rng, **short)
-        if found.in_sample_distortion < least:
-            least, best = found.in_sample_distortion, rotation
-        left, _, right = np.linalg.svd(sample.T @ found.reconstruct(y))
-        rotation = left @ right
-    return rotated(lambda y: product(y, block_dims, block_sizes, rng=rng, **options), x, best)
+    """Fit a product quantizer after the rotation of `kmeans.optimized_rotation` (OPQ)."""
+    rotation = kmeans.optimized_rotation(x, block_dims, block_sizes, rng=rng)
+    return rotated(lambda y: product(y, block_dims, block_sizes, rng=rng, **options), x, rotation)
