@@ -111,8 +111,10 @@ class ViT(nn.Module):
         self.patch_embed = _Patches(patch, dim)
         self.blocks = nn.ModuleList(_Block(dim, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(dim, eps=_EPSILON)  # in the file; no read-out passes through it
-        for parameter in self.parameters():
-            if parameter.ndim > 1:
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)  # not torch's draw from the global generator
+            elif parameter.ndim > 1:
                 deviation = parameter[0].numel() ** -0.5
                 drawn = torch.randn(parameter.shape, generator=generator, device=generator.device)
                 parameter.data = deviation * drawn

@@ -11,7 +11,8 @@ from empirical.evaluate import Evaluation, evaluate
 from empirical.head import Transplant
 from empirical.protocol import ADAPTATION, ImageRecipe
 from empirical.second_stage import ImageObjective, SecondStage
-from empirical.tokenizers import PocketTokenizer
+from empirical.tokenizers import Tokenizer
+from empirical.training import Source
 from qtheory.results import Cell
 
 
@@ -22,17 +23,17 @@ class AdaptationObjective(ImageObjective):
     ----------
     transplant, tokenizer, crops, recipe
         As there.
-    z_e : (N, C, h, w) tensor
+    z_e : (N, C, h, w) tensor or Source
         Latents of the crops, which do not change as the encoder is frozen.
     """
 
     def __init__(
         self,
         transplant: Transplant,
-        tokenizer: PocketTokenizer,
-        crops: Tensor,
+        tokenizer: Tokenizer,
+        crops: Source,
         recipe: ImageRecipe,
-        z_e: Tensor,
+        z_e: Source,
     ) -> None:
         super().__init__(transplant, tokenizer, crops, recipe)
         self.z_e = z_e
@@ -56,7 +57,7 @@ class Adaptation(SecondStage):
     training = 1
     recipes = ADAPTATION
 
-    def objective(self, transplant: Transplant, tokenizer: PocketTokenizer) -> ImageObjective:
+    def objective(self, transplant: Transplant, tokenizer: Tokenizer) -> ImageObjective:
         """Return the layers after the quantizers."""
         recipe = self.recipes[self.job.protocol]
         return AdaptationObjective(transplant, tokenizer, self.crops, recipe, self.z_e)

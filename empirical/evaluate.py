@@ -11,7 +11,7 @@ from torch import Tensor
 from empirical import metrics
 from empirical.features import efflite0
 from empirical.head import Transplant
-from empirical.tokenizers import PocketTokenizer
+from empirical.tokenizers import Tokenizer
 from empirical.usage import mean_perplexity, mean_utilization, usage_intervals
 
 Row = dict[str, Any]
@@ -48,13 +48,13 @@ class HeldOut:
 
 
 @torch.no_grad()
-def encode_in_batches(tokenizer: PocketTokenizer, crops: Tensor) -> Tensor:
+def encode_in_batches(tokenizer: Tokenizer, crops: Tensor) -> Tensor:
     """Return the latents of crops."""
     return torch.cat([tokenizer.encode(part) for part in crops.split(_BATCH)])
 
 
 @torch.no_grad()
-def decode_in_batches(tokenizer: PocketTokenizer, y: Tensor) -> Tensor:
+def decode_in_batches(tokenizer: Tokenizer, y: Tensor) -> Tensor:
     """Return the reconstructions of latents, clamped to [-1, 1]."""
     return torch.cat([tokenizer.decode(part).clamp(-1, 1) for part in y.split(_BATCH)])
 
@@ -191,14 +191,12 @@ def _evaluation(
     return Evaluation(row | _kid(x_hat, data), _by_photograph(values, data))
 
 
-def evaluate_unquantized(
-    tokenizer: PocketTokenizer, data: HeldOut, *, rng: np.random.Generator
-) -> Evaluation:
+def evaluate_unquantized(tokenizer: Tokenizer, data: HeldOut, *, rng: np.random.Generator) -> Evaluation:
     """Evaluate the tokenizer's own reconstructions, the ceiling for every quantizer.
 
     Parameters
     ----------
-    tokenizer : PocketTokenizer
+    tokenizer : Tokenizer
         Encoder and decoder.
     data : HeldOut
         Held-out crops.
@@ -211,7 +209,7 @@ def evaluate_unquantized(
 
 def evaluate(
     transplant: Transplant,
-    tokenizer: PocketTokenizer,
+    tokenizer: Tokenizer,
     data: HeldOut,
     train_z_e: Tensor,
     *,
@@ -223,7 +221,7 @@ def evaluate(
     ----------
     transplant : Transplant
         The trained quantizers with their heads.
-    tokenizer : PocketTokenizer
+    tokenizer : Tokenizer
         Its decoder takes part.
     data : HeldOut
         Held-out crops, with the latents that the encoder gives them now.

@@ -1,4 +1,4 @@
-"""The frame in which quantizers are compared: a head, one quantizer a half of the channels, a head."""
+"""The frame in which quantizers are compared: a head, one quantizer a part of the channels, a head."""
 
 import math
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from empirical import quantizers
 from empirical.quantizers import QUANTIZERS, Quantizer, build, channels_first, channels_last
 from empirical.quantizers.base import Losses
 from qtheory import _check
@@ -24,25 +25,33 @@ class Head(nn.Module):
     channels_in, channels_out : int
         Channels. Where they are equal the convolutions are a residual branch.
     width : int
-        Hidden channels, a multiple of 8. The published heads have 1024, which makes them ten times
-        the size of the codebooks between them.
+        Hidden channels, a multiple of `groups`. The published heads have 1024, which makes them ten
+        times the size of the codebooks between them.
+    groups : int, optional
+        Groups of the normalizations; the published heads have 32.
     generator : torch.Generator
         Initial weights: uniform in +-1/sqrt(fan-in), torch's default for convolutions.
     """
 
     def __init__(
-        self, channels_in: int, channels_out: int, width: int, *, generator: torch.Generator
+        self,
+        channels_in: int,
+        channels_out: int,
+        width: int,
+        groups: int = _GROUPS,
+        *,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
-        if _check.integer("width", width) % _GROUPS:
-            raise DomainError(f"width must be a multiple of {_GROUPS}, got {width}")
+        if _check.integer("width", width) % _check.integer("groups", groups):
+            raise DomainError(f"width must be a multiple of {groups}, got {width}")
         self.residual = channels_in == channels_out
         self.branch = nn.Sequential(
             nn.Conv2d(channels_in, width, 3, padding=1),
-            nn.GroupNorm(_GROUPS, width),
+            nn.GroupNorm(groups, width),
             nn.SiLU(),
             nn.Conv2d(width, width, 3, padding=1),
-            nn.GroupNorm(_GROUPS, width),
+            nn.GroupNorm(groups, width),
             nn.SiLU(),
             nn.Conv2d(width, channels_out, 3, padding=1),
         )
@@ -134,7 +143,7 @@ class Transplant(nn.Module):
 
 
 REFERENCES = ("kmeans", "lloyd_max")
-TRAINED = tuple(name for name in QUANTIZERS if name not in REFERENCES)
+TRAINED = tuple(name for name in QUANTIZERS if name not in quantizers.REFERENCES)
 HEADS = ("none", "full")
 # the heads of FSQ halve the channels, so that each takes 4 levels instead of 2
 _SQUEEZE = {"fsq": 2}
@@ -151,6 +160,8 @@ def build_transplant(
     width: int,
     protocol: str,
     generator: torch.Generator,
+    groups: int = _GROUPS,
+    chunks: int = HALVES,
 ) -> Transplant:
     """Return the transplant of a method, at equal rate for all methods.
 
@@ -163,26 +174,37 @@ def build_transplant(
     channels : int
         Latent channels of the tokenizer.
     codebook_size : int
-        Codewords of each half.
+        Codewords of each part.
     width : int
         Hidden channels of the heads.
     protocol : str
         ``as_run``, ``paper`` or ``fair``.
     generator : torch.Generator
         Initial weights and codebooks.
+    groups : int, optional
+        Groups of the heads' normalizations.
+    chunks : int, optional
+        Parts of the channels, each with a quantizer of its own: tokens a position.
+
+    Raises
+    ------
+    DomainError
+        If a name is unknown, or the channels do not split into that many parts.
     """
     _check.one_of("method", method, [*TRAINED, *REFERENCES])
     _check.one_of("head", head, HEADS if method in TRAINED else ("none",))
     inner = channels // _SQUEEZE.get(method, 1) if head == "full" else channels
+    if inner % _check.integer("chunks", chunks):
+        raise DomainError(f"chunks must divide the {inner} channels at the quantizers, got {chunks}")
     options = {} if head == "full" else _BARE_OPTIONS.get(method, {})
     quantizers = [
-        build(method, inner // HALVES, codebook_size, protocol, generator=generator, **options)
-        for _ in range(HALVES)
+        build(method, inner // chunks, codebook_size, protocol, generator=generator, **options)
+        for _ in range(chunks)
     ]
     if head == "none":
         return Transplant(quantizers)
     return Transplant(
         quantizers,
-        Head(channels, inner, width, generator=generator),
-        Head(inner, channels, width, generator=generator),
+        Head(channels, inner, width, groups, generator=generator),
+        Head(inner, channels, width, groups, generator=generator),
     )

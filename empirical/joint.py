@@ -20,7 +20,8 @@ from empirical.quantizers.ema import EMAQuantizer
 from empirical.quantizers.fsq import FSQQuantizer
 from empirical.quantizers.vanilla import GradientCodebook
 from empirical.second_stage import ImageObjective, SecondStage
-from empirical.tokenizers import PocketTokenizer
+from empirical.tokenizers import Tokenizer
+from empirical.training import Source
 from qtheory.errors import DomainError
 from qtheory.results import Cell
 
@@ -79,7 +80,7 @@ class JointObjective(ImageObjective):
     """
 
     def __init__(
-        self, transplant: Transplant, tokenizer: PocketTokenizer, crops: Tensor, recipe: ImageRecipe
+        self, transplant: Transplant, tokenizer: Tokenizer, crops: Source, recipe: ImageRecipe
     ) -> None:
         super().__init__(transplant, tokenizer, crops, recipe)
         if recipe.commitment is None:
@@ -117,7 +118,7 @@ class Joint(SecondStage):
     training = 1
     recipes = dict.fromkeys(PROTOCOLS, JOINT)
 
-    def objective(self, transplant: Transplant, tokenizer: PocketTokenizer) -> ImageObjective:
+    def objective(self, transplant: Transplant, tokenizer: Tokenizer) -> ImageObjective:
         """Return everything."""
         return JointObjective(transplant, tokenizer, self.crops, self.recipes[self.job.protocol])
 

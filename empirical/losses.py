@@ -40,6 +40,8 @@ class AdversarialRecipe:
         batch and spectral norm then move.
     synced : bool
         Average LeCAM's logits and the adaptive weight's gradients over all processes.
+    warmup_steps : int
+        Steps at the start in which the discriminator learns and the generator does not hear it.
     """
 
     perceptual: float = 1.0
@@ -52,6 +54,7 @@ class AdversarialRecipe:
     discriminator_learning_rate: float
     moves_in_generator_step: bool
     synced: bool
+    warmup_steps: int = 0
 
 
 ADAPTATION: dict[str, AdversarialRecipe] = {
@@ -72,13 +75,15 @@ ADAPTATION: dict[str, AdversarialRecipe] = {
         moves_in_generator_step=False,
         synced=True,
     ),
-    # a discriminator that learns: ten times the generator's rate, and consistency at 8 hinge terms
+    # a discriminator that learns: ten times the generator's rate, a thousand steps ahead of it, and
+    # consistency at 8 hinge terms
     "fair": AdversarialRecipe(
         adversarial=0.4,
         hinge=1.0,
         discriminator_learning_rate=1e-4,
         moves_in_generator_step=False,
         synced=True,
+        warmup_steps=1000,
     ),
 }
 

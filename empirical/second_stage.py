@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from empirical import checkpoint
-from empirical.checkpoint import State
+from empirical.adversary import Adversary
+from empirical.checkpoint import Part, State
 from empirical.config import Budget, Preset
 from empirical.head import Transplant
 from empirical.job import SUBSTITUTION, Job
@@ -18,8 +19,8 @@ from empirical.phase import Phase, Row
 from empirical.pretrain import reconstruction_loss
 from empirical.protocol import ImageRecipe
 from empirical.substitute import Substitution
-from empirical.tokenizers import PocketTokenizer
-from empirical.training import Objective, train
+from empirical.tokenizers import Tokenizer
+from empirical.training import Objective, Source, train
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import Cell, grid
 
@@ -31,12 +32,17 @@ class ImageObjective(Objective):
     ----------
     transplant : Transplant
         A trained transplant.
-    tokenizer : PocketTokenizer
+    tokenizer : Tokenizer
         The tokenizer around it.
-    crops : (N, 3, H, W) tensor
+    crops : (N, 3, H, W) tensor or Source
         Training images.
     recipe : ImageRecipe
         Loss, optimizer, and what is trainable; all other parameters are frozen.
+
+    Attributes
+    ----------
+    adversary : Adversary or None
+        Adds the perceptual and the adversarial term of equation (11) where it is set.
 
     Raises
     ------
@@ -44,8 +50,10 @@ class ImageObjective(Objective):
         If none of the trainable modules is present.
     """
 
+    adversary: Adversary | None = None
+
     def __init__(
-        self, transplant: Transplant, tokenizer: PocketTokenizer, crops: Tensor, recipe: ImageRecipe
+        self, transplant: Transplant, tokenizer: Tokenizer, crops: Source, recipe: ImageRecipe
     ) -> None:
         self.transplant, self.tokenizer = transplant, tokenizer
         self.crops, self.recipe = crops, recipe
@@ -80,7 +88,23 @@ class ImageObjective(Objective):
     def image_loss(self, y: Tensor, x: Tensor) -> Tensor:
         """Return the loss of the images (B, 3, H, W) that the decoder makes of (B, C, h, w)."""
         weight = self.recipe.gradient / self.recipe.pixel
-        return self.recipe.pixel * reconstruction_loss(self.tokenizer.decode(y), x, weight)
+        x_hat = self.tokenizer.decode(y)
+        loss = self.recipe.pixel * reconstruction_loss(x_hat, x, weight)
+        return loss if self.adversary is None else self.adversary.loss(x, x_hat, loss)
+
+    def companions(self) -> dict[str, Part]:
+        """Return the discriminator with its optimizer, where there is one."""
+        return {} if self.adversary is None else self.adversary.parts()
+
+    def begin(self, step: int) -> None:
+        """Tell the adversary which step it is."""
+        super().begin(step)
+        if self.adversary is not None:
+            self.adversary.begin(step)
+
+    def finish(self) -> dict[str, float]:
+        """Train the discriminator on the images that the step just made."""
+        return {} if self.adversary is None else self.adversary.learn()
 
 
 def _require(path: Path, digest: str, command: str) -> None:
@@ -139,10 +163,10 @@ class SecondStage(Phase):
         return job
 
     @abstractmethod
-    def objective(self, transplant: Transplant, tokenizer: PocketTokenizer) -> ImageObjective:
+    def objective(self, transplant: Transplant, tokenizer: Tokenizer) -> ImageObjective:
         """Return what the phase trains, of a transplant and a tokenizer that are its own."""
 
-    def refined(self, cell: Cell) -> tuple[Transplant, PocketTokenizer]:
+    def refined(self, cell: Cell) -> tuple[Transplant, Tokenizer]:
         """Return transplant and tokenizer of a cell after the phase, from the store where they are there."""
         job, transplant = self.job, self.built(cell)
         tensors, _ = checkpoint.load(job.file(cell, ".safetensors", SUBSTITUTION))

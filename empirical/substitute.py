@@ -17,8 +17,8 @@ from empirical.job import SUBSTITUTION, Job
 from empirical.phase import Phase, Row
 from empirical.protocol import Recipe, recipe
 from empirical.quantizers.vanilla import GradientCodebook
-from empirical.tokenizers import PocketTokenizer
-from empirical.training import Objective, fit_references, train
+from empirical.tokenizers import Tokenizer
+from empirical.training import Objective, Source, fit_references, train
 from qtheory.errors import DomainError
 from qtheory.results import Cell, grid
 
@@ -32,14 +32,16 @@ class SubstitutionObjective(Objective):
     ----------
     transplant : Transplant
         What is trained.
-    tokenizer : PocketTokenizer
+    tokenizer : Tokenizer
         Its decoder takes part where the recipe compares pixels; it is not changed.
-    z_e : (N, C, h, w) tensor
+    z_e : (N, C, h, w) tensor or Source
         Training latents.
-    crops : (N, 3, H, W) tensor or None
+    crops : (N, 3, H, W) tensor, Source or None
         Their images; needed where the recipe compares pixels.
     recipe : Recipe
         Loss and optimizer.
+    perceptual : LPIPS, optional
+        Network of the perceptual term; without it the term is left out.
 
     Raises
     ------
@@ -50,15 +52,16 @@ class SubstitutionObjective(Objective):
     def __init__(
         self,
         transplant: Transplant,
-        tokenizer: PocketTokenizer,
-        z_e: Tensor,
-        crops: Tensor | None,
+        tokenizer: Tokenizer,
+        z_e: Source,
+        crops: Source | None,
         recipe: Recipe,
+        perceptual: nn.Module | None = None,
     ) -> None:
         if recipe.pixel and crops is None:
             raise DomainError(f"crops must be given for a recipe with pixel={recipe.pixel:g}, got None")
         self.transplant, self.tokenizer = transplant, tokenizer.requires_grad_(False)
-        self.z_e, self.recipe = z_e, recipe
+        self.z_e, self.recipe, self.perceptual = z_e, recipe, perceptual
         self.optimization, self.size = recipe, len(z_e)
         # where gradients reach nothing, the decoder would work in vain
         self.crops = crops if recipe.pixel and self.groups() else None
@@ -91,8 +94,10 @@ class SubstitutionObjective(Objective):
         for value in result.losses.values():
             loss = loss + value
         if self.crops is not None:
-            x_hat = self.tokenizer.decode(result.y)
-            loss = loss + self.recipe.pixel * (x_hat - self.crops[chosen]).square().mean()
+            x, x_hat = self.crops[chosen], self.tokenizer.decode(result.y)
+            loss = loss + self.recipe.pixel * (x_hat - x).square().mean()
+            if self.perceptual is not None:
+                loss = loss + self.recipe.perceptual * self.perceptual(x, x_hat).mean()
         return loss
 
 

@@ -1,8 +1,10 @@
 """Training: one loop for all phases, which resumes to the same bits."""
 
+import math
 import multiprocessing
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,6 +16,17 @@ from empirical.config import Budget
 from empirical.head import Transplant
 from empirical.protocol import Optimization
 from empirical.quantizers.reference import ReferenceQuantizer
+from empirical.runtime import Runtime, average, average_gradients
+
+
+class Source(Protocol):
+    """Images or latents by number: a tensor, or what reads or computes them when they are asked for."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __getitem__(self, chosen: Tensor) -> Tensor:
+        """Return those with the given numbers, (B,) int64."""
 
 
 def fit_references(transplant: Transplant, z_e: Tensor) -> None:
@@ -34,10 +47,13 @@ class Objective(ABC):
         Settings of the optimizer.
     size : int
         Training crops, from which batches are chosen.
+    step : int
+        Number of the step, from 0.
     """
 
     optimization: Optimization
     size: int
+    step: int = 0
 
     @abstractmethod
     def parts(self) -> dict[str, nn.Module]:
@@ -51,6 +67,18 @@ class Objective(ABC):
     def train(self, mode: bool) -> None:
         """Set the modules to training mode, or all of them to evaluation mode."""
 
+    def companions(self) -> dict[str, Part]:
+        """Return what else a step changes: part of a checkpoint, not of the result."""
+        return {}
+
+    def begin(self, step: int) -> None:
+        """Get ready for a step, counted from 0."""
+        self.step = step
+
+    def finish(self) -> dict[str, float]:
+        """Do what follows the optimizer's step, and return what to log beside the loss."""
+        return {}
+
     @abstractmethod
     def loss(self, chosen: Tensor) -> Tensor:
         """Return the loss of the crops with the given numbers, (B,) int64."""
@@ -59,8 +87,9 @@ class Objective(ABC):
 class _Trainer:
     """One optimizer step after another."""
 
-    def __init__(self, objective: Objective, budget: Budget) -> None:
-        self.objective, self.budget = objective, budget
+    def __init__(self, objective: Objective, budget: Budget, runtime: Runtime) -> None:
+        self.objective, self.budget, self.runtime = objective, budget, runtime
+        self.logged: dict[str, float] = {}
         groups = objective.groups()
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         settings = objective.optimization
@@ -74,7 +103,7 @@ class _Trainer:
     def parts(self) -> dict[str, Part]:
         """Return all that a step changes."""
         optimizer = {} if self.optimizer is None else {"optimizer": self.optimizer}
-        return {**self.objective.parts(), **optimizer}
+        return {**self.objective.parts(), **self.objective.companions(), **optimizer}
 
     def set_learning_rates(self, step: int) -> None:
         """Set the rates of a step: a linear decay over the whole phase, where a group decays."""
@@ -85,21 +114,29 @@ class _Trainer:
                 group["lr"] = self.budget.learning_rate * group["ratio"] * (decay if group["decays"] else 1)
 
     def step(self, step: int, chosen: Tensor) -> float:
-        """Do one step and return its loss."""
-        loss = self.objective.loss(chosen)
-        if not torch.isfinite(loss):
+        """Do one step and return its loss, averaged over all processes."""
+        self.objective.begin(step)
+        with self.runtime.autocast():
+            loss = self.objective.loss(chosen)
+        value = average(loss, self.runtime)
+        if not math.isfinite(value):
             raise FloatingPointError(
-                f"loss of step {step + 1} of {self.budget.steps} is {loss.item()}; "
+                f"loss of step {step + 1} of {self.budget.steps} is {value}; "
                 "lower learning_rate in the preset"
             )
         if self.optimizer is not None:
             self.optimizer.zero_grad()
             loss.backward()
+            average_gradients(self.parameters, self.runtime)
             clip_norm = self.objective.optimization.clip_norm
             torch.nn.utils.clip_grad_norm_(self.parameters, clip_norm, error_if_nonfinite=True)
             self.set_learning_rates(step)
             self.optimizer.step()
-        return loss.item()
+        self.logged = self.objective.finish()
+        return value
+
+
+Log = Callable[[int, dict[str, float]], None]
 
 
 def train(
@@ -127,14 +164,52 @@ def train(
     """
     # all at once, so that a step's batch does not depend on where the training was resumed
     batches = torch.from_numpy(rng.integers(objective.size, size=(budget.steps, budget.batch_size)))
-    trainer = _Trainer(objective, budget)
+    train_on(batches, objective, budget, state=state)
+
+
+def train_on(
+    batches: Tensor,
+    objective: Objective,
+    budget: Budget,
+    *,
+    state: State | None = None,
+    runtime: Runtime | None = None,
+    log: Log | None = None,
+) -> None:
+    """Train on given batches, in one of several processes or alone; see `train`.
+
+    Parameters
+    ----------
+    batches : (steps, B) tensor of int64
+        Crops of each step; each process takes its share.
+    objective, budget, state
+        As in `train`. The first process writes the state, and all of them read it.
+    runtime : Runtime, optional
+        Device, precision and processes; by default float32 in this process.
+    log : callable, optional
+        Called after each step with its number, from 1, and what it measured.
+
+    Raises
+    ------
+    DomainError
+        If a batch does not split evenly over the processes.
+    FloatingPointError
+        If the loss is not finite.
+    RuntimeError
+        If a gradient is not finite.
+    """
+    runtime = runtime or Runtime()
+    shares = runtime.share(batches)
+    trainer = _Trainer(objective, budget, runtime)
     start = 0 if state is None else state.resume(**trainer.parts())
     objective.train(True)
-    in_worker = multiprocessing.parent_process() is not None  # bars of several processes would mix
-    with tqdm(total=budget.steps, initial=start, desc="train", leave=False, disable=in_worker) as bar:
+    hidden = not runtime.first or multiprocessing.parent_process() is not None  # several bars would mix
+    with tqdm(total=budget.steps, initial=start, desc="train", leave=False, disable=hidden) as bar:
         for step in range(start, budget.steps):
-            loss = trainer.step(step, batches[step])
-            if state is not None:
+            loss = trainer.step(step, shares[step])
+            if log is not None:
+                log(step + 1, {"loss": loss, **trainer.logged})
+            if state is not None and runtime.first:
                 state.save(step + 1, **trainer.parts())
             bar.update()
             if step % 50 == 0:

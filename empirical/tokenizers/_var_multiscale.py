@@ -6,9 +6,9 @@ single vectors.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from empirical.quantizers._nearest import tiled_nearest
+from empirical.quantizers._scales import coarser, finer
 from qtheory.errors import ShapeError
 
 SCALES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
@@ -97,13 +97,8 @@ class MultiScaleQuantizer(nn.Module):
             f_hat = torch.zeros_like(residual)
             codes = []
             for scale, side in enumerate(SCALES):
-                found = self._assign(
-                    residual if side == SIDE else functional.adaptive_avg_pool2d(residual, side)
-                )
-                h = self.embedding(found).movedim(-1, 1)
-                if side != SIDE:
-                    h = functional.interpolate(h, (SIDE, SIDE), mode="bicubic")
-                h = self.quant_resi(h, scale)
+                found = self._assign(coarser(residual, side))
+                h = self.quant_resi(finer(self.embedding(found).movedim(-1, 1), SIDE), scale)
                 f_hat, residual = f_hat + h, residual - h
                 codes.append(found.flatten(1))
         return f_hat, torch.cat(codes, dim=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from empirical import checkpoint
+from empirical.tokenizers.base import Tokenizer
 from qtheory import _check
 from qtheory.errors import DomainError, SchemaError, ShapeError
 
@@ -36,7 +37,7 @@ class _Residual(nn.Module):
         return x + self.branch(x)
 
 
-class PocketTokenizer(nn.Module):
+class PocketTokenizer(Tokenizer):
     """Convolutional encoder and decoder with 16 latent channels at an eighth of the resolution.
 
     The encoder takes 4x4 patches to `width` channels and 2x2 of those to twice as many; the
@@ -62,6 +63,9 @@ class PocketTokenizer(nn.Module):
     >>> z_e.shape, tokenizer.decode(z_e).shape
     (torch.Size([2, 16, 8, 8]), torch.Size([2, 3, 64, 64]))
     """
+
+    latent_channels = LATENT_CHANNELS
+    downsampling = DOWNSAMPLING
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -141,6 +145,11 @@ class PocketTokenizer(nn.Module):
             raise ShapeError(f"z_q must have shape (B, {LATENT_CHANNELS}, h, w), got {tuple(z_q.shape)}")
         x_hat: Tensor = self.decoder(z_q)
         return x_hat
+
+    @property
+    def last_layer(self) -> nn.Parameter:
+        """Weight of the last convolution, whose outputs are shuffled into pixels."""
+        return self.decoder.get_parameter(f"{len(self.decoder) - 2}.weight")
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the reconstruction without quantization."""

@@ -12,6 +12,7 @@ from empirical.tokenizers._var_checkpoint import fitted, read_state, sizes
 from empirical.tokenizers._var_layers import GROUPS, Stage, conv3x3
 from empirical.tokenizers._var_multiscale import MultiScaleQuantizer
 from empirical.tokenizers._var_networks import DOWNSAMPLING, Decoder, Encoder
+from empirical.tokenizers.base import Tokenizer
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 from qtheory.results import write_bytes_atomically
@@ -41,7 +42,7 @@ def _images(name: str, value: Tensor, channels: int, multiple: int) -> Tensor:
     return value
 
 
-class VARTokenizer(nn.Module):
+class VARTokenizer(Tokenizer):
     """Convolutional encoder and decoder with 32 latent channels at a sixteenth of the resolution.
 
     Names of modules and parameters are the keys of the published checkpoint. With the default
@@ -81,9 +82,11 @@ class VARTokenizer(nn.Module):
     (torch.Size([1, 8, 2, 3]), torch.Size([1, 3, 32, 48]))
     """
 
+    downsampling = DOWNSAMPLING
+
     def __init__(self, ch: int = 160, z_channels: int = 32, codebook_size: int = 4096) -> None:
         super().__init__()
-        self.z_channels = _check.integer("z_channels", z_channels)
+        self.z_channels = self.latent_channels = _check.integer("z_channels", z_channels)
         self.sha256: str | None = None
         if _check.integer("ch", ch) % GROUPS:
             raise DomainError(f"ch must be a multiple of {GROUPS}, got {ch}")
@@ -144,6 +147,11 @@ class VARTokenizer(nn.Module):
         """
         x_hat: Tensor = self.decoder(self.post_quant_conv(_images("z_q", z_q, self.z_channels, 1)))
         return x_hat
+
+    @property
+    def last_layer(self) -> nn.Parameter:
+        """Weight of the decoder's last convolution."""
+        return self.decoder.get_parameter("conv_out.weight")
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the reconstruction without quantization."""

@@ -10,6 +10,7 @@ from empirical.checkpoint import State, pack
 from empirical.config import PRESETS
 from empirical.head import build_transplant
 from empirical.protocol import RECIPES
+from empirical.runtime import Runtime
 from empirical.substitute import SubstitutionObjective
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import _Trainer, train
@@ -29,7 +30,7 @@ def objective(method, head, protocol, z_e=LATENTS):
 
 
 def trainer(method, head, protocol):
-    return _Trainer(objective(method, head, protocol), PRESET)
+    return _Trainer(objective(method, head, protocol), PRESET, Runtime())
 
 
 def rates(made, step):

@@ -1,0 +1,146 @@
+"""Where a training runs: device, precision, and its place among several processes."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qtheory import _check
+from qtheory.errors import DomainError
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Device and precision of a training, and its share of each batch.
+
+    Attributes
+    ----------
+    device : str
+        ``cpu`` or ``cuda``, with a number where there are several.
+    bf16 : bool
+        Compute convolutions and matrix products in bfloat16. Weights, quantizers, statistics and
+        losses of latents stay in float32.
+    compiled : bool
+        Compile encoder and decoder with ``torch.compile``.
+    rank, world : int
+        Number of this process, from 0, and how many there are.
+    """
+
+    device: str = "cpu"
+    bf16: bool = False
+    compiled: bool = False
+    rank: int = 0
+    world: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rank < _check.integer("world", self.world):
+            raise DomainError(f"rank must lie in [0, {self.world}), got {self.rank}")
+
+    def autocast(self) -> Any:
+        """Return the context in which losses are computed."""
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16)
+
+    def share(self, batch: Tensor) -> Tensor:
+        """Return this process's part of a batch, (B,) or (steps, B).
+
+        Raises
+        ------
+        DomainError
+            If the batch does not split evenly: the average of gradients would not be the batch's.
+
+        Examples
+        --------
+        >>> Runtime(rank=1, world=2).share(torch.arange(6)).tolist()
+        [3, 4, 5]
+        """
+        if batch.shape[-1] % self.world:
+            raise DomainError(
+                f"batch_size must be a multiple of the {self.world} processes, got {batch.shape[-1]}"
+            )
+        return batch.chunk(self.world, dim=-1)[self.rank]
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files."""
+        return self.rank == 0
+
+
+def average_gradients(parameters: Iterable[nn.Parameter], runtime: Runtime) -> None:
+    """Replace gradients by their averages over all processes.
+
+    All gradients travel as one vector, after the backward pass: it does not matter how a module was
+    called, whereas a wrapper reduces only what goes through its own ``forward``.
+
+    Parameters
+    ----------
+    parameters : iterable of torch.nn.Parameter
+        The same in every process; those without a gradient are left out.
+    runtime : Runtime
+        Nothing happens for one process.
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if runtime.world == 1 or not gradients:
+        return
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    torch.distributed.all_reduce(flat)
+    flat /= runtime.world
+    parts = flat.split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view(gradient.shape))
+
+
+def average(value: Tensor, runtime: Runtime) -> float:
+    """Return a scalar's average over all processes, which all of them get."""
+    total = value.detach().double().reshape(1).clone()
+    if runtime.world > 1:
+        torch.distributed.all_reduce(total)
+    return float(total) / runtime.world
+
+
+def wait(runtime: Runtime) -> None:
+    """Wait until every process is here."""
+    if runtime.world > 1:
+        torch.distributed.barrier()
+
+
+@contextmanager
+def processes(*, device: str, bf16: bool = False, compiled: bool = False) -> Iterator[Runtime]:
+    """Join the processes that ``torchrun`` started, or run alone.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu`` or ``cuda``; on CUDA each process of a machine takes the card of its number.
+    bf16, compiled : bool
+        As in `Runtime`.
+
+    Yields
+    ------
+    Runtime
+        Place of this process. The group is left at the end.
+
+    Raises
+    ------
+    DomainError
+        If CUDA is asked for and there is none.
+    """
+    _check.one_of("device", device, ("cpu", "cuda"))
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DomainError("device must be available, got cuda on a machine without; use --device cpu")
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    if device == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    runtime = Runtime(device, bf16, compiled, rank, world)
+    if world == 1:
+        yield runtime
+        return
+    torch.distributed.init_process_group("gloo" if device == "cpu" else "nccl")
+    try:
+        yield runtime
+    finally:
+        torch.distributed.destroy_process_group()
