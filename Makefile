@@ -26,6 +26,7 @@ install: $(VENV)/.run ## create .venv with what `make reproduce` needs
 verify: results/ledger.json ## check every claim of the ledger, where its code has changed
 
 results/ledger.json: $(shell find qtheory -name '*.py' -o -name '*.csv') | $(VENV)/.run
+	@mkdir -p $(@D)
 	$(PY) -m qtheory verify --json $@
 
 paper: $(VENV)/.run ## run the studies behind Figures 2 and 5

@@ -8,10 +8,25 @@ from pathlib import Path
 
 import pandas as pd
 
+from qtheory import _check, command
 from qtheory.results import write_table
 
 NAMES = ("variance_scaling", "equivariant", "quantizer_variance", "kmeans", "lloyd_max")
 RESULTS = Path(__file__).with_name("results")
+
+
+def _run(names: Sequence[str], out: Path) -> int:
+    for name in names:
+        _check.one_of("NAME", name, NAMES)
+    command.output_folder("--out", out)
+    for name in names or NAMES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        frame = pd.DataFrame(module.run())
+        made_by = f"python -m benchmarks {name}"
+        write_table(out / f"{name}.csv", frame, study=f"benchmark {name}", command=made_by, failures=[])
+        print(f"{name}: {module.__doc__.splitlines()[0]}")
+        print(frame.to_string(index=False, float_format=lambda value: f"{value:.4g}"), flush=True)
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,19 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the tables")
     options = parser.parse_args(argv)
-    unknown = [name for name in options.names if name not in NAMES]
-    if unknown:
-        parser.error(f"NAME must be among {', '.join(NAMES)}; got {', '.join(unknown)}")
-    for name in options.names or NAMES:
-        module = importlib.import_module(f"benchmarks.{name}")
-        frame = pd.DataFrame(module.run())
-        command = f"python -m benchmarks {name}"
-        write_table(
-            options.out / f"{name}.csv", frame, study=f"benchmark {name}", command=command, failures=[]
-        )
-        print(f"{name}: {module.__doc__.splitlines()[0]}")
-        print(frame.to_string(index=False, float_format=lambda value: f"{value:.4g}"), flush=True)
-    return 0
+    return command.run(
+        "python -m benchmarks",
+        lambda: _run(options.names, options.out),
+        kept="tables of finished benchmarks are kept",
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from qtheory.errors import DomainError, SchemaError, ShapeError
+from qtheory import command
 
 if TYPE_CHECKING:
     from empirical.phase import Phase
@@ -23,7 +23,7 @@ def pretrain(
     seed: int = 0,
     out: Path = Path("results"),
     data: Path | None = None,
-) -> None:
+) -> int:
     """Train the pocket tokenizer on photographs, without a quantizer.
 
     Args:
@@ -36,8 +36,9 @@ def pretrain(
     from empirical.pretrain import PRESETS
     from empirical.pretrain import pretrain as run
 
-    folder = out / "pretrain" / preset
+    folder = command.output_folder("--out", out) / "pretrain" / preset
     print(run(replace(PRESETS[preset], seed=seed, out=folder, data=data or POCKET_PHOTOS)))
+    return 0
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class Comparison:
 Arguments = Annotated[Comparison, tyro.conf.arg(name="")]
 
 
-def _compare(phase: "type[Phase]", given: Comparison) -> None:
-    """Run a phase and print its comparison."""
+def _compare(phase: "type[Phase]", given: Comparison) -> int:
+    """Run a phase and print its comparison; return 1 where a cell failed, else 0."""
     from empirical.comparison import compare
     from empirical.data import POCKET_PHOTOS
     from empirical.table import render
@@ -81,7 +82,7 @@ def _compare(phase: "type[Phase]", given: Comparison) -> None:
         given.preset,
         given.protocol,
         seed=given.seed,
-        out=given.out,
+        out=command.output_folder("--out", given.out),
         data=given.data or POCKET_PHOTOS,
         tokenizer=given.tokenizer or WEIGHTS,
         threads=given.threads,
@@ -93,20 +94,22 @@ def _compare(phase: "type[Phase]", given: Comparison) -> None:
     for failure in failures:
         print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)
     if failures:
-        raise SystemExit(f"{len(failures)} cell(s) failed; the same command tries them again")
+        failed = command.counted(len(failures), "cell")
+        print(f"{failed} failed; the same command tries again", file=sys.stderr)
+    return int(bool(failures))
 
 
-def substitute(given: Arguments) -> None:
+def substitute(given: Arguments) -> int:
     """Compare quantizers in one frozen tokenizer, and print the comparison.
 
     An interrupted run continues where it stopped when the same command is given again.
     """
     from empirical.substitute import Substitution
 
-    _compare(Substitution, given)
+    return _compare(Substitution, given)
 
 
-def adapt(given: Arguments) -> None:
+def adapt(given: Arguments) -> int:
     """Train the decoder for each stored transplant with heads, and print the comparison.
 
     Starts from what ``substitute`` stored under the same arguments. An interrupted run continues
@@ -114,10 +117,10 @@ def adapt(given: Arguments) -> None:
     """
     from empirical.adapt import Adaptation
 
-    _compare(Adaptation, given)
+    return _compare(Adaptation, given)
 
 
-def joint(given: Arguments) -> None:
+def joint(given: Arguments) -> int:
     """Train encoder, quantizers and decoder together from each stored transplant with heads.
 
     Starts from what ``substitute`` stored under the same arguments. An interrupted run continues
@@ -125,14 +128,14 @@ def joint(given: Arguments) -> None:
     """
     from empirical.joint import Joint
 
-    _compare(Joint, given)
+    return _compare(Joint, given)
 
 
 def table(
     preset: PresetName = "pocket",
     protocol: Protocol = "fair",
     out: Path = Path("results"),
-) -> None:
+) -> int:
     """Print the finished phases of a comparison: averages over trials, intervals over photographs.
 
     Args:
@@ -149,9 +152,10 @@ def table(
     first, *later = [table_path(out, study, preset, protocol) for study in PHASES]
     frames = [read_table(path).frame for path in [first, *(path for path in later if path.exists())]]
     print(render(pd.concat(frames, ignore_index=True)))
+    return 0
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
+COMMANDS: dict[str, Callable[..., int]] = {
     "pretrain": pretrain,
     "substitute": substitute,
     "adapt": adapt,
@@ -160,13 +164,18 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command; an error that the user can mend is one line, with exit status 1."""
-    try:
-        tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m empirical", args=arguments)
-    except (DomainError, SchemaError, ShapeError, FileNotFoundError) as error:
-        raise SystemExit(f"error: {error}") from error
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+
+    def run() -> int:
+        status: int = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS, prog="python -m empirical", args=arguments
+        )
+        return status
+
+    kept = "finished cells, and of a training the last state it stored, are kept"
+    return command.run("python -m empirical", run, kept=kept)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -25,6 +25,12 @@ def sha256_of(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _require_file(path: Path, source: str) -> None:
+    if not path.is_file():
+        wrong = "is a folder, no file" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(f"{path} {wrong}; get it from {source}")
+
+
 def verify_sha256(path: Path | str, expected: str, *, source: str = "its publisher") -> None:
     """Raise unless a file has the expected checksum.
 
@@ -45,8 +51,7 @@ def verify_sha256(path: Path | str, expected: str, *, source: str = "its publish
         If the checksum differs.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; get it from {source} (sha256 {expected})")
+    _require_file(path, f"{source} (sha256 {expected})")
     found = sha256_of(path)
     if found != expected.lower():
         raise SchemaError(
@@ -75,6 +80,21 @@ def save(path: Path | str, tensors: Mapping[str, Tensor], metadata: Mapping[str,
     content = to_bytes(copies, metadata=header)
     write_bytes_atomically(Path(path), content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _metadata(path: Path, header: str, source: str) -> dict[str, str]:
+    """Return the text that `save` kept in the header of a file."""
+    try:
+        metadata = json.loads(header)
+    except json.JSONDecodeError as error:
+        raise SchemaError(
+            f"{path} must have JSON in its header ({error}); get it again from {source}"
+        ) from error
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise SchemaError(
+            f"{path} must have names and texts in its header, got {metadata!r}; get it again from {source}"
+        )
+    return metadata
 
 
 def load(
@@ -106,12 +126,11 @@ def load(
     path = Path(path)
     if sha256 is not None:
         verify_sha256(path, sha256, source=source)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; get it from {source}")
+    _require_file(path, source)
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, json.loads((file.metadata() or {}).get(_HEADER, "{}"))
+            return tensors, _metadata(path, (file.metadata() or {}).get(_HEADER, "{}"), source)
     except SafetensorError as error:
         raise SchemaError(
             f"{path} must be a safetensors file ({error}); pickled checkpoints are refused because "

@@ -19,8 +19,8 @@ from empirical.job import THREADS, Job
 from empirical.phase import Phase
 from empirical.quantizers import PROTOCOLS
 from empirical.tokenizers.pocket import WEIGHTS
-from qtheory import _check
-from qtheory.results import Cell, Table, run_sweep
+from qtheory import _check, command
+from qtheory.results import Cell, Sweep, Table, run_sweep
 from sims.assign import available_threads
 
 Row = dict[str, Any]
@@ -52,8 +52,25 @@ def _in_processes(function: Callable[[Cell], Outcome], cells: Sequence[Cell], jo
         yield from map(function, cells)
         return
     context = multiprocessing.get_context("spawn")
+    before = multiprocessing.active_children()
     with ProcessPoolExecutor(min(jobs, len(cells)), mp_context=context) as pool:
-        yield from pool.map(function, cells)
+        with command.interrupts_for_this_process_only():
+            outcomes = pool.map(function, cells)
+        try:
+            yield from outcomes
+        except BaseException:  # what is under way is lost; a pool would wait for it
+            for process in multiprocessing.active_children():
+                if process not in before:
+                    process.terminate()
+            raise
+
+
+def _prepared(job: Job) -> tuple[Job, Sweep]:
+    """Return the job with its digests, and its cells, after a check of all that they start from."""
+    job.phase.require_inputs(job)
+    job = job.phase.prepared(job)
+    sweep = job.phase.sweep(job)
+    return replace(job, digest=sweep.digest, training=job.phase.training_digest(job)), sweep
 
 
 def compare(
@@ -101,16 +118,18 @@ def compare(
 
     Raises
     ------
+    DomainError
+        If an argument cannot be, or there are too few photographs or too small ones.
     FileNotFoundError, SchemaError
-        If the phase starts from transplants that are missing or of another configuration.
+        If photographs or tokenizer cannot be read, or the phase starts from transplants that are
+        missing or of another configuration.
     """
     _check.one_of("preset", preset, PRESETS)
     _check.one_of("protocol", protocol, PROTOCOLS)
+    threads = _check.integer("threads", threads)
     jobs = max(1, available_threads() // threads) if jobs is None else _check.integer("jobs", jobs)
     budgets = (PRESETS[preset], SECOND_STAGE[preset])
-    job = phase.prepared(Job(phase, preset, *budgets, protocol, seed, out, data, tokenizer, threads))
-    sweep = phase.sweep(job)
-    job = replace(job, digest=sweep.digest, training=phase.training_digest(job))
+    job, sweep = _prepared(Job(phase, preset, *budgets, protocol, seed, out, data, tokenizer, threads))
     seconds: dict[str, float] = {}
 
     def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
@@ -123,7 +142,7 @@ def compare(
     def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
         return tqdm(outcomes, total=total, desc=phase.study)
 
-    path, command = job.table(), job.command(phase.command)
+    path, made_by = job.table(), job.command(phase.command)
     comparison = run_sweep(
         sweep,
         partial(_row, job),
@@ -131,9 +150,9 @@ def compare(
         mapper=timed,
         progress=progress,
         preset=preset,
-        command=command,
+        command=made_by,
         seconds=seconds,
     )
     beside = path.with_stem(f"{path.stem}-photographs")
-    photographs = run_sweep(sweep, partial(_photographs, job), beside, preset=preset, command=command)
+    photographs = run_sweep(sweep, partial(_photographs, job), beside, preset=preset, command=made_by)
     return comparison, photographs

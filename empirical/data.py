@@ -82,7 +82,8 @@ def load_images(folder: Path | str = POCKET_PHOTOS) -> ImageSet:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"folder must be an image folder, got {folder}, which does not exist")
+        wrong = "is no folder" if folder.exists() else "does not exist"
+        raise FileNotFoundError(f"folder must be an image folder, got {folder}, which {wrong}")
     found = ((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*"))
     files = dict(sorted((name, file) for name, file in found if file.suffix.lower() in _SUFFIXES))
     if not files:

@@ -23,9 +23,17 @@ from empirical.job import SUBSTITUTION, Job
 from empirical.streams import torch_stream
 from empirical.tokenizers import PocketTokenizer, default_pocket
 from empirical.tokenizers.pocket import LATENT_CHANNELS, WEIGHTS
+from qtheory.errors import DomainError
 from qtheory.results import Cell, Sweep, stream, write_bytes_atomically
 
 Row = dict[str, Any]
+
+LEAST_HELDOUT = 3  # intervals resample photographs
+
+
+def _tokenizer(job: Job) -> PocketTokenizer:
+    packaged = job.tokenizer == WEIGHTS
+    return default_pocket() if packaged else PocketTokenizer.from_checkpoint(job.tokenizer)
 
 
 class Phase(ABC):
@@ -50,8 +58,7 @@ class Phase(ABC):
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        packaged = job.tokenizer == WEIGHTS
-        self.tokenizer = default_pocket() if packaged else PocketTokenizer.from_checkpoint(job.tokenizer)
+        self.tokenizer = _tokenizer(job)
         self._images = load_images(job.data)
 
     @classmethod
@@ -77,6 +84,35 @@ class Phase(ABC):
     def prepared(cls, job: Job) -> Job:
         """Return the job with the digest of what it starts from, after a check that it is there."""
         return job
+
+    @classmethod
+    def require_inputs(cls, job: Job) -> None:
+        """Raise unless tokenizer and photographs can be used: once, and not in each process anew.
+
+        Raises
+        ------
+        FileNotFoundError, SchemaError
+            If one of them cannot be read.
+        DomainError
+            If there are too few photographs, or one is smaller than a crop.
+        """
+        _tokenizer(job)
+        images, crop = load_images(job.data), job.preset.crop
+        heldout = min(len(split(images.names)[1]), job.preset.heldout_photographs)
+        if heldout < LEAST_HELDOUT:
+            raise DomainError(
+                f"data must have photographs enough to hold {LEAST_HELDOUT} out, a quarter of them: got "
+                f"{len(images.names)} in {job.data}; add some, or take those of the package"
+            )
+        small = [
+            n for n, image in zip(images.names, images.images, strict=True) if min(image.shape[:2]) < crop
+        ]
+        if small:
+            listed = ", ".join(small[:3]) + (", …" if len(small) > 3 else "")
+            raise DomainError(
+                f"data must hold photographs of at least {crop} pixels on their short side, got {len(small)} "
+                f"smaller ones of {len(images.names)} in {job.data}: {listed}; leave them out"
+            )
 
     @classmethod
     def sweep(cls, job: Job) -> Sweep:

@@ -22,6 +22,9 @@ from figures import (
 )
 from figures.recipe import Recipe, build
 from figures.report import build_report
+from qtheory import command
+from qtheory.errors import DomainError
+from qtheory.results import write_bytes_atomically
 
 _MODULES = (
     variance_scaling,
@@ -53,36 +56,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _draw(names: Sequence[str], out: Path, report: Path) -> int:
+    """Draw the named figures; or all, and the report."""
+    unknown = [name for name in names if name not in RECIPES]
+    if unknown:
+        raise DomainError(f"NAME must be one of {', '.join(RECIPES)}; got {', '.join(unknown)}")
+    chosen = [RECIPES[name] for name in names] or list(RECIPES.values())
+    command.output_folder("--out", out)
+    if not names:
+        command.output_file("--report", report)
+    shown = tqdm(chosen, desc="figures", unit="figure", file=sys.stderr)
+    drawn = {recipe: build(recipe, out) for recipe in shown}
+    if not names:
+        found = build_report(drawn, report)
+        print("\nWhat was found:", *(f"- {answer}" for answer in found), f"\nreport: {report}", sep="\n")
+    print(f"figures: {out}")
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = _parser()
-    options = parser.parse_args(argv)
+    options = _parser().parse_args(argv)
     if options.list:
         for recipe in RECIPES.values():
             print(f"{recipe.name}: {recipe.title} [{', '.join(recipe.tables)}]")
         return 0
-    if options.readme:
-        readme.README.write_text(readme.regenerate(readme.README.read_text()))
-        return 0
-    unknown = [name for name in options.names if name not in RECIPES]
-    if unknown:
-        parser.error(f"NAME must be among {', '.join(RECIPES)}; got {', '.join(unknown)}")
-    chosen = [RECIPES[name] for name in options.names] or list(RECIPES.values())
-    try:
-        shown = tqdm(chosen, desc="figures", unit="figure", file=sys.stderr)
-        drawn = {recipe: build(recipe, options.out) for recipe in shown}
-        if not options.names:
-            found = build_report(drawn, options.report)
-            print(
-                "\nWhat was found:",
-                *(f"- {answer}" for answer in found),
-                f"\nreport: {options.report}",
-                sep="\n",
-            )
-    except (FileNotFoundError, ValueError) as error:
-        parser.error(str(error))
-    print(f"figures: {options.out}")
-    return 0
+
+    def run() -> int:
+        if options.readme:
+            text = readme.regenerate(readme.README.read_text())
+            write_bytes_atomically(readme.README, text.encode())
+            return 0
+        return _draw(options.names, options.out, options.report)
+
+    return command.run("python -m figures", run, kept="figures already drawn are kept")
 
 
 if __name__ == "__main__":

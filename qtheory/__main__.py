@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from qtheory.errors import DomainError, ShapeError
+from qtheory import command
+from qtheory.errors import DomainError
 
 
 def verify(argv: Sequence[str]) -> int:
@@ -32,10 +33,9 @@ def verify(argv: Sequence[str]) -> int:
     if options.markdown:
         print(report.markdown(claims.LEDGER))
         return 0
-    try:
-        outcomes = claims.verify(options.ids or None, slow=options.slow)
-    except DomainError as error:
-        parser.error(str(error))
+    if options.json is not None:
+        command.output_file("--json", options.json)
+    outcomes = claims.verify(options.ids or None, slow=options.slow)
     width = shutil.get_terminal_size((120, 24)).columns
     print(report.full(outcomes, width) if options.ids else report.table(outcomes, width))
     failed = [outcome for outcome in outcomes if not outcome.passed]
@@ -43,8 +43,9 @@ def verify(argv: Sequence[str]) -> int:
         print(f"FAILED {outcome.claim.id}: {outcome.check.name}: {outcome.error or 'relation violated'}")
     chosen = {outcome.claim for outcome in outcomes}
     left_out = sum(len(claim.checks) for claim in chosen) - len(outcomes)
-    note = f", {left_out} slow ones left out (--slow)" if left_out else ""
-    print(f"\n{len(chosen)} claims, {len(outcomes)} checks, {len(failed)} failed{note}")
+    note = f", {left_out} slow left out (--slow)" if left_out else ""
+    claimed, checked = command.counted(len(chosen), "claim"), command.counted(len(outcomes), "check")
+    print(f"\n{claimed}, {checked}, {len(failed)} failed{note}")
     if options.json is not None:
         write_bytes_atomically(options.json, (json.dumps(report.as_json(outcomes), indent=1) + "\n").encode())
     return int(bool(failed))
@@ -64,11 +65,7 @@ def bounds(argv: Sequence[str]) -> int:
         "--block-dims", type=int, nargs="+", help="dimensions of the blocks of a product quantizer"
     )
     options = parser.parse_args(argv)
-    try:
-        lines = list(_bound_lines(options.d, options.K, options.support_dim, options.block_dims))
-    except (DomainError, ShapeError) as error:
-        parser.error(str(error))
-    print("\n".join(lines))
+    print("\n".join(_bound_lines(options.d, options.K, options.support_dim, options.block_dims)))
     return 0
 
 
@@ -123,7 +120,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "command", choices=COMMANDS, help="; ".join(f"{n}: {f.__doc__}" for n, f in COMMANDS.items())
     )
     options = parser.parse_args(arguments[:1])
-    return COMMANDS[options.command](arguments[1:])
+    return command.run(
+        f"python -m qtheory {options.command}",
+        lambda: COMMANDS[options.command](arguments[1:]),
+        kept="nothing was written",
+    )
 
 
 if __name__ == "__main__":

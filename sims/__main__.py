@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from qtheory import _check, command
+from qtheory.errors import DomainError
 from sims.runner import run_study
 from sims.studies import STUDIES
 from sims.study import Study
@@ -43,26 +45,34 @@ def _run(study: Study, options: argparse.Namespace) -> int:
     failures = table.manifest["failures"]
     for failure in failures:
         print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)
-    print(f"{study.name}: {len(table.frame)} rows in {table.path}")
+    print(f"{study.name}: {command.counted(len(table.frame), 'row')} in {table.path}")
     for line in study.findings(table.frame) if len(table.frame) else []:
         print(f"  {line}")
     return int(bool(failures))
 
 
+def _chosen(name: str, preset: str) -> list[Study]:
+    """Return the studies of that name, all of which have the preset."""
+    _check.one_of("STUDY", name, [*STUDIES, "all"])
+    chosen = list(STUDIES.values()) if name == "all" else [STUDIES[name]]
+    known = [found for found in chosen[0].presets if all(found in study.presets for study in chosen)]
+    if preset not in known:
+        having = [study.name for study in STUDIES.values() if preset in study.presets]
+        where = f"; studies with it: {', '.join(having)}" if having else ""
+        raise DomainError(f"--preset must be one of {', '.join(known)} for {name}; got {preset!r}{where}")
+    return chosen
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
-    parser = _parser()
-    options = parser.parse_args(argv)
-    if options.study not in (*STUDIES, "all"):
-        parser.error(f"STUDY must be one of {', '.join(STUDIES)}, or all; got {options.study!r}")
-    chosen = STUDIES.values() if options.study == "all" else [STUDIES[options.study]]
-    try:
+    options = _parser().parse_args(argv)
+
+    def run() -> int:
+        chosen = _chosen(options.study, options.preset)
+        command.output_folder("--out", options.out)
         return max([_run(study, options) for study in chosen])
-    except KeyboardInterrupt:
-        print("\nInterrupted. Finished cells are kept; run the same command to continue.", file=sys.stderr)
-        return 130
-    except ValueError as error:
-        parser.error(str(error))
+
+    return command.run("python -m sims", run, kept="finished cells are kept")
 
 
 if __name__ == "__main__":

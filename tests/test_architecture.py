@@ -44,7 +44,7 @@ ALLOWED = {
 LAZY = {"pandas", "sympy", "flint", "tyro"}
 DOORS = {
     "empirical": ("sims", {"sims.assign", "sims.kmeans"}),
-    "figures": ("qtheory", {"qtheory.results", "qtheory.claims", "qtheory.errors"}),
+    "figures": ("qtheory", {"qtheory.results", "qtheory.claims", "qtheory.errors", "qtheory.command"}),
 }
 
 

@@ -262,10 +262,10 @@ def test_more_trials_than_transplants_are_refused(tmp_path, arguments, monkeypat
 def test_commands_print_their_phase_and_the_table_prints_all(tmp_path, arguments, capsys):
     where = ["--preset", "smoke", "--out", str(tmp_path)]
     given = [*where, *(f"--{key}={value}" for key, value in arguments.items()), "--jobs", "1"]
-    with pytest.raises(SystemExit, match=r"error: .*run `python -m empirical substitute"):
-        main(["adapt", *given])
+    assert main(["adapt", *given]) == 1
+    assert "run `python -m empirical substitute" in capsys.readouterr().err
     for command in ("substitute", "adapt", "joint"):
-        main([command, *given])
+        assert main([command, *given]) == 0
     capsys.readouterr()
     main(["table", *where])
     lines = [line.split()[:3] for line in capsys.readouterr().out.splitlines()[1:]]

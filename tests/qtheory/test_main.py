@@ -63,9 +63,7 @@ def test_a_named_claim_is_printed_in_full(capsys):
 
 
 def test_an_unknown_claim_is_an_error_that_lists_the_known(capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["verify", "prop99"])
-    assert stop.value.code == 2
+    assert main(["verify", "prop99"]) == 2
     assert "prop2.lower" in capsys.readouterr().err
 
 
@@ -81,7 +79,7 @@ def test_slow_checks_are_counted_when_left_out(monkeypatch, capsys):
     entry = Claim("a", "a", "a", "a", "holds", (quick, Check("slow", quick.function, slow=True)), "a")
     monkeypatch.setattr(claims, "LEDGER", (entry,))
     assert main(["verify"]) == 0
-    assert "1 slow ones left out" in capsys.readouterr().out
+    assert "1 claim, 1 check, 0 failed, 1 slow left out" in capsys.readouterr().out
 
 
 def test_reports_of_a_failure_show_both_sides():
@@ -117,17 +115,42 @@ def test_bounds_names_the_hypothesis_that_fails(capsys):
     assert "support_dim must be given: prop3.vq.upper.paper" in printed
 
 
-@pytest.mark.parametrize("argv", [[], ["prove"], ["bounds", "--d", "0", "--K", "4"]])
+@pytest.mark.parametrize("argv", [[], ["prove"], ["bounds", "--d", "x", "--K", "4"]])
 def test_malformed_commands_exit_with_usage(argv):
     with pytest.raises(SystemExit) as stop:
         main(argv)
     assert stop.value.code == 2
 
 
-def test_block_dimensions_that_do_not_sum_are_an_error(capsys):
-    with pytest.raises(SystemExit):
-        main(["bounds", "--d", "8", "--K", "16", "--block-dims", "3", "4"])
-    assert "must sum to 8" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--d", "8", "--K", "16", "--block-dims", "3", "4"], "must sum to 8"),
+        (["--d", "0", "--K", "4"], "d"),
+        (["--d", "2", "--K", "-4"], "K must be at least 1, got -4"),
+    ],
+)
+def test_arguments_that_cannot_be_are_an_error(argv, message, capsys):
+    assert main(["bounds", *argv]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_ledger_is_written_into_a_folder_that_exists_and_nothing_is_run_for_another(
+    monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr(claims, "verify", None)
+    assert main(["verify", "--json", str(tmp_path / "new" / "ledger.json")]) == 2
+    assert f"make {tmp_path / 'new'} first" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_check_says_that_nothing_was_written(monkeypatch, capsys):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(claims, "verify", interrupted)
+    assert main(["verify"]) == 130
+    assert "nothing was written; run the same command again" in capsys.readouterr().err
 
 
 def test_doctor_is_dispatched(monkeypatch):

@@ -1,0 +1,100 @@
+"""What a user can get wrong is said once, in one line, before anything is trained."""
+
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from empirical import comparison
+from empirical.__main__ import main
+from empirical.substitute import Substitution
+
+
+@pytest.fixture
+def given(tiny):
+    return {**tiny, "preset": "smoke", "out": tiny["data"].parent / "results"}
+
+
+def substitute(given):
+    return main(["substitute", *(f"--{key}={value}" for key, value in given.items())])
+
+
+@pytest.fixture(autouse=True)
+def no_training(monkeypatch):
+    def trained(*args, **options):
+        raise AssertionError("a cell was run")
+
+    monkeypatch.setattr(comparison, "run_sweep", trained)
+
+
+def tokenizers(folder):
+    """Files that hold no tokenizer, and what is wrong with each."""
+    (folder / "text").write_text("no tensors")
+    save_file({"a": torch.zeros(2)}, folder / "words", metadata={"qtheory": "no JSON"})
+    save_file({"a": torch.zeros(2)}, folder / "list", metadata={"qtheory": "[1]"})
+    save_file({"a": torch.zeros(2)}, folder / "bare")
+    save_file(
+        {"a": torch.zeros(2)}, folder / "other", metadata={"qtheory": '{"kind": "pocket", "width": "8"}'}
+    )
+    return {
+        "missing": "missing does not exist",
+        ".": "is a folder, no file",
+        "text": "must be a safetensors file",
+        "words": "must have JSON in its header",
+        "list": "must have names and texts in its header, got [1]",
+        "bare": "must hold a pocket tokenizer",
+        "other": "tensors of tokenizer do not fit",
+    }
+
+
+def test_a_tokenizer_that_cannot_be_used_is_one_line(given, tmp_path, capsys):
+    for name, words in tokenizers(tmp_path).items():
+        assert substitute({**given, "tokenizer": tmp_path / name}) == 1
+        printed = capsys.readouterr().err
+        assert words in printed
+        assert "Traceback" not in printed
+
+
+def test_photographs_that_cannot_be_used_are_one_line(given, tmp_path, capsys):
+    from PIL import Image
+
+    few = tmp_path / "few"
+    few.mkdir()
+    for name in ("0.png", "1.png", "2.png"):
+        shutil.copy(given["data"] / name, few / name)
+    assert substitute({**given, "data": few}) == 2
+    assert "photographs enough to hold 3 out, a quarter of them: got 3" in capsys.readouterr().err
+    Image.new("RGB", (200, 40)).save(given["data"] / "flat.png")
+    assert substitute(given) == 2
+    assert "at least 64 pixels on their short side, got 1 smaller ones of 13" in capsys.readouterr().err
+    assert substitute({**given, "data": tmp_path / "tokenizer.safetensors"}) == 1
+    assert "which is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"threads": 0}, "threads must be at least 1, got 0"),
+        ({"jobs": -1}, "jobs must be at least 1, got -1"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"out": "/no/such/folder"}, "--out must lie in a folder that exists, got /no/such/folder"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_one_line(given, changed, words, capsys):
+    assert substitute({**given, **changed}) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_table_that_is_missing_names_the_study(tmp_path, capsys):
+    assert main(["table", "--preset", "smoke", "--out", str(tmp_path)]) == 1
+    assert "smoke.csv does not exist; run the study that makes it" in capsys.readouterr().err
+
+
+def test_an_interrupted_training_says_what_is_kept(given, monkeypatch, capsys):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Substitution, "require_inputs", interrupted)
+    assert substitute(given) == 130
+    assert "interrupted: finished cells, and of a training" in capsys.readouterr().err

@@ -1,0 +1,110 @@
+"""How commands end: errors and interruptions are one line and an exit status, and files go where one said."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from qtheory import command
+from qtheory.errors import DomainError, SchemaError, ShapeError
+
+# a folder in which nobody, not even root, can make a file
+UNWRITABLE = Path("/proc/nothing")
+
+
+def ending(error):
+    def body():
+        raise error
+
+    return command.run("demo", body, kept="half is kept")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (DomainError("n must be positive"), 2, "n must be positive"),
+        (ShapeError("x must be a matrix"), 2, "x must be a matrix"),
+        (SchemaError("t.csv was changed"), 1, "t.csv was changed"),
+        (FileNotFoundError("t.csv does not exist"), 1, "t.csv does not exist"),
+        (PermissionError(13, "Permission denied", "t.csv"), 1, "t.csv: Permission denied"),
+        (FloatingPointError("loss is nan"), 1, "loss is nan"),
+        (ModuleNotFoundError("No module named 'faiss'"), 1, "doctor"),
+        (BrokenProcessPool("it ended"), 1, "half is kept; run the same command again with --jobs 1"),
+        (KeyboardInterrupt(), 130, "interrupted: half is kept; run the same command again"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line_and_a_status(error, status, words, capsys):
+    assert ending(error) == status
+    printed = capsys.readouterr().err.strip()
+    assert printed.startswith("demo: ")
+    assert words in printed
+    assert "\n" not in printed
+
+
+def test_a_fault_of_the_program_keeps_its_traceback():
+    with pytest.raises(TypeError):
+        ending(TypeError("unsupported operand"))
+
+
+def test_results_go_into_a_folder_that_is_made_where_its_parent_exists(tmp_path):
+    assert command.output_folder("--out", tmp_path / "new").is_dir()
+    with pytest.raises(DomainError, match=r"--out must lie in a folder that exists.*mkdir -p"):
+        command.output_folder("--out", tmp_path / "no" / "such")
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_file_is_written_where_its_folder_exists(tmp_path):
+    path = command.output_file("--json", tmp_path / "x.json")
+    assert not path.exists()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(DomainError, match="--json must lie in a folder that exists"):
+        command.output_file("--json", tmp_path / "no" / "x.json")
+    with pytest.raises(DomainError, match="--json must be a file, got the folder"):
+        command.output_file("--json", tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no file system that refuses everybody")
+def test_a_place_where_nothing_can_be_written_is_named_before_any_work():
+    with pytest.raises(DomainError, match=r"--out must be a folder that takes files, got /proc/nothing"):
+        command.output_folder("--out", UNWRITABLE)
+    with pytest.raises(DomainError, match=r"folder of --json must be a folder that takes files, got /proc"):
+        command.output_file("--json", UNWRITABLE)
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DomainError, match="--out must be a folder that takes files"):
+        command.output_folder("--out", tmp_path / "file")
+    with pytest.raises(DomainError, match="must lie in a folder that exists"):
+        command.output_folder("--out", tmp_path / "file" / "below")
+
+
+def cells(out):
+    return list(out.glob("variance-scaling/.paper.*.cells/*.json"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_a_run_in_several_processes_with_one_line_and_keeps_its_finished_cells(tmp_path):
+    arguments = ["variance-scaling", "--preset", "paper", "--out", str(tmp_path), "--jobs", "2"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "sims", *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        while running.poll() is None and not cells(tmp_path):
+            time.sleep(0.02)
+        # as a terminal does: to the command and all of its worker processes
+        os.killpg(running.pid, signal.SIGINT)
+        _, printed = running.communicate(timeout=60)
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+    assert running.returncode == 128 + signal.SIGINT
+    last = printed.strip().splitlines()[-1]
+    assert last == "python -m sims: interrupted: finished cells are kept; run the same command again"
+    assert "Traceback" not in printed
+    assert cells(tmp_path)
