@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -15,8 +16,8 @@ from qtheory import _check
 from qtheory.errors import DomainError, SchemaError
 
 POCKET_PHOTOS = Path(__file__).parent / "pocket" / "photos"
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-_SKIPPED_SHARE = 0.01
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+SKIPPED_SHARE = 0.01
 _HELDOUT_SHARE = 0.25
 
 
@@ -42,13 +43,13 @@ class ImageSet:
     digest: str
 
 
-def _decode(path: Path) -> Image | None:
-    """Return the RGB pixels of an image file, or None where it is damaged."""
+def decode(file: Path | BinaryIO) -> Image | None:
+    """Return the RGB pixels of an image file, (H, W, 3), or None where it is damaged."""
     from PIL import Image as PilImage
 
     try:
-        with PilImage.open(path) as file:
-            return np.asarray(file.convert("RGB"))
+        with PilImage.open(file) as opened:
+            return np.asarray(opened.convert("RGB"))
     except (OSError, SyntaxError, ValueError):  # what Pillow raises for truncated and malformed files
         return None
 
@@ -85,19 +86,19 @@ def load_images(folder: Path | str = POCKET_PHOTOS) -> ImageSet:
         wrong = "is no folder" if folder.exists() else "does not exist"
         raise FileNotFoundError(f"folder must be an image folder, got {folder}, which {wrong}")
     found = ((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*"))
-    files = dict(sorted((name, file) for name, file in found if file.suffix.lower() in _SUFFIXES))
+    files = dict(sorted((name, file) for name, file in found if file.suffix.lower() in SUFFIXES))
     if not files:
         raise SchemaError(
-            f"folder must hold image files ({', '.join(sorted(_SUFFIXES))}), {folder} holds none; "
+            f"folder must hold image files ({', '.join(sorted(SUFFIXES))}), {folder} holds none; "
             "leave it out to use the photographs of the package"
         )
-    decoded = {name: _decode(file) for name, file in files.items()}
+    decoded = {name: decode(file) for name, file in files.items()}
     images = {name: image for name, image in decoded.items() if image is not None}
     skipped = tuple(name for name in files if name not in images)
-    if len(skipped) > _SKIPPED_SHARE * len(files):
+    if len(skipped) > SKIPPED_SHARE * len(files):
         listed = ", ".join(skipped[:5]) + (", …" if len(skipped) > 5 else "")
         raise SchemaError(
-            f"folder may hold at most {_SKIPPED_SHARE:.0%} of damaged images, {folder} has {len(skipped)} "
+            f"folder may hold at most {SKIPPED_SHARE:.0%} of damaged images, {folder} has {len(skipped)} "
             f"of {len(files)}: {listed}; restore or remove them"
         )
     lines = (f"{hashlib.sha256(files[name].read_bytes()).hexdigest()}  {name}\n" for name in images)
@@ -232,11 +233,40 @@ def train_crops(images: Sequence[Image], n: int, size: int = 64, *, generator: t
     return to_tensor(crops)
 
 
+def with_short_side(image: Image, short: int) -> Image:
+    """Return an image resized so that its short side has `short` pixels, as ADM and LlamaGen do it.
+
+    Both sides are halved with a box filter while the short side is at least twice `short`; a bicubic
+    resize does the rest, up or down.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array
+        A photograph.
+    short : int
+        Pixels.
+
+    Examples
+    --------
+    >>> with_short_side(np.zeros((600, 1100, 3), dtype=np.uint8), 256).shape
+    (256, 469, 3)
+    """
+    from PIL import Image as PilImage
+
+    short = _check.integer("short", short)
+    picture = PilImage.fromarray(image)
+    while min(picture.size) >= 2 * short:
+        halved = (picture.width // 2, picture.height // 2)
+        picture = picture.resize(halved, PilImage.Resampling.BOX)
+    scale = short / min(picture.size)
+    resized = (round(picture.width * scale), round(picture.height * scale))
+    return np.asarray(picture.resize(resized, PilImage.Resampling.BICUBIC))
+
+
 def centre_crop(image: Image, size: int = 256) -> Image:
     """Return the centre crop that ADM and LlamaGen evaluate on.
 
-    Both sides are halved with a box filter while the short side is at least twice `size`; a
-    bicubic resize then brings the short side to exactly `size`, and the centre is cut out.
+    The photograph is resized by `with_short_side` and the centre is cut out.
 
     Parameters
     ----------
@@ -259,15 +289,7 @@ def centre_crop(image: Image, size: int = 256) -> Image:
     >>> centre_crop(np.zeros((600, 1100, 3), dtype=np.uint8)).shape
     (256, 256, 3)
     """
-    from PIL import Image as PilImage
-
     size = _check.integer("size", size)
-    picture = PilImage.fromarray(image)
-    while min(picture.size) >= 2 * size:
-        halved = (picture.width // 2, picture.height // 2)
-        picture = picture.resize(halved, PilImage.Resampling.BOX)
-    scale = size / min(picture.size)
-    resized = (round(picture.width * scale), round(picture.height * scale))
-    pixels = np.asarray(picture.resize(resized, PilImage.Resampling.BICUBIC))
+    pixels = with_short_side(image, size)
     top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
     return pixels[top : top + size, left : left + size]

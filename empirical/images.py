@@ -1,0 +1,206 @@
+"""Image folders of any size: an index of what is usable, made once."""
+
+import hashlib
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from empirical.data import SKIPPED_SHARE, SUFFIXES, decode
+from empirical.pixels import Image
+from qtheory import _check
+from qtheory.errors import SchemaError
+from qtheory.results import write_bytes_atomically
+
+_ENLARGEMENT = 8  # an image whose crop would be magnified beyond this holds too little to learn from
+_CLASSES = Path(__file__).with_name("imagenet_classes.txt")
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The usable images of a folder.
+
+    Attributes
+    ----------
+    root : pathlib.Path
+        The folder.
+    names : tuple of str
+        Paths below it, sorted.
+    skipped : dict of str to str
+        Damaged and tiny files with what is wrong with each, at most 1 % of all.
+    digest : str
+        SHA-256 over name and SHA-256 of the content of every usable file.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    skipped: dict[str, str]
+    digest: str
+
+    def read(self, index: int) -> Image:
+        """Return the pixels of an image, (H, W, 3).
+
+        Raises
+        ------
+        SchemaError
+            If the file is no longer readable.
+        """
+        image = decode(self.root / self.names[index])
+        if image is None:
+            raise SchemaError(
+                f"{self.root / self.names[index]} cannot be decoded any more; restore it, or remove the "
+                "stored index to have the folder read anew"
+            )
+        return image
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What a manifest says about the folder."""
+        return {"images": len(self.names), "skipped": self.skipped, "digest": self.digest}
+
+
+def _listed(root: Path) -> dict[str, Path]:
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root} must be an image folder, but it does not exist")
+    files = {path.relative_to(root).as_posix(): path for path in root.rglob("*")}
+    found = {name: path for name, path in sorted(files.items()) if path.suffix.lower() in SUFFIXES}
+    if not found:
+        raise SchemaError(f"{root} must hold image files ({', '.join(sorted(SUFFIXES))}), it holds none")
+    return found
+
+
+def _examined(path: Path, smallest: int) -> tuple[str, str]:
+    """Return the SHA-256 of a file, and what is wrong with it."""
+    content = path.read_bytes()
+    image = decode(io.BytesIO(content))
+    if image is None:
+        return "", "damaged"
+    height, width = image.shape[:2]
+    if min(height, width) < smallest:
+        return "", f"{width} x {height} pixels"
+    return hashlib.sha256(content).hexdigest(), ""
+
+
+def _stamp(files: dict[str, Path], smallest: int) -> str:
+    """Return a digest that changes with any name, size or date of change."""
+    states = ((name, path.stat()) for name, path in files.items())
+    lines = "".join(f"{name} {state.st_size} {state.st_mtime_ns}\n" for name, state in states)
+    return hashlib.sha256(f"{smallest}\n{lines}".encode()).hexdigest()
+
+
+def _stored(index: Path | None, stamp: str, root: Path) -> Folder | None:
+    if index is None or not index.exists():
+        return None
+    content = json.loads(index.read_text())
+    if content["stamp"] != stamp:
+        return None
+    return Folder(root, tuple(content["names"]), content["skipped"], content["digest"])
+
+
+def index_folder(root: Path | str, size: int, *, index: Path | None = None, threads: int = 1) -> Folder:
+    """Read every image below a folder once, and set aside those that cannot serve.
+
+    Parameters
+    ----------
+    root : pathlib.Path or str
+        Searched recursively.
+    size : int
+        Side of the crops. Images whose short side is below an eighth of it are tiny.
+    index : pathlib.Path, optional
+        JSON file for what was found: read again at once as long as no file changes.
+    threads : int, optional
+        Files that are read at the same time.
+
+    Returns
+    -------
+    Folder
+        In the order of the names, whatever the file system's order.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    SchemaError
+        If it holds no image, or if more than 1 % are damaged or tiny.
+    """
+    root, smallest = Path(root), -(-_check.integer("size", size) // _ENLARGEMENT)
+    files = _listed(root)
+    stamp = _stamp(files, smallest)
+    if (stored := _stored(index, stamp, root)) is not None:
+        return stored
+    examine = partial(_examined, smallest=smallest)
+    with ThreadPoolExecutor(_check.integer("threads", threads)) as pool:
+        results = list(
+            tqdm(pool.map(examine, files.values()), "index", len(files), leave=False, disable=None)
+        )
+    found = dict(zip(files, results, strict=True))
+    skipped = {name: wrong for name, (_, wrong) in found.items() if wrong}
+    if len(skipped) > SKIPPED_SHARE * len(files):
+        named = "; ".join(f"{name}: {wrong}" for name, wrong in [*skipped.items()][:_NAMED])
+        raise SchemaError(
+            f"{root} may hold at most {SKIPPED_SHARE:.0%} of images that are damaged or below {smallest} "
+            f"pixels, it has {len(skipped)} of {len(files)}: {named}; restore or remove them"
+        )
+    kept = {name: sha256 for name, (sha256, wrong) in found.items() if not wrong}
+    digest = hashlib.sha256("".join(f"{sha}  {name}\n" for name, sha in kept.items()).encode()).hexdigest()
+    folder = Folder(root, tuple(kept), skipped, digest)
+    if index is not None:
+        content = {"stamp": stamp, "digest": digest, "skipped": skipped, "names": folder.names}
+        write_bytes_atomically(index, json.dumps(content).encode())
+    return folder
+
+
+def imagenet_classes() -> tuple[str, ...]:
+    """Return the WordNet ids of the 1000 classes of ILSVRC 2012, sorted.
+
+    Examples
+    --------
+    >>> classes = imagenet_classes()
+    >>> len(classes), classes[0]
+    (1000, 'n01440764')
+    """
+    return tuple(_CLASSES.read_text().split())
+
+
+def imagenet_parts(root: Path | str, classes: tuple[str, ...] | None = None) -> tuple[Path, Path]:
+    """Return the folders of the training and the validation images of ImageNet.
+
+    Parameters
+    ----------
+    root : pathlib.Path or str
+        Holds ``train`` with a folder for each class, and ``val`` with the same folders or with the
+        50,000 files as they are distributed.
+    classes : tuple of str, optional
+        Names of the class folders; the 1000 of ILSVRC 2012 by default.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a part is missing.
+    SchemaError
+        If class folders are missing.
+    """
+    root, expected = Path(root), imagenet_classes() if classes is None else classes
+    train, val = root / "train", root / "val"
+    for part in (train, val):
+        if not part.is_dir():
+            raise FileNotFoundError(
+                f"{part} does not exist: an ImageNet folder holds train/ and val/, with a folder for "
+                f"each class such as {expected[0]}; give the folder that holds both"
+            )
+        there = {path.name for path in part.iterdir() if path.is_dir()}
+        missing = [name for name in expected if name not in there]
+        flat = part == val and not there
+        if missing and not flat:
+            named = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
+            raise SchemaError(
+                f"{part} must hold the {len(expected)} class folders of ImageNet (ILSVRC 2012), it lacks "
+                f"{len(missing)}: {named}; unpack the archives of those classes"
+            )
+    return train, val
