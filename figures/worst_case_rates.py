@@ -30,7 +30,7 @@ def _bound(axes: Axes, frame: pd.DataFrame, name: str, *, dashed: bool) -> None:
 
 def _panel(axes: Axes, frame: pd.DataFrame, title: str) -> None:
     for law, label in _LAWS.items():
-        for method in ("sq", "vq"):
+        for method in ("sq", "vq", "kmeans-vq"):
             part = frame[(frame["law"] == law) & (frame["method"] == method)]
             if part.empty:
                 continue
@@ -67,18 +67,23 @@ def draw(table: Table) -> Figure:
         _panel(axes, frame[frame["dim"] == dim], f"{letter}  d = {dim}")
     for axes in panels.flat[len(dims) :]:
         axes.remove()
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    shown = [axes.get_legend_handles_labels() for axes in panels.flat[: len(dims)]]
+    by_label = {
+        label: handle for handles, labels in shown for handle, label in zip(handles, labels, strict=True)
+    }
+    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=3)
     return figure
 
 
 def caption(table: Table) -> str:
     """Say what is seen, n, the interval and the command."""
     frame = table.frame
-    n, train = (int(frame[key].iloc[0]) for key in ("n", "n_train"))
+    n, train, points = (int(frame[key].iloc[0]) for key in ("n", "n_train", "points_per_codeword"))
     return (
-        f"Distortion times K^(2/d) / d on the cube [-1, 1]^d, means of {frame['trial'].nunique()} trials: "
-        f"scalar quantizers and k-means codebooks fitted to {train} vectors and measured on {n} others; "
+        f"Distortion times K^(2/d) / d on the cube [-1, 1]^d, means of {frame['trial'].nunique()} trials on "
+        f"{n} vectors: optimal levels of the uniform law, in one dimension optimal vectors too; levels "
+        f"fitted to {train} vectors of the saddle-point law; k-means codebooks fitted to as many of the "
+        f"uniform law, or to {points} a codeword where that is more; "
         f"random atoms with exact optima, one cross a trial. Lines are constants for the worst law: solid "
         f"sharp, dashed as printed. The saddle-point law meets the sharp upper constant 5/(2e) at d = 2, "
         f"K = 5. Made by `{table.manifest['command']}`."
