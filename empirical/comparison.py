@@ -142,7 +142,7 @@ def compare(
     def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
         return tqdm(outcomes, total=total, desc=phase.study)
 
-    path, made_by = job.table(), job.command(phase.command)
+    path, made_by = job.table(), replace(job, out=Path("results")).command(phase.command)
     comparison = run_sweep(
         sweep,
         partial(_row, job),

@@ -106,8 +106,8 @@ class Substitution(Phase):
 
     study = SUBSTITUTION
     command = "substitute"
-    version = 3
-    training = 2
+    version = 4
+    training = 3
 
     @classmethod
     def points(cls, preset: Preset) -> tuple[Row, ...]:

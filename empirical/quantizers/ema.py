@@ -10,9 +10,9 @@ from empirical.quantizers.base import (
     Losses,
     gathered_over_ranks,
     mean_square,
-    spread_rows,
     summed_over_ranks,
 )
+from empirical.streams import torch_stream
 from qtheory import _check
 
 
@@ -33,8 +33,8 @@ class EMASettings:
     data_init : bool
         Start from vectors of the first training batch; otherwise from noise of deviation 1/K.
     revive_below : float
-        Codes whose average count falls below this share of the mean count move to vectors of the
-        batch; 0 never revives.
+        Codes whose average count falls below this share of the mean count move to random vectors of
+        the batch; 0 never revives.
     synced : bool
         Add the statistics of all processes.
     """
@@ -74,7 +74,7 @@ class EMAQuantizer(CodebookQuantizer):
     settings : EMASettings
         See there; `SETTINGS` holds those of each protocol.
     generator : torch.Generator
-        Initial noise, where the codebook does not start from data.
+        Initial noise, and the choice of vectors that codewords are put on.
 
     Notes
     -----
@@ -92,6 +92,7 @@ class EMAQuantizer(CodebookQuantizer):
     ema_count: Tensor
     ema_sum: Tensor
     initialised: Tensor
+    updates: Tensor
 
     def __init__(
         self, dim: int, codebook_size: int, settings: EMASettings, *, generator: torch.Generator
@@ -104,6 +105,8 @@ class EMAQuantizer(CodebookQuantizer):
         self.register_buffer("ema_count", torch.zeros(codebook_size))
         self.register_buffer("ema_sum", codebook.clone())
         self.register_buffer("initialised", torch.tensor(not settings.data_init))
+        self.register_buffer("updates", torch.tensor(0))
+        self._seed = int(torch.randint(2**62, (), generator=generator))
 
     def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:
         return {"commitment": self.settings.commitment * mean_square(u, q.detach())}
@@ -115,18 +118,22 @@ class EMAQuantizer(CodebookQuantizer):
             self.initialised.fill_(True)
 
     def _place(self, chosen: Tensor, u: Tensor, count: float) -> None:
-        """Put the chosen codewords, as many as the batch has rows, on rows of it.
+        """Put the chosen codewords, as many as the batch has rows, on different random rows of it.
 
-        Count and sum move along, or the next average would undo the move. A codebook larger than
-        the batch fills up over several steps, since codes without a count are revived.
+        Which rows depends on the number of the update alone: the same in every process, and after a
+        resume. Count and sum move along, or the next average would undo the move. A codebook larger
+        than the batch fills up over several steps, since codes without a count are revived.
         """
-        rows = spread_rows(u, len(chosen)).to(self.codebook.dtype)
+        generator = torch_stream(self._seed, "placement", f"update={int(self.updates)}")
+        drawn = torch.randperm(len(u), generator=generator)[: len(chosen)]
+        rows = u[drawn.to(u.device)].to(self.codebook.dtype)
         chosen = chosen[: len(rows)]
         self.codebook[chosen] = rows
         self.ema_count[chosen] = count
         self.ema_sum[chosen] = rows * count
 
     def _update(self, u: Tensor, codes: Tensor) -> None:
+        self.updates += 1
         settings, dtype = self.settings, self.codebook.dtype
         counts = torch.bincount(codes, minlength=self.codebook_size).double()
         sums = u.new_zeros(self.codebook_size, self.dim, dtype=torch.float64).index_add_(0, codes, u.double())

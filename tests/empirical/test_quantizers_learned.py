@@ -77,6 +77,36 @@ def test_dead_codes_are_revived_and_stay_alive():
     assert used == {0.0: 8, 0.02: 16}
 
 
+def revived(quantizer, z):
+    """Train on a batch after code 3 died, and return the row of the batch that it moved to."""
+    quantizer._prepare(z)
+    quantizer.ema_count[3] = 0.0
+    quantizer.codebook[3] = 100.0
+    quantizer(z)
+    return int(torch.nonzero((z == quantizer.codebook[3]).all(dim=1)))
+
+
+def test_a_single_dead_code_moves_to_a_random_vector_that_generator_and_update_determine():
+    """Of 64 rows: a rule that always takes one of them would repeat it; 40 draws meet over 20 rows."""
+    z = vectors(64, 4)
+    rows = []
+    for seed in range(40):
+        generators = [torch.Generator().manual_seed(seed) for _ in range(2)]
+        twins = [EMAQuantizer(4, 16, SETTINGS["fair"], generator=generator) for generator in generators]
+        first, second = (revived(quantizer, z) for quantizer in twins)
+        assert first == second
+        rows.append(first)
+    assert len(set(rows)) > 20
+    assert {revived(twins[0], z) for _ in range(8)} != {rows[-1]}, "the next update draws anew"
+
+
+def test_a_restored_quantizer_revives_the_same_code_on_the_same_vector():
+    straight, resumed = ema(), ema()
+    straight(vectors(64, 4))
+    resumed.load_state_dict(straight.state_dict())
+    assert revived(straight, vectors(64, 4, seed=1)) == revived(resumed, vectors(64, 4, seed=1))
+
+
 def test_codes_never_hit_in_the_published_run_start_far_out_and_shrink_by_the_decay():
     """Their count is zero, so their radius is the initial one over epsilon, times 0.8 a step."""
     quantizer = ema("as_run", K=256)
