@@ -13,7 +13,7 @@ import numpy as np
 
 from qtheory import _check
 from qtheory.errors import DomainError
-from qtheory.results._store import CellStore, Row, keep_other_configuration, valid_table
+from qtheory.results._store import CellStore, Row, keep_other_configuration, kept_table, valid_table
 from qtheory.results.streams import stream
 from qtheory.results.table import Table, read_table, write_table
 
@@ -221,7 +221,8 @@ def run_sweep(
         run in another process.
     path : pathlib.Path
         The CSV file to write. A finished table of the same configuration there is returned as it
-        is; one of another configuration is renamed, not overwritten.
+        is; one of another configuration is kept beside it under its digest, and comes back when that
+        configuration is asked for again.
     mapper : callable, optional
         Runs the cells: ``mapper(function, cells)`` yields an outcome for each, in any order.
     progress : callable, optional
@@ -257,7 +258,7 @@ def run_sweep(
     """
     import pandas as pd
 
-    finished = valid_table(path, sweep.digest)
+    finished = valid_table(path, sweep.digest) or kept_table(path, sweep.digest)
     if finished is not None:
         return finished
     store = CellStore(path, sweep.digest)
@@ -265,14 +266,7 @@ def run_sweep(
     done = {cell.name: rows for cell in cells if (rows := store.load(cell.name)) is not None}
     missing = [cell for cell in cells if cell.name not in done]
     outcomes = mapper(_Guarded(function), missing)
-    failures: list[dict[str, str]] = []
-    for cell, outcome in progress(outcomes, len(missing)) if progress else outcomes:
-        if isinstance(outcome, str):
-            failures.append({"cell": cell.name, "error": outcome})
-            continue
-        done[cell.name] = outcome
-        store.save(cell.name, outcome)
-    failures.sort(key=lambda failure: failure["cell"])
+    failures = store.collect(progress(outcomes, len(missing)) if progress else outcomes, done)
     rows = [
         {**cell.parameters, "trial": cell.trial, **row} for cell in cells for row in done.get(cell.name, [])
     ]

@@ -8,6 +8,8 @@ import pytest
 
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import Sweep, grid, provenance, read_table, run_sweep, stream, write_table
+from qtheory.results import _store as store_module
+from qtheory.results import table as table_module
 from qtheory.results.table import manifest_path, write_bytes_atomically
 
 
@@ -161,6 +163,55 @@ def test_another_configuration_does_not_overwrite_a_finished_table(tmp_path):
     assert path.read_bytes() != before
 
 
+def test_configurations_take_turns_at_one_path_and_no_finished_work_is_lost_or_repeated(tmp_path):
+    path = tmp_path / "t.csv"
+    first = {seed: run_sweep(sweep(seed=seed), draw, path).path.read_bytes() for seed in (3, 4, 5)}
+    for seed in (3, 4, 5, 3, 5):
+        table = run_sweep(sweep(seed=seed), Interrupting(0), path)
+        assert path.read_bytes() == first[seed]
+        assert table.manifest["seed"] == seed
+    assert len(list(tmp_path.glob("t.*.csv"))) == 3
+
+
+def test_a_finished_table_is_never_written_over_another_kept_one(tmp_path):
+    path = tmp_path / "t.csv"
+    digest = run_sweep(sweep(), draw, path).manifest["digest"]
+    run_sweep(sweep(seed=4), draw, path)
+    kept = tmp_path / f"t.{digest[:8]}.csv"
+    kept.write_text("changed by hand")
+    run_sweep(sweep(), draw, path)
+    again = path.read_bytes()
+    run_sweep(sweep(seed=4), draw, path)
+    assert kept.read_text() == "changed by hand"
+    assert (tmp_path / f"t.{digest[:8]}-2.csv").read_bytes() == again
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_an_interruption_while_one_table_takes_the_place_of_another_loses_neither(
+    tmp_path, monkeypatch, writes
+):
+    """Two files are kept and two written: stop before each of these four writes."""
+    path = tmp_path / "t.csv"
+    first = run_sweep(sweep(), draw, path).path.read_bytes()
+    write, calls = table_module.write_bytes_atomically, []
+
+    def stopping(file, content):
+        if file.suffix != ".json" or not file.parent.name.startswith("."):  # not a cell
+            if len(calls) == writes:
+                raise KeyboardInterrupt
+            calls.append(file)
+        write(file, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(table_module, "write_bytes_atomically", stopping)
+        patch.setattr(store_module, "write_bytes_atomically", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run_sweep(sweep(seed=4), draw, path)
+    run_sweep(sweep(seed=4), Interrupting(0), path)
+    run_sweep(sweep(), Interrupting(0), path)
+    assert path.read_bytes() == first
+
+
 def test_the_digest_depends_on_each_part_of_the_configuration():
     digests = {
         sweep().digest,
@@ -209,7 +260,8 @@ def test_a_damaged_cell_file_is_computed_again(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_sweep(sweep(), Interrupting(4), tmp_path / "t.csv")
     (store,) = [path for path in tmp_path.iterdir() if path.is_dir()]
-    next(store.iterdir()).write_text("{")
+    for file, content in zip(sorted(store.iterdir()), (b"{", b"[]", b"\xff", b'{"cell": 1}'), strict=True):
+        file.write_bytes(content)
     run_sweep(sweep(), draw, tmp_path / "t.csv")
     run_sweep(sweep(), draw, tmp_path / "u.csv")
     assert (tmp_path / "t.csv").read_bytes() == (tmp_path / "u.csv").read_bytes()
