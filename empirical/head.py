@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from empirical import quantizers
 from empirical.quantizers import QUANTIZERS, Quantizer, build, channels_first, channels_last
+from empirical.quantizers import REFERENCES as FITTED
 from empirical.quantizers.base import Losses
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
@@ -143,7 +143,7 @@ class Transplant(nn.Module):
 
 
 REFERENCES = ("kmeans", "lloyd_max")
-TRAINED = tuple(name for name in QUANTIZERS if name not in quantizers.REFERENCES)
+TRAINED = tuple(name for name in QUANTIZERS if name not in FITTED)
 HEADS = ("none", "full")
 # the heads of FSQ halve the channels, so that each takes 4 levels instead of 2
 _SQUEEZE = {"fsq": 2}

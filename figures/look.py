@@ -16,6 +16,7 @@ BLUE = "#0072B2"
 VERMILION = "#D55E00"
 PURPLE = "#CC79A7"
 GREY = "#767676"
+PANEL = "#f3f3f1"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ LOOKS = {
     "lfq": Look("LFQ", ORANGE, "v", ":"),
     "bsq": Look("BSQ", ORANGE, "<", ":"),
     "kmeans": Look("k-means VQ (reference)", BLACK, "o", "-", filled=False),
+    "pq": Look("PQ (reference)", BLACK, "s", "--", filled=False),
+    "opq": Look("OPQ (reference)", BLACK, "D", "-.", filled=False),
+    "rq": Look("RQ (reference)", BLACK, "h", "-.", filled=False),
+    "var": Look("VAR's multi-scale (reference)", BLACK, "p", "-.", filled=False),
     "lloyd_max": Look("Lloyd-Max SQ (reference)", BLACK, "^", ":", filled=False),
     # the methods of the simulation studies
     "kmeans-vq": Look("VQ, k-means", BLUE, "o", "-"),

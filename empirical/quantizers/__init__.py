@@ -7,15 +7,18 @@ from empirical.quantizers.fsq import FSQQuantizer
 from empirical.quantizers.lfq import LFQQuantizer
 from empirical.quantizers.mmd import MMDQuantizer
 from empirical.quantizers.online import OnlineQuantizer
+from empirical.quantizers.opq import OPQQuantizer
 from empirical.quantizers.product import ProductQuantizer
 from empirical.quantizers.reference import KMeansQuantizer, LloydMaxQuantizer
-from empirical.quantizers.registry import PROTOCOLS, QUANTIZERS, build, key_of
+from empirical.quantizers.registry import PROTOCOLS, QUANTIZERS, REFERENCES, build, key_of
+from empirical.quantizers.residual import MultiScaleQuantizer, ResidualQuantizer
 from empirical.quantizers.vanilla import VanillaQuantizer
 from empirical.quantizers.wasserstein import WassersteinQuantizer
 
 __all__ = [
     "PROTOCOLS",
     "QUANTIZERS",
+    "REFERENCES",
     "BSQQuantizer",
     "EMAQuantizer",
     "FSQQuantizer",
@@ -23,10 +26,13 @@ __all__ = [
     "LFQQuantizer",
     "LloydMaxQuantizer",
     "MMDQuantizer",
+    "MultiScaleQuantizer",
+    "OPQQuantizer",
     "OnlineQuantizer",
     "ProductQuantizer",
     "Quantized",
     "Quantizer",
+    "ResidualQuantizer",
     "VanillaQuantizer",
     "WassersteinQuantizer",
     "build",

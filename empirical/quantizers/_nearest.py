@@ -25,9 +25,18 @@ def nearest(u: Tensor, codebook: Tensor) -> Tensor:
         Codes. On the CPU `sims.assign.nearest` finds them; elsewhere tiles of distances with a
         running minimum.
     """
-    if u.device.type == "cpu":
-        return torch.from_numpy(assign.nearest(u.numpy(), codebook.numpy(), threads=torch.get_num_threads()))
-    return tiled_nearest(u, codebook)
+    return _searched(u, codebook) if u.device.type == "cpu" else tiled_nearest(u, codebook)
+
+
+# an operator of its own, since torch.compile would trace into numpy
+@torch.library.custom_op("qtheory::nearest", mutates_args=(), device_types="cpu")
+def _searched(u: Tensor, codebook: Tensor) -> Tensor:
+    return torch.from_numpy(assign.nearest(u.numpy(), codebook.numpy(), threads=torch.get_num_threads()))
+
+
+@_searched.register_fake
+def _(u: Tensor, codebook: Tensor) -> Tensor:
+    return torch.empty(len(u), dtype=torch.int64, device=u.device)
 
 
 def tiled_nearest(u: Tensor, codebook: Tensor) -> Tensor:

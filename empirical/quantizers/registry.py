@@ -13,13 +13,15 @@ from empirical.quantizers.bsq import BSQQuantizer
 from empirical.quantizers.fsq import FSQQuantizer, equal_levels
 from empirical.quantizers.lfq import SETTINGS as LFQ_SETTINGS
 from empirical.quantizers.lfq import LFQQuantizer
+from empirical.quantizers.opq import OPQQuantizer
 from empirical.quantizers.product import ProductQuantizer
 from empirical.quantizers.reference import KMeansQuantizer, LloydMaxQuantizer
+from empirical.quantizers.residual import MultiScaleQuantizer, ResidualQuantizer
 from qtheory import _check
 from qtheory.errors import DomainError
 
 PROTOCOLS = ("as_run", "paper", "fair")
-BLOCKS = 2  # of a VP2
+BLOCKS = 2  # of a VP2, and stages of RQ
 
 Builder = Callable[..., Quantizer]
 
@@ -33,18 +35,31 @@ def _learned(kind: Callable[..., Quantizer], settings: Mapping[str, Any]) -> Bui
     return builder
 
 
+def _equal_sizes(codebook_size: int, parts: int, what: str) -> tuple[int, ...]:
+    """Return the equal sizes of parts whose product is `codebook_size`."""
+    size = round(codebook_size ** (1 / parts))
+    if size**parts != codebook_size:
+        raise DomainError(
+            f"codebook_size must be n^{parts} for {parts} equal {what}, got codebook_size={codebook_size}; "
+            f"take codebook_size={size**parts}"
+        )
+    return (size,) * parts
+
+
+def _equal_blocks(dim: int, codebook_size: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return dimensions and sizes of two equal blocks."""
+    if dim % BLOCKS:
+        raise DomainError(f"dim must be even for {BLOCKS} equal blocks, got dim={dim}")
+    return (dim // BLOCKS,) * BLOCKS, _equal_sizes(codebook_size, BLOCKS, "blocks")
+
+
 def _vp2(kind: Callable[..., Quantizer], settings: Mapping[str, Any]) -> Builder:
     """Return the builder of the product of two such quantizers, each on half of the dimensions."""
     block = _learned(kind, settings)
 
     def builder(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
-        size = round(codebook_size ** (1 / BLOCKS))
-        if dim % BLOCKS or size**BLOCKS != codebook_size:
-            raise DomainError(
-                f"dim must be even and codebook_size a square for two equal blocks, "
-                f"got dim={dim}, codebook_size={codebook_size}; take codebook_size={size**BLOCKS}"
-            )
-        return ProductQuantizer([block(dim // BLOCKS, size, protocol, generator) for _ in range(BLOCKS)])
+        dims, sizes = _equal_blocks(dim, codebook_size)
+        return ProductQuantizer([block(*part, protocol, generator) for part in zip(dims, sizes, strict=True)])
 
     return builder
 
@@ -82,6 +97,54 @@ def _lloyd_max(dim: int, codebook_size: int, protocol: str, generator: torch.Gen
     return LloydMaxQuantizer(dim, codebook_size)
 
 
+def _opq(rotated: bool) -> Builder:
+    """Return the builder of a product of k-means codebooks."""
+
+    def builder(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
+        return OPQQuantizer(*_equal_blocks(dim, codebook_size), rotated=rotated, generator=generator)
+
+    return builder
+
+
+def _rq(
+    dim: int, codebook_size: int, protocol: str, generator: torch.Generator, stages: int = BLOCKS
+) -> Quantizer:
+    sizes = _equal_sizes(codebook_size, _check.integer("stages", stages), "stages")
+    return ResidualQuantizer(dim, sizes, generator=generator)
+
+
+def _var(
+    dim: int,
+    codebook_size: int,
+    protocol: str,
+    generator: torch.Generator,
+    scales: Sequence[int] = (1, 2),
+    sizes: Sequence[int] | None = None,
+) -> Quantizer:
+    area = max(scales, default=1) ** 2
+    if dim % area:
+        raise DomainError(f"dim must be a multiple of {area}, the positions of a map, got dim={dim}")
+    if sizes is None:
+        sizes = _equal_sizes(codebook_size, sum(side**2 for side in scales), "tokens")[: len(scales)]
+    quantizer = MultiScaleQuantizer(dim // area, scales, sizes, generator=generator)
+    if quantizer.codebook_size != codebook_size:
+        raise DomainError(
+            f"sizes must multiply to codebook_size={codebook_size} over tokens {quantizer.tokens}, got "
+            f"{tuple(sizes)}, which make {quantizer.codebook_size}"
+        )
+    return quantizer
+
+
+# what the paper does not train: fitted once on a sample
+REFERENCES: dict[str, Builder] = {
+    "kmeans": _kmeans,
+    "pq": _opq(rotated=False),
+    "opq": _opq(rotated=True),
+    "rq": _rq,
+    "var": _var,
+    "lloyd_max": _lloyd_max,
+}
+
 QUANTIZERS: dict[str, Builder] = {
     "vanilla": _learned(vanilla.VanillaQuantizer, vanilla.SETTINGS),
     "ema": _learned(ema.EMAQuantizer, ema.SETTINGS),
@@ -96,8 +159,7 @@ QUANTIZERS: dict[str, Builder] = {
     "fsq": _fsq,
     "lfq": _binary(LFQQuantizer, LFQ_SETTINGS),
     "bsq": _binary(BSQQuantizer, BSQ_SETTINGS),
-    "kmeans": _kmeans,
-    "lloyd_max": _lloyd_max,
+    **REFERENCES,
 }
 
 
@@ -119,6 +181,7 @@ def build(
     protocol: str = "fair",
     *,
     generator: torch.Generator | None = None,
+    gradient: str = "straight_through",
     **options: Any,
 ) -> Quantizer:
     """Return a quantizer with the settings that a protocol prescribes.
@@ -135,8 +198,11 @@ def build(
         ``as_run``, ``paper`` or ``fair``: see `empirical.protocol`.
     generator : torch.Generator, optional
         Randomness of initial codebooks; one with seed 0 by default, never the global one.
+    gradient : str
+        How gradients pass the rounding: ``straight_through`` or ``rotation``.
     **options
-        Options of the quantizer, for example ``levels`` of FSQ.
+        Options of the quantizer: ``levels`` and ``form`` of FSQ, ``iterations`` and ``restarts`` of
+        k-means, ``stages`` of RQ, ``scales`` and ``sizes`` of VAR's multi-scale quantizer.
 
     Returns
     -------
@@ -159,4 +225,6 @@ def build(
     _check.one_of("protocol", protocol, PROTOCOLS)
     dim, codebook_size = _check.integer("dim", dim), _check.integer("codebook_size", codebook_size)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
-    return QUANTIZERS[key](dim, codebook_size, protocol, generator, **options)
+    quantizer = QUANTIZERS[key](dim, codebook_size, protocol, generator, **options)
+    quantizer.gradient = gradient
+    return quantizer
