@@ -1,6 +1,7 @@
 """The model of a bound: a formula that refuses to speak outside its hypotheses."""
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -96,8 +97,8 @@ class Bound:
         Raises
         ------
         DomainError
-            When a keyword that the formula needs is missing, or a hypothesis is violated. Keywords that
-            the formula does not use are ignored.
+            When a keyword that the formula needs is missing, a hypothesis is violated, or float64 cannot
+            hold the value. Keywords that the formula does not use are ignored.
         """
         if "block_dims" in self.needs and block_dims is not None:
             block_dims = _check.partition("block_dims", block_dims, total=sum(block_dims) if d is None else d)
@@ -113,7 +114,21 @@ class Bound:
             violation = hypothesis.violation(**arguments)
             if violation:
                 raise DomainError(f"{violation}: {self.id} says nothing there")
-        return float(self.value(**arguments))
+        return in_range(f"{self.id}, {self.formula},", lambda: self.value(**arguments))
+
+
+def in_range(name: str, value: Callable[[], float]) -> float:
+    """Return a positive value, unless it leaves float64's range: rounded to 0, an upper bound is false."""
+    try:
+        found = float(value())
+    except OverflowError:  # of a part of the formula
+        found = math.nan
+    if not sys.float_info.min <= found <= sys.float_info.max:
+        raise DomainError(
+            f"{name} must lie within the range of float64, {sys.float_info.min:.2g} to "
+            f"{sys.float_info.max:.2g}, and does not there; take the logarithm of the formula, or a smaller K"
+        )
+    return found
 
 
 def power(K: int, k: float) -> float:

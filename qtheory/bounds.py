@@ -18,7 +18,7 @@ import math
 from dataclasses import replace
 
 from qtheory import _check
-from qtheory._bound import Bound, Hypothesis, log_ball_volume, power, root
+from qtheory._bound import Bound, Hypothesis, in_range, log_ball_volume, power, root
 from qtheory._diagonal import diagonal_allocation
 from qtheory._edge import edge_bound
 
@@ -81,6 +81,11 @@ def minimax_scalar(n: int) -> float:
         1 for n = 1 and 1 / (2e) for n = 2, both exact; ``1 / (3 (n - 1)^2)`` from 3 on. The law that
         is uniform shows ``v_n >= 1 / (3 n^2)``.
 
+    Raises
+    ------
+    DomainError
+        Where float64 cannot hold the value, from n about 10^153 on.
+
     Notes
     -----
     For n >= 3, a lattice of spacing h = 2 / (n - 1), shifted uniformly at random, has exactly n points
@@ -93,7 +98,7 @@ def minimax_scalar(n: int) -> float:
     """
     if _check.integer("n", n) == 1:
         return 1.0
-    return 1 / (2 * math.e) if n == 2 else 1 / (3 * (n - 1) ** 2)
+    return 1 / (2 * math.e) if n == 2 else in_range("minimax_scalar(n)", lambda: 1 / (3 * (n - 1) ** 2))
 
 
 def _sphere(d: int, K: int) -> float:

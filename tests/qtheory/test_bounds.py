@@ -209,3 +209,24 @@ def test_the_unit_ball():
 def test_integers_of_numpy_are_integers():
     for name in ("prop2.lower.paper", "prop2.upper.sharp"):
         assert BOUNDS[name](d=np.int64(8), K=np.int64(4096)) == BOUNDS[name](d=8, K=4096)
+
+
+@pytest.mark.parametrize("name", [name for name, bound in BOUNDS.items() if "K" in bound.needs])
+@pytest.mark.parametrize("bits", [900, 1100, 4000, 50000])
+def test_a_value_that_float64_cannot_hold_is_an_error_and_never_rounded_to_zero(name, bits):
+    """On a line the errors are of order K^-2: below the smallest float64 from 2^511 words on."""
+    given = {"K": 2**bits, "support_dim": 1, "block_dims": (1,), "d": 1}
+    if name in ("prop2.two_levels", "prop3.vq.upper.paper"):
+        given |= {"d": 2, "block_dims": (1, 1)}
+    if name == "prop2.two_levels":  # its value does not fall with K
+        assert BOUNDS[name](d=bits, K=2**bits) == pytest.approx(bits / (2 * math.e))
+    else:
+        with pytest.raises(DomainError, match=r"range of float64.*logarithm|must be below 2\^900"):
+            BOUNDS[name](**given)
+
+
+def test_the_smallest_values_that_float64_holds_are_exact():
+    assert BOUNDS["prop2.upper.paper"](d=1, K=2**500) == 8 * 2.0**-1000
+    assert minimax_scalar(10**150) == pytest.approx(1e-300 / 3)
+    with pytest.raises(DomainError, match="range of float64"):
+        minimax_scalar(10**200)
