@@ -155,12 +155,25 @@ def table(
     return 0
 
 
+def vectors(out: Path = Path("results/vectors")) -> int:
+    """Write latents and patches of the packaged photographs, as the simulation studies read them.
+
+    Args:
+        out: Folder of ``latents.npz``, ``patches.npz`` and their ``manifest.json``.
+    """
+    from empirical.vectors import write
+
+    print(write(command.output_folder("--out", out)))
+    return 0
+
+
 COMMANDS: dict[str, Callable[..., int]] = {
     "pretrain": pretrain,
     "substitute": substitute,
     "adapt": adapt,
     "joint": joint,
     "table": table,
+    "vectors": vectors,
 }
 
 

@@ -1,11 +1,13 @@
 """The sources of the equal-rate study, each with the two product laws that its limits need."""
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
 
-from qtheory import limits
+from qtheory import limits, optimal
 from qtheory.sources import Diagonal, Gaussian, Laplace, Mixture, Source, Uniform
 
 DIM = 8
@@ -96,3 +98,42 @@ def case(name: str) -> Case:
 
 
 NAMES = ("gaussian", "laplace", "uniform", "mixture", "correlated")
+
+
+@cache
+def exact_entropy_coded(coordinates: tuple[Source, ...], bits: int) -> float:
+    """Return the distortion of uniform scalar quantizers of one step, `bits` bits of entropy a vector."""
+    from scipy.optimize import brentq
+
+    laws = Counter(coordinates)  # equal coordinates are one object
+
+    def coded(log_step: float) -> list[tuple[int, limits.EntropyCoded]]:
+        return [(many, limits.entropy_coded_uniform(law, math.exp(log_step))) for law, many in laws.items()]
+
+    def excess(log_step: float) -> float:
+        return sum(many * part.rate for many, part in coded(log_step)) - bits
+
+    deviations = np.log([law.variance**0.5 for law in coordinates])
+    # at high rate the step is sqrt(2 pi e) times the mean deviation, a factor of 2 finer each bit
+    finest = float(deviations.mean()) - math.log(2) * bits / len(coordinates) - 1
+    step = brentq(excess, finest, float(deviations.max()) + 4, xtol=1e-12)
+    return sum(many * part.distortion for many, part in coded(step))
+
+
+@cache
+def exact(name: str, method: str, bits: int) -> float | None:
+    """Return the exact distortion of a scalar method where it is known.
+
+    After a rotation it is known where the principal axes are those of independence; for a law with
+    equal variances they are arbitrary, except that every axis of an isotropic Gaussian is as good.
+    """
+    found = case(name)
+    turned = method.endswith("-pca")
+    if turned and not found.axes_found:
+        return None
+    coordinates = found.axes if turned else found.marginals
+    if method.startswith("ecsq"):
+        return exact_entropy_coded(coordinates, bits)
+    if not method.startswith("sq") or not all(law.marginal(0).log_concave for law in coordinates):
+        return None
+    return optimal.optimal_scalar(Diagonal(coordinates), 2**bits).distortion

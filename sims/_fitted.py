@@ -27,11 +27,14 @@ class Fitted:
         Codewords of each block or stage; their product is the codebook size.
     in_sample_distortion : float
         Distortion on the training vectors.
+    code_lengths : callable or None
+        Maps vectors (n, d) to the bits (n,) that each takes; None where all take the same.
     """
 
     reconstruct: Callable[[Array], Array]
     block_sizes: tuple[int, ...]
     in_sample_distortion: float
+    code_lengths: Callable[[Array], Array] | None = None
 
     @property
     def codebook_size(self) -> int:
@@ -98,6 +101,18 @@ def scalar(x: Array, codebook_size: int) -> Fitted:
     return Fitted(lambda vectors: _scalar.reconstruct(vectors, levels), sizes, distortion)
 
 
+def entropy_coded(x: Array, rate: float) -> Fitted:
+    """Fit uniform scalar quantizers of one step, whose codes have `rate` bits of entropy a vector."""
+    coded = _scalar.entropy_coded(x, rate)
+    sizes = tuple(len(levels.values) for levels in coded.coordinates)
+    return Fitted(
+        lambda vectors: _scalar.reconstruct(vectors, coded.coordinates),
+        sizes,
+        coded.in_sample_distortion,
+        lambda vectors: _scalar.code_lengths(vectors, coded),
+    )
+
+
 def residual(x: Array, stage_sizes: Sequence[int], *, rng: np.random.Generator, **options: Any) -> Fitted:
     """Fit k-means codebooks in stages, each to what the stages before left; encode greedily."""
     stages = []
@@ -121,10 +136,12 @@ def rotated(fit: Callable[[Array], Fitted], x: Array, rotation: Array) -> Fitted
     found = fit(x @ rotation)
     mean = x.mean(axis=0)
     outside = mean - rotation @ (rotation.T @ mean)  # zero unless columns are missing
+    lengths = found.code_lengths
     return Fitted(
         lambda vectors: found.reconstruct(vectors @ rotation) @ rotation.T + outside,
         found.block_sizes,
         found.in_sample_distortion,
+        None if lengths is None else lambda vectors: lengths(vectors @ rotation),
     )
 
 

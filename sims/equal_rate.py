@@ -1,184 +1,286 @@
-"""Vector, product, residual and scalar quantizers at equal rate, in dB from Shannon's bound.
+"""Vector, product, residual and scalar quantizers at equal rate, and how far they are from the best.
 
-All are fitted to samples and measured on others. VQ stops where the sample cannot fill its codebook; at
-higher rates its limit, Zador's, stands for it. Entropy-coded scalar quantization spends its rate as
-entropy, the others as the logarithm of the number of codewords.
+All are fitted to vectors and measured on others. Five sources have a density that is known: distances
+are in dB from Shannon's bound. Latents and patches of photographs have none, and no such limit. They,
+and vectors of one's own, are compared with the distortion-rate function of a Gaussian source of the
+same covariance: above the distortion-rate function of any law of that covariance, so a quantizer may go
+below it. They are measured on photographs that none was fitted to, and intervals resample photographs.
+
+VQ stops where the vectors cannot fill its codebook; at higher rates its limit, Zador's, stands for it.
+Entropy-coded scalar quantization spends its rate as the length of an ideal code for the training
+codes, measured on the other vectors; the others as the logarithm of the number of codewords.
 """
 
-import math
-from collections import Counter
+import hashlib
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from qtheory import limits, optimal
+from qtheory import limits
+from qtheory.errors import DomainError
 from qtheory.results import Cell, grid
 from qtheory.results.sweep import Row
-from qtheory.sources import Diagonal, Source
-from sims import _cases, _fitted, _scalar
-from sims._cases import DIM
+from sims import _cases, _rate_methods, _samples
+from sims._cases import DIM, exact
 from sims._fitted import Fitted
+from sims._grouped import Grouped, Mask, decibel, jackknife
+from sims._samples import Sample
 from sims.study import Preset, Study
 
 Array = NDArray[np.float64]
 
-_STAGE = 8  # bits of a stage of residual quantization
-# bits up to which a method's codebooks, per block, are filled by the sample
-_LIMITS = {"vq": 12, "pq-2": 16, "pq-4": 32, "opq-4": 32}
+RATES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+_SMOKE_RATES = (1.0, 2.0)
 
 
-def _stages(bits: int) -> tuple[int, ...]:
-    """Return stages of 8 bits, and one for the rest."""
-    rest = (2 ** (bits % _STAGE),) if bits % _STAGE else ()
-    return (2**_STAGE,) * (bits // _STAGE) + rest
+@dataclass(frozen=True, eq=False)
+class _Vectors:
+    """What one cell fits to and measures on; `covariance` is None where only samples tell it."""
+
+    train: Array
+    train_vq: Array
+    held_out: Grouped
+    covariance: Array | None
+
+    def gaussian(self, rate: float, kept: Mask) -> float:
+        """Return the Gaussian distortion-rate function at the covariance of the kept groups."""
+        covariance = self.held_out.covariance(kept) if self.covariance is None else self.covariance
+        return limits.gaussian_distortion_rate(covariance, rate)
+
+    def gaussian_in_sample(self, train: Array, rate: float) -> float:
+        """Return the same at the covariance of the training vectors."""
+        covariance = np.cov(train, rowvar=False, ddof=0) if self.covariance is None else self.covariance
+        return limits.gaussian_distortion_rate(covariance.reshape(train.shape[1], -1), rate)
 
 
-def _entropy_coded(x: Array, bits: int) -> Fitted:
-    coded = _scalar.entropy_coded(x, bits)
-    sizes = tuple(len(levels.values) for levels in coded.coordinates)
-    return Fitted(lambda v: _scalar.reconstruct(v, coded.coordinates), sizes, coded.in_sample_distortion)
+def _of_law(cell: Cell, case: _cases.Case) -> _Vectors:
+    n, train, train_vq = (int(cell.parameters[key]) for key in ("n", "n_train", "n_train_vq"))
+    x = case.source.sample(n, rng=cell.rng("features", "source"))
+    # only VQ has so many codewords that it needs the longer sample
+    longer = case.source.sample(train_vq, rng=cell.rng("training", "source"))
+    return _Vectors(longer[:train], longer, Grouped(x, _samples.dealt(n)), case.source.covariance)
 
 
-def _methods(bits: int, rng: np.random.Generator) -> dict[str, Callable[[Array], Fitted]]:
-    """Return how each method that can work at this rate is fitted."""
+def _of_sample(cell: Cell, sample: Sample) -> _Vectors:
+    n, train, train_vq = (int(cell.parameters[key]) for key in ("n", "n_train", "n_train_vq"))
+    chosen = cell.rng("features", "source").permutation(len(sample.held_out))[:n]
+    groups = np.unique(sample.groups[chosen], return_inverse=True)[1]
+    longer = sample.train[cell.rng("training", "source").permutation(len(sample.train))[:train_vq]]
+    return _Vectors(longer[:train], longer, Grouped(sample.held_out[chosen], groups), None)
 
-    def after_rotation(fit: Callable[[Array], Fitted]) -> Callable[[Array], Fitted]:
-        return lambda x: _fitted.rotated(fit, x, _fitted.principal_axes(x))
 
-    def blocks(m: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return (DIM // m,) * m, (2 ** (bits // m),) * m
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """A fitted quantizer on the held-out vectors: means of errors and bits over groups that are kept."""
 
-    def scalar(x: Array) -> Fitted:
-        return _fitted.scalar(x, 2**bits)
+    fitted: Fitted
+    squared: Array
+    distortion: Callable[[Mask], float]
+    rate: Callable[[Mask], float]
 
-    def entropy_coded(x: Array) -> Fitted:
-        return _entropy_coded(x, bits)
 
-    methods: dict[str, Callable[[Array], Fitted]] = {
-        "vq": lambda x: _fitted.vector(x, 2**bits, rng=rng),
-        "pq-2": lambda x: _fitted.product(x, *blocks(2), rng=rng),
-        "pq-4": lambda x: _fitted.product(x, *blocks(4), rng=rng),
-        "opq-4": lambda x: _fitted.optimized_product(x, *blocks(4), rng=rng),
-        "rq": lambda x: _fitted.residual(x, _stages(bits), rng=rng),
-        "sq": scalar,
-        "sq-pca": after_rotation(scalar),
-        "ecsq": entropy_coded,
-        "ecsq-pca": after_rotation(entropy_coded),
+def _measure(fitted: Fitted, bits: int, held_out: Grouped) -> _Measured:
+    squared = np.square(held_out.x - fitted.reconstruct(held_out.x)).sum(axis=1)
+    if fitted.code_lengths is None:
+        return _Measured(fitted, squared, held_out.means(squared), lambda kept: float(bits))
+    lengths = fitted.code_lengths(held_out.x)
+    return _Measured(fitted, squared, held_out.means(squared), held_out.means(lengths))
+
+
+def _row(found: _Measured, vq: _Measured | None, bits: int, train: Array, vectors: _Vectors) -> Row:
+    """Return what is measured of one method in the same way for all sources."""
+    count = len(vectors.held_out.counts)
+    every = np.ones(count, dtype=bool)
+
+    def above_gaussian(kept: Mask) -> float:
+        return decibel(found.distortion(kept) / vectors.gaussian(found.rate(kept), kept))
+
+    above, above_error = jackknife(above_gaussian, count)
+    distortion, error = jackknife(found.distortion, count)
+    if vectors.covariance is not None:  # independent vectors: no need of groups
+        error = float(found.squared.std(ddof=1) / np.sqrt(len(found.squared)))
+    above_vq: tuple[float | None, float | None] = (None, None)
+    if vq is not None:
+        above_vq = jackknife(lambda kept: decibel(found.distortion(kept) / vq.distortion(kept)), count)
+    in_sample, rate = found.fitted.in_sample_distortion, found.rate(every)
+    return {
+        "n_fitted": len(train),
+        "n_measured": len(vectors.held_out.x),
+        "codebook_size": float(found.fitted.codebook_size),
+        "rate_per_dim": rate / train.shape[1],
+        "distortion": distortion,
+        "standard_error": error,
+        "in_sample_distortion": in_sample,
+        "gaussian_distortion_rate": vectors.gaussian(rate, every),
+        "above_gaussian_db": above,
+        "above_gaussian_error_db": above_error,
+        "in_sample_above_gaussian_db": decibel(in_sample / vectors.gaussian_in_sample(train, bits)),
+        "above_vq_db": above_vq[0],
+        "above_vq_error_db": above_vq[1],
     }
-    return {name: fit for name, fit in methods.items() if bits <= _LIMITS.get(name, bits)}
 
 
-@cache
-def exact_entropy_coded(coordinates: tuple[Source, ...], bits: int) -> float:
-    """Return the distortion of uniform scalar quantizers of one step, `bits` bits of entropy a vector."""
-    from scipy.optimize import brentq
-
-    laws = Counter(coordinates)  # equal coordinates are one object
-
-    def coded(log_step: float) -> list[tuple[int, limits.EntropyCoded]]:
-        return [(many, limits.entropy_coded_uniform(law, math.exp(log_step))) for law, many in laws.items()]
-
-    def excess(log_step: float) -> float:
-        return sum(many * part.rate for many, part in coded(log_step)) - bits
-
-    deviations = np.log([law.variance**0.5 for law in coordinates])
-    # at high rate the step is sqrt(2 pi e) times the mean deviation, a factor of 2 finer each bit
-    finest = float(deviations.mean()) - math.log(2) * bits / len(coordinates) - 1
-    step = brentq(excess, finest, float(deviations.max()) + 4, xtol=1e-12)
-    return sum(many * part.distortion for many, part in coded(step))
+_UNKNOWN = dict.fromkeys(
+    [
+        *("expected_distortion", "shannon_bound", "gap_db", "expected_gap_db", "zador_db"),
+        *(f"gain_{part}_db" for part in ("space_filling", "shape", "memory", "longer_blocks")),
+    ]
+)
 
 
-@cache
-def _exact(name: str, method: str, bits: int) -> float | None:
-    """Return the exact distortion of a scalar method where it is known.
-
-    After a rotation it is known where the principal axes are those of independence; for a law with
-    equal variances they are arbitrary, except that every axis of an isotropic Gaussian is as good.
-    """
+def _of_density(name: str, method: str, bits: int, row: Row) -> Row:
+    """Return distances from the limits of a law with a density, and exact values."""
     case = _cases.case(name)
-    turned = method.endswith("-pca")
-    if turned and not case.axes_found:
-        return None
-    coordinates = case.axes if turned else case.marginals
-    if method.startswith("ecsq"):
-        return exact_entropy_coded(coordinates, bits)
-    if not method.startswith("sq") or not all(law.marginal(0).log_concave for law in coordinates):
-        return None
-    return optimal.optimal_scalar(Diagonal(coordinates), 2**bits).distortion
+    bound, nominal = case.shannon(row["rate_per_dim"] * DIM), case.shannon(bits)
+    expected = exact(name, method, bits)
+    return {
+        "expected_distortion": expected,
+        "shannon_bound": bound,
+        "gap_db": decibel(row["distortion"] / bound),
+        "expected_gap_db": None if expected is None else decibel(expected / nominal),
+        "zador_db": decibel(limits.zador(case.axes_law, 2**bits) / nominal),
+        **{f"gain_{key}_db": decibel(value) for key, value in case.gains().items()},
+    }
 
 
-def decibel(ratio: float) -> float:
-    """Return a ratio of distortions in dB."""
-    return 10 * math.log10(ratio)
+def _rows(
+    cell: Cell, vectors: _Vectors, details: Callable[[str, int, Row], Row], groups: int | None
+) -> list[Row]:
+    """Fit and measure all methods at one rate, on the same vectors."""
+    bits = int(cell.parameters["bits"])
+    dim, points, points_vq = vectors.train.shape[1], len(vectors.train), len(vectors.train_vq)
+    fits = _rate_methods.methods(dim, bits, points, points_vq, rng=cell.rng("fits", "source", "bits"))
+    trains = {name: vectors.train_vq if name == "vq" else vectors.train for name in fits}
+    found = {name: _measure(fit(trains[name]), bits, vectors.held_out) for name, fit in fits.items()}
+    rows = []
+    for method, measured in found.items():
+        row = _row(measured, found.get("vq"), bits, trains[method], vectors)
+        rows.append({"method": method, "groups": groups, **row, **details(method, bits, row)})
+    return rows
+
+
+def _sample_rows(cell: Cell, sample: Sample) -> list[Row]:
+    vectors = _of_sample(cell, sample)
+    return _rows(cell, vectors, lambda *_: dict(_UNKNOWN), len(vectors.held_out.counts))
 
 
 def run(cell: Cell) -> list[Row]:
-    """Fit and measure all methods on one source at one rate, on the same vectors."""
-    name, bits = str(cell.parameters["source"]), int(cell.parameters["bits"])
-    case = _cases.case(name)
-    x = case.source.sample(int(cell.parameters["n"]), rng=cell.rng("features", "source"))
-    # only VQ has so many codewords that it needs the longer sample
-    longer = case.source.sample(int(cell.parameters["n_train_vq"]), rng=cell.rng("training", "source"))
-    shorter = longer[: int(cell.parameters["n_train"])]
-    bound = case.shannon(bits)
-    common = {
-        "shannon_bound": bound,
-        "zador_db": decibel(limits.zador(case.axes_law, 2**bits) / bound),
-        **{f"gain_{key}_db": decibel(value) for key, value in case.gains().items()},
+    """Fit and measure all methods on one source at one rate."""
+    name = str(cell.parameters["source"])
+    if name in _samples.NAMES:
+        return _sample_rows(cell, _samples.shipped(name))
+    return _rows(cell, _of_law(cell, _cases.case(name)), partial(_of_density, name), None)
+
+
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _run_file(data: Path, groups: Path | None, cell: Cell) -> list[Row]:
+    """Fit and measure all methods on vectors of one's own, parted anew in each trial."""
+    for path, key in ((data, "data_sha256"), (groups, "groups_sha256")):
+        if path is not None and _checksum(path) != cell.parameters[key]:
+            raise DomainError(f"{path} has changed since this run began; start the command again")
+    return _sample_rows(cell, _samples.own(data, groups, rng=cell.rng("split")))
+
+
+def on_file(data: Path, groups: Path | None = None) -> Study:
+    """Return the study of vectors of one's own.
+
+    Parameters
+    ----------
+    data : pathlib.Path
+        An npy file of shape (N, d), d at most 128. A quarter is held out, by group.
+    groups : pathlib.Path or None
+        An npy file with N labels of what the vectors come from: images, or speakers. None where they
+        are independent of each other.
+
+    Returns
+    -------
+    Study
+        Called ``equal-rate-<stem of data>``, with the presets of `STUDY`.
+
+    Raises
+    ------
+    DomainError
+        If a file is missing, damaged, not finite, constant in a column, of too few vectors or groups,
+        or of too many dimensions.
+    ShapeError
+        If an array has the wrong shape.
+    """
+    # each cell parts the vectors anew: here they are only checked
+    dim = _samples.own(data, groups, rng=np.random.default_rng(0)).train.shape[1]
+    fixed: dict[str, Any] = {
+        "source": data.stem,
+        "dim": dim,
+        "data_sha256": _checksum(data),
+        "groups_sha256": None if groups is None else _checksum(groups),
     }
-    rows = []
-    for method, fit in _methods(bits, cell.rng("fits", "source", "bits")).items():
-        measured = _fitted.measure(fit(longer if method == "vq" else shorter), x)
-        exact = _exact(name, method, bits)
-        rows.append(
-            {
-                "method": method,
-                "rate_per_dim": bits / DIM,
-                **measured,
-                "codebook_size": float(measured["codebook_size"]),
-                "expected_distortion": exact,
-                "gap_db": decibel(measured["distortion"] / bound),
-                "expected_gap_db": None if exact is None else decibel(exact / bound),
-                **common,
-            }
+    presets = {}
+    for name, preset in STUDY.presets.items():
+        rates = _SMOKE_RATES if name == "smoke" else RATES
+        bits = sorted({max(1, round(rate * dim)) for rate in rates})
+        presets[name] = Preset(
+            preset.trials, grid(bits=bits), "20 s for each 8 dimensions, or more", {**fixed, **preset.fixed}
         )
-    return rows
+    given = f" --data {data}" + ("" if groups is None else f" --groups {groups}")
+    return replace(
+        STUDY,
+        name=f"equal-rate-{data.stem}",
+        command=f"equal-rate{given}",
+        presets=presets,
+        run=partial(_run_file, data, groups),
+    )
+
+
+def _listed(frame: pd.DataFrame, column: str) -> str:
+    return ", ".join(
+        f"{method} {value:.2f}"
+        for method, value in frame.groupby("method")[column].mean().sort_values().items()
+    )
 
 
 def findings(frame: pd.DataFrame) -> list[str]:
     """Say which method comes nearest at each source, at one and at the highest rate."""
     lines = []
-    gaps = frame.groupby(["source", "bits", "method"])["gap_db"].mean()
-    for name in _cases.NAMES:
-        for bits in sorted({8, int(frame["bits"].max())} & set(frame["bits"])):
-            listing = ", ".join(f"{m} {gap:.2f}" for m, gap in gaps[name, bits].sort_values().items())
-            lines.append(f"{name}, {bits / DIM:g} bits a dimension, dB above Shannon: {listing}")
+    for name in frame["source"].unique():
+        part = frame[frame["source"] == name]
+        known = name in _cases.NAMES
+        column, reference = ("gap_db", "Shannon") if known else ("above_gaussian_db", "the Gaussian curve")
+        dim = round(float((part["bits"] / part["rate_per_dim"]).median()))
+        for bits in sorted({dim, int(part["bits"].max())} & set(part["bits"])):
+            listing = _listed(part[part["bits"] == bits], column)
+            lines.append(f"{name}, {bits / dim:g} bits a dimension, dB above {reference}: {listing}")
     return lines
 
 
-def _points(bits: tuple[int, ...]) -> tuple[Row, ...]:
-    return grid(source=_cases.NAMES, bits=bits)
+def _points(rates: tuple[float, ...]) -> tuple[Row, ...]:
+    return grid(source=(*_cases.NAMES, *_samples.NAMES), bits=tuple(round(DIM * rate) for rate in rates))
 
 
 STUDY = Study(
     name="equal-rate",
-    summary="VQ, PQ, OPQ, RQ, SQ and entropy-coded SQ on five sources, in dB from Shannon's bound",
-    version=2,
+    summary="VQ, PQ, OPQ, RQ, SQ and entropy-coded SQ on five laws and on latents and patches of "
+    "photographs, in dB; or on vectors of one's own (--data)",
+    version=3,
     presets={
         "smoke": Preset(
             trials=1,
-            points=_points((4, 8, 16)),
-            fixed={"n": 4_000, "n_train": 4_000, "n_train_vq": 4_000},
-            cost="10 s",
+            points=_points(_SMOKE_RATES),
+            fixed={"n": 4_096, "n_train": 4_096, "n_train_vq": 4_096},
+            cost="15 s",
         ),
         "paper": Preset(
             trials=2,
-            points=_points((4, 8, 12, 16, 24, 32, 48)),
+            points=_points(RATES),
             fixed={"n": 32_768, "n_train": 32_768, "n_train_vq": 131_072},
-            cost="370 s, 0.6 GB",
+            cost="250 s, 0.6 GB",
         ),
     },
     run=run,

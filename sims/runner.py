@@ -67,5 +67,5 @@ def run_study(
         mapper=JoblibMapper(jobs),
         progress=progress,
         preset=preset,
-        command=f"python -m sims {study.name} --preset {preset} --seed {seed}",
+        command=f"python -m sims {study.command or study.name} --preset {preset} --seed {seed}",
     )

@@ -51,6 +51,8 @@ class Study:
         Maps a cell to a row of results; it may run in a worker process.
     findings : callable
         Maps the finished table to the lines printed at the end.
+    command : str
+        What follows ``python -m sims`` to run it, where that is more than the name.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Study:
     presets: Mapping[str, Preset]
     run: Callable[[Cell], Row | list[Row]]
     findings: Callable[[pd.DataFrame], list[str]]
+    command: str = ""
 
     def sweep(self, preset: str, *, seed: int) -> Sweep:
         """Return the sweep of a preset; raise `DomainError` naming the known ones."""

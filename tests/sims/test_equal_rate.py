@@ -8,16 +8,29 @@ from scipy import stats
 
 from qtheory import limits
 from qtheory.sources import Gaussian
-from sims import _cases
-from sims.equal_rate import STUDY, exact_entropy_coded, findings
+from sims import _cases, _rate_methods, _samples
+from sims._cases import exact_entropy_coded
+from sims.equal_rate import STUDY, findings, on_file
 from sims.runner import run_study
 
 FALSE_ALARM = 1e-9
 
 
 @pytest.fixture(scope="module")
-def frame(tmp_path_factory):
+def every(tmp_path_factory):
     return run_study(STUDY, "smoke", seed=0, out=tmp_path_factory.mktemp("results"), quiet=True).frame
+
+
+@pytest.fixture(scope="module")
+def frame(every):
+    """Rows of the sources whose density is known."""
+    return every[every.source.isin(_cases.NAMES)]
+
+
+@pytest.fixture(scope="module")
+def photographs(every):
+    """Rows of the sources that are samples."""
+    return every[every.source.isin(_samples.NAMES)]
 
 
 def excess(rows, expected):
@@ -46,7 +59,9 @@ def test_fitted_scalar_quantizers_reach_the_exact_optimum_from_above(frame):
 def test_rates_are_kept(frame):
     coded = frame.method.str.startswith("ecsq")
     assert (frame[~coded].codebook_size <= 2.0 ** frame[~coded].bits).all()
-    np.testing.assert_allclose(frame.rate_per_dim * _cases.DIM, frame.bits)
+    np.testing.assert_allclose(frame[~coded].rate_per_dim * _cases.DIM, frame[~coded].bits)
+    # of codes of fresh vectors: 4,096 of them, and as many counted cells, scatter by a percent
+    np.testing.assert_allclose(frame[coded].rate_per_dim * _cases.DIM, frame[coded].bits, rtol=0.05)
 
 
 def test_gaps_are_distortions_in_decibels(frame):
@@ -89,6 +104,90 @@ def test_one_step_for_equal_coordinates_is_the_scalar_quantizer_at_its_share_of_
     )
 
 
-def test_findings_name_each_source(frame):
-    text = "\n".join(findings(frame))
-    assert all(name in text for name in _cases.NAMES)
+def test_findings_name_each_source(every):
+    text = "\n".join(findings(every))
+    assert all(name in text for name in (*_cases.NAMES, *_samples.NAMES))
+
+
+def test_no_distance_from_a_limit_is_stated_for_photographs(photographs):
+    limits_of_laws = [name for name in photographs if name.startswith("gain_")]
+    unknown = [
+        "shannon_bound",
+        "gap_db",
+        "expected_gap_db",
+        "expected_distortion",
+        "zador_db",
+        *limits_of_laws,
+    ]
+    assert photographs[unknown].isna().all(axis=None)
+    assert len(unknown) == 9
+
+
+def test_distances_from_the_gaussian_curve_are_those_of_the_held_out_vectors(photographs):
+    sample = _samples.shipped("patches")
+    rows = photographs[(photographs.source == "patches") & (photographs.bits == 8)].set_index("method")
+    expected = limits.gaussian_distortion_rate(np.cov(sample.held_out, rowvar=False), 8)
+    # 4,096 of the 32,768 held-out vectors were measured
+    np.testing.assert_allclose(rows.gaussian_distortion_rate["vq"], expected, rtol=0.15)
+    ratio = rows.distortion / rows.gaussian_distortion_rate
+    np.testing.assert_allclose(rows.above_gaussian_db, 10 * np.log10(ratio))
+    np.testing.assert_allclose(rows.above_vq_db, 10 * np.log10(rows.distortion / rows.distortion["vq"]))
+
+
+def test_intervals_of_photographs_are_wider_than_those_of_independent_vectors(every):
+    relative = (every.standard_error / every.distortion).groupby(every.source).median()
+    assert relative["latents"] > 2 * relative["gaussian"]
+    assert (every[every.source.isin(_samples.NAMES)].groups == 32).all()
+
+
+def test_in_sample_errors_stand_beside_held_out_ones(photographs):
+    rows = photographs[(photographs.method == "vq") & (photographs.bits == 8)]
+    assert (rows.in_sample_above_gaussian_db < rows.above_gaussian_db).all()
+
+
+@pytest.mark.parametrize(
+    ("dim", "bits", "expected"), [(8, 12, 9), (8, 16, 8), (8, 48, 5), (3, 3, 7), (1, 2, 4)]
+)
+def test_methods_are_left_out_where_they_cannot_work(dim, bits, expected):
+    found = _rate_methods.methods(dim, bits, 32_768, 131_072, rng=np.random.default_rng(0))
+    assert len(found) == expected
+
+
+@pytest.fixture
+def own_file(tmp_path):
+    rng = np.random.default_rng(1)
+    path, groups = tmp_path / "mine.npy", tmp_path / "images.npy"
+    np.save(path, rng.standard_normal((6_000, 3)) @ np.diag([3.0, 1.0, 0.5]))
+    np.save(groups, np.repeat([f"image {i}" for i in range(20)], 300))
+    return path, groups
+
+
+def test_vectors_of_ones_own_get_a_table_of_their_own(own_file, tmp_path):
+    study = on_file(*own_file)
+    table = run_study(study, "smoke", seed=0, out=tmp_path, quiet=True)
+    assert table.path == tmp_path / "equal-rate-mine" / "smoke.csv"
+    assert not table.manifest["failures"]
+    assert table.manifest["command"] == (
+        f"python -m sims equal-rate --data {own_file[0]} --groups {own_file[1]} --preset smoke --seed 0"
+    )
+    frame = table.frame
+    assert set(frame.bits) == {3, 6}
+    assert set(frame.groups) == {5}
+    # of Gaussian vectors the curve is a limit: nothing goes below it
+    assert (frame.above_gaussian_db / frame.above_gaussian_error_db > stats.norm.ppf(1e-3)).all()
+    assert frame.n_measured.max() == 5 * 300
+    assert "mine, 1 bits a dimension" in "\n".join(study.findings(frame))
+
+
+def test_a_file_that_changes_during_a_run_fails_its_cells(own_file, tmp_path):
+    study = on_file(own_file[0])
+    np.save(own_file[0], np.load(own_file[0]) + 1)
+    table = run_study(study, "smoke", seed=0, out=tmp_path, quiet=True)
+    assert len(table.frame) == 0
+    assert all("has changed since" in failure["error"] for failure in table.manifest["failures"])
+
+
+def test_another_file_is_another_configuration(own_file):
+    first = on_file(own_file[0]).sweep("smoke", seed=0).digest
+    np.save(own_file[0], np.load(own_file[0]) + 1)
+    assert on_file(own_file[0]).sweep("smoke", seed=0).digest != first
