@@ -7,6 +7,8 @@ from pathlib import Path
 
 from qtheory import _check, command
 from qtheory.errors import DomainError
+from sims._faiss import DEVICES
+from sims.executors import DaskCluster, Processes
 from sims.runner import run_study
 from sims.studies import STUDIES
 from sims.study import Study
@@ -30,8 +32,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("study", metavar="STUDY", help=f"{', '.join(STUDIES)}, or all")
     parser.add_argument("--preset", default="paper", help="size of the study (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random streams (default: 0)")
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--jobs", type=int, default=1, help="worker processes; the table does not depend on it"
+    )
+    where.add_argument(
+        "--dask", metavar="ADDRESS", help="run on a Dask cluster instead, for example tcp://10.0.0.1:8786"
+    )
+    parser.add_argument(
+        "--device", default="cpu", choices=DEVICES, help="searches and k-means on the GPU (default: cpu)"
     )
     parser.add_argument(
         "--out", type=Path, default=Path("results"), help="folder of results (default: results)"
@@ -41,7 +50,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(study: Study, options: argparse.Namespace) -> int:
     """Run one study and print what it found; return 1 where a cell failed, else 0."""
-    table = run_study(study, options.preset, seed=options.seed, out=options.out, jobs=options.jobs)
+    executor = DaskCluster(options.dask) if options.dask else Processes(options.jobs)
+    table = run_study(
+        study, options.preset, seed=options.seed, out=options.out, executor=executor, device=options.device
+    )
     failures = table.manifest["failures"]
     for failure in failures:
         print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)

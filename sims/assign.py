@@ -5,9 +5,6 @@ faiss computes ||x - c||^2 in float32 as ||x||^2 - 2 x.c + ||c||^2. The rounding
 K = 65536 codewords it costs 450 times the optimum. Such inputs go to a float64 tree instead.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,59 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
+from sims._faiss import available_threads, search, threads_for
+
+__all__ = ["available_threads", "distortion", "nearest"]
 
 # faiss in float32 is exact enough above this ratio of distortion to mean square norm: its rounding
 # then moves the distortion by less than 1e-3 of itself
 RELATIVE_ERROR = 1e-4
 # a tree is fast and float64 costs nothing up to this dimension of the support
 SUPPORT_DIM = 3
-# below this many multiply-adds waking a second thread costs more than it saves
-_SERIAL_WORK = 50_000_000
 _PILOT_ROWS = 64
 _RANK_ROWS = 4096
-
-
-def available_threads() -> int:
-    """Return the threads to use: ``OMP_NUM_THREADS`` where set, else the cores of this process.
-
-    Examples
-    --------
-    >>> available_threads() >= 1
-    True
-    """
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdecimal() and int(wanted) > 0:
-        return int(wanted)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def threads_for(work: int, threads: int | None = None) -> int:
-    """Return the threads for a search of `work` multiply-adds: 1 where it is small.
-
-    Examples
-    --------
-    >>> threads_for(1000, threads=8), threads_for(10**9, threads=8)
-    (1, 8)
-    """
-    allowed = available_threads() if threads is None else _check.integer("threads", threads)
-    return allowed if work >= _SERIAL_WORK else 1
-
-
-@contextmanager
-def faiss_with(threads: int) -> Iterator[Any]:
-    """Give faiss that many threads for a while.
-
-    faiss shares OpenMP's number of threads with whatever else the process runs, torch too, whose
-    sums in floating point depend on it: the number found is put back.
-    """
-    import faiss
-
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(threads)
-    try:
-        yield faiss
-    finally:
-        faiss.omp_set_num_threads(before)
 
 
 def _spread(x: NDArray[Any], rows: int) -> NDArray[Any]:
@@ -93,16 +48,6 @@ def _too_fine_for_float32(
     error = _spread(x, _PILOT_ROWS) - codebook[_spread(codes, _PILOT_ROWS)]
     scale = np.square(_spread(x, _RANK_ROWS)).sum(axis=1).mean()
     return bool(np.square(error).sum(axis=1).mean() < RELATIVE_ERROR * scale)
-
-
-def _nearest_float32(
-    x: NDArray[np.float64], codebook: NDArray[np.float64], threads: int
-) -> NDArray[np.int64]:
-    with faiss_with(threads) as faiss:
-        index = faiss.IndexFlatL2(x.shape[1])
-        index.add(codebook.astype(np.float32))
-        codes: NDArray[np.int64] = index.search(x.astype(np.float32), 1)[1][:, 0]
-    return codes
 
 
 def _nearest_float64(
@@ -160,7 +105,7 @@ def nearest(x: ArrayLike, codebook: ArrayLike, *, threads: int | None = None) ->
     points, codewords = np.ldexp(points, -exponent), np.ldexp(codewords, -exponent)
     workers = threads_for(points.size * len(codewords), threads)
     if not _spans_few_dimensions(points):
-        codes = _nearest_float32(points, codewords, workers)
+        codes = search(points.astype(np.float32), codewords.astype(np.float32), threads=workers)
         if not _too_fine_for_float32(points, codewords, codes):
             return codes
     return _nearest_float64(points, codewords, workers)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qtheory import _check
 from qtheory.errors import DomainError
-from sims import assign
+from sims import _faiss, assign
 
 # exact Lloyd steps after faiss: its centroids are float32 and it may leave cells empty
 _EXACT_STEPS = 3
@@ -72,7 +72,7 @@ def _lloyd(
         padded[:, :d] = rows - centre  # zeros add nothing to a distance
         return padded
 
-    with assign.faiss_with(assign.threads_for(x.size * len(start), threads)) as faiss:
+    with _faiss.faiss_with(_faiss.threads_for(x.size * len(start), threads)) as faiss:
         fit = faiss.Kmeans(
             max(d, _FAST_DIM),
             len(start),
@@ -80,6 +80,7 @@ def _lloyd(
             seed=seed,
             min_points_per_centroid=1,
             max_points_per_centroid=n,  # above n / K nothing is subsampled
+            gpu=_faiss.on_gpu(),
         )
         fit.train(given(x), init_centroids=given(start))
     return fit.centroids[:, :d].astype(np.float64) + centre

@@ -1,37 +1,39 @@
-"""Runs a study's sweep, in this process or in several, with a progress bar."""
+"""Runs a study's sweep with a progress bar, wherever its cells run."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import joblib
 from tqdm import tqdm
 
-from qtheory import _check
 from qtheory.results import Cell, Table, run_sweep
-from qtheory.results.sweep import Outcome
-from sims import assign
+from qtheory.results.sweep import Outcome, Row
+from sims import _faiss
+from sims.executors import DaskCluster, Processes
 from sims.study import Study
 
 
 @dataclass(frozen=True)
-class JoblibMapper:
-    """Runs cells in `jobs` worker processes (loky: spawned, since forking after OpenMP hangs)."""
+class _OnDevice:
+    """Runs a cell on the device that its parameters name, in whatever process it is."""
 
-    jobs: int
+    function: Callable[[Cell], Row | list[Row]]
 
-    def __call__(self, function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterable[Outcome]:
-        """Run `function` on all cells; yield the outcomes as they come."""
-        if self.jobs == 1:
-            return map(function, cells)
-        threads = max(1, assign.available_threads() // self.jobs)
-        with joblib.parallel_config("loky", n_jobs=self.jobs, inner_max_num_threads=threads):
-            parallel = joblib.Parallel(return_as="generator_unordered")
-        return parallel(joblib.delayed(function)(cell) for cell in cells)
+    def __call__(self, cell: Cell) -> Row | list[Row]:
+        with _faiss.on_device(str(cell.parameters.get("device", "cpu"))):
+            return self.function(cell)
 
 
 def run_study(
-    study: Study, preset: str, *, seed: int, out: Path, jobs: int = 1, quiet: bool = False
+    study: Study,
+    preset: str,
+    *,
+    seed: int,
+    out: Path,
+    executor: Processes | DaskCluster = Processes(),  # noqa: B008 - frozen
+    device: str = "cpu",
+    quiet: bool = False,
 ) -> Table:
     """Run what is missing of a study and return its table.
 
@@ -45,27 +47,44 @@ def run_study(
         Seed of all random streams.
     out : pathlib.Path
         Folder of results; the table goes to ``out/<study>/<preset>.csv``.
-    jobs : int, optional
-        Worker processes; they share the cores between them and do not change the table.
+    executor : Processes or DaskCluster, optional
+        Where the cells run; it does not change the table.
+    device : str, optional
+        ``cpu``, or ``cuda`` for searches and k-means in faiss's GPU build. The GPU rounds otherwise, so its
+        table is one of its own: ``device`` is a column of it, and part of its digest.
     quiet : bool, optional
-        No progress bar.
+        No cost and no progress bar.
 
     Returns
     -------
     Table
         The finished table.
+
+    Raises
+    ------
+    DomainError
+        If there is no such preset, no such device, or nobody answers at the executor's address.
     """
-    jobs = _check.integer("jobs", jobs)
+    if isinstance(executor, Processes):  # workers of a cluster look for themselves
+        _faiss.require_device(device)
+    sweep = study.sweep(preset, seed=seed)
+    options = ""
+    if device != "cpu":
+        sweep = replace(sweep, fixed={**sweep.fixed, "device": device})
+        options = f" --device {device}"
 
     def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
+        if total and not quiet:
+            print(f"{study.name}, {preset}: {study.presets[preset].cost} on 2 cores", file=sys.stderr)
         return tqdm(outcomes, total=total, desc=study.name, unit="cell", disable=quiet, mininterval=1)
 
     return run_sweep(
-        study.sweep(preset, seed=seed),
-        study.run,
+        sweep,
+        _OnDevice(study.run),
         out / study.name / f"{preset}.csv",
-        mapper=JoblibMapper(jobs),
+        mapper=executor,
         progress=progress,
         preset=preset,
-        command=f"python -m sims {study.command or study.name} --preset {preset} --seed {seed}",
+        command=f"python -m sims {study.command or study.name} --preset {preset} --seed {seed}{options}",
+        executor=str(executor),
     )

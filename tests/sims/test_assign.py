@@ -6,6 +6,7 @@ from scipy.spatial.distance import cdist
 
 from qtheory.errors import DomainError, ShapeError
 from sims import assign
+from sims._faiss import search
 
 
 def gaussian(seed, *shape):
@@ -42,7 +43,7 @@ def test_distortion_on_a_line_is_exact_to_monte_carlo_noise(K):
 def test_float32_distances_on_a_line_fail_where_the_float64_route_does_not():
     """Negative control: the same search in faiss alone picks codewords 100 times too far away."""
     x, codebook = line(0, 20_000, 65536)
-    wrong = assign._nearest_float32(x, codebook, threads=2)
+    wrong = search(np.float32(x), np.float32(codebook), threads=2)
     right = assign.nearest(x, codebook)
     ratio = assign.distortion(x, codebook, wrong).mean() / assign.distortion(x, codebook, right).mean()
     assert ratio > 100
@@ -69,7 +70,7 @@ def test_wrong_codes_of_float32_do_not_hide_that_float32_is_too_coarse():
     ends, steps = np.repeat(gaussian(0, 8, 5), 500, axis=0), np.tile(np.linspace(0, 1e-6, 500), 8)
     codebook = ends + steps[:, None]
     x = codebook[rng.integers(4000, size=2000)] + rng.uniform(0, 1e-9, (2000, 1))
-    right, wrong = assign.nearest(x, codebook), assign._nearest_float32(x, codebook, threads=1)
+    right, wrong = assign.nearest(x, codebook), search(np.float32(x), np.float32(codebook), threads=1)
     assert assign.distortion(x, codebook, wrong).mean() > 2 * assign.distortion(x, codebook, right).mean()
     assert assign._too_fine_for_float32(x, codebook, wrong)
     np.testing.assert_array_equal(right, cdist(x, codebook).argmin(axis=1))

@@ -7,7 +7,9 @@ import pytest
 from scipy import stats
 
 from qtheory.errors import DomainError
+from qtheory.results import read_table
 from sims.__main__ import main
+from sims.executors import Processes
 from sims.runner import run_study
 from sims.variance_scaling import STUDY, VARIANCES, independent, slope_estimate
 
@@ -88,9 +90,10 @@ def test_scaling_is_what_a_search_at_the_other_variance_finds():
 
 def test_one_process_and_two_give_the_same_bytes(tmp_path):
     for jobs in (1, 2):
-        run_study(STUDY, "smoke", seed=1, out=tmp_path / str(jobs), jobs=jobs, quiet=True)
-    one, two = (tmp_path / str(jobs) / "variance-scaling" / "smoke.csv" for jobs in (1, 2))
-    assert one.read_bytes() == two.read_bytes()
+        run_study(STUDY, "smoke", seed=1, out=tmp_path / str(jobs), executor=Processes(jobs), quiet=True)
+    one, two = (read_table(tmp_path / str(jobs) / "variance-scaling" / "smoke.csv") for jobs in (1, 2))
+    assert one.path.read_bytes() == two.path.read_bytes()
+    assert (one.manifest["executor"], two.manifest["executor"]) == ("this process", "2 processes")
 
 
 def test_another_seed_gives_other_numbers(tmp_path):
