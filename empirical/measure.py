@@ -1,0 +1,136 @@
+"""Measurement on many images: batch by batch, in one process or several, with the same figures.
+
+Values of single images are kept by the image's number, and everything else as sums and counts in
+float64, so that neither batches nor processes matter.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from empirical import metrics
+from empirical.distances import Row, Statistics
+from empirical.evaluate import LEVEL
+from empirical.head import Transplant
+from empirical.latent_sums import LatentSums, NativeSums, TransplantSums, interval
+from empirical.quantizers.base import summed_over_ranks
+from empirical.runtime import Runtime
+from empirical.streaming import Crops, to_float
+from empirical.tokenizers import Tokenizer, VARTokenizer
+from qtheory.errors import DomainError
+
+Perceptual = Callable[[Tensor, Tensor], Tensor]
+
+
+def _images(x: Tensor, x_hat: Tensor, perceptual: Perceptual | None) -> Tensor:
+    """Return the values of images (B,), (B, 3 or 4)."""
+    values = [metrics.psnr(x, x_hat), metrics.psnr(x, x_hat, luma=True), metrics.ssim(x, x_hat)]
+    if perceptual is not None:
+        values.append(perceptual(x, x_hat).double())
+    return torch.stack(values, dim=1)
+
+
+def _batches(crops: Crops, batch: int, workers: int, runtime: Runtime) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield numbers and images of this process's share."""
+    own = list(range(runtime.rank, len(crops), runtime.world))
+    groups = [own[i : i + batch] for i in range(0, len(own), batch)]
+    for numbers, images in zip(groups, crops.batches(groups, workers), strict=True):
+        yield torch.tensor(numbers), to_float(images, runtime.device)
+
+
+def _between(
+    tokenizer: Tokenizer, transplant: Transplant | None, native: bool, images: int, device: str
+) -> LatentSums | None:
+    """Return the sums of what lies between encoder and decoder, None where nothing does."""
+    if transplant is not None:
+        return TransplantSums(transplant, images, device)
+    if not native:
+        return None
+    if not isinstance(tokenizer, VARTokenizer):
+        raise DomainError(f"native needs a VAR tokenizer, got {type(tokenizer).__name__}")
+    return NativeSums(tokenizer, images, device)
+
+
+@torch.no_grad()
+def measure(
+    tokenizer: Tokenizer,
+    transplant: Transplant | None,
+    crops: Crops,
+    statistics: Statistics,
+    *,
+    native: bool = False,
+    perceptual: Perceptual | None = None,
+    batch: int = 32,
+    workers: int = 0,
+    runtime: Runtime | None = None,
+) -> Row:
+    """Reconstruct images and compare them with the originals.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+        Encoder and decoder, in evaluation mode.
+    transplant : Transplant or None
+        What lies between them.
+    crops : Crops
+        Centre crops of photographs, at least 2, one a photograph.
+    statistics : Statistics
+        Of the whole set.
+    native : bool, optional
+        Use the quantizer that a VAR tokenizer was trained with, where there is no transplant.
+    perceptual : callable, optional
+        LPIPS as a metric.
+    batch : int, optional
+        Images at the same time.
+    workers : int, optional
+        Processes that decode images.
+    runtime : Runtime, optional
+        Device and processes. The computation is in float32.
+
+    Returns
+    -------
+    dict
+        Columns of the table. Intervals are normal ones over photographs.
+
+    Raises
+    ------
+    DomainError
+        If the crops are random, or there is no native quantizer.
+    """
+    runtime = runtime or Runtime()
+    if crops.seed is not None:
+        raise DomainError(f"crops must be centre crops for a measurement, got those of seed {crops.seed}")
+    names = ["psnr", "psnr_luma", "ssim", *([] if perceptual is None else ["lpips"])]
+    values = torch.zeros(len(crops), len(names), dtype=torch.float64, device=runtime.device)
+    latents = _between(tokenizer, transplant, native, len(crops), runtime.device)
+    for numbers, x in _batches(crops, batch, workers, runtime):
+        y = tokenizer.encode(x)
+        if latents is not None:
+            y = latents.update(y, numbers)
+        x_hat = tokenizer.decode(y).clamp(-1, 1)
+        values[numbers.to(values.device)] = _images(x, x_hat, perceptual)
+        statistics.update(x, x_hat, numbers)
+    merged = summed_over_ranks(values).cpu().numpy()
+    row: Row = {} if latents is None else latents.columns()
+    for name, column in zip(names, merged.T, strict=True):
+        row |= interval(name, column)
+    return row | statistics.columns() | {"level": LEVEL, "photographs": len(crops)}
+
+
+@torch.no_grad()
+def measure_latents(
+    tokenizer: Tokenizer,
+    transplant: Transplant,
+    crops: Crops,
+    *,
+    batch: int = 32,
+    workers: int = 0,
+    runtime: Runtime | None = None,
+) -> Row:
+    """Return the errors of a transplant on training images, columns that start with ``train_``."""
+    runtime = runtime or Runtime()
+    latents = TransplantSums(transplant, len(crops), runtime.device)
+    for numbers, x in _batches(crops, batch, workers, runtime):
+        latents.update(tokenizer.encode(x), numbers)
+    return latents.columns("train_")
