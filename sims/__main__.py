@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qtheory import _check, command
 from qtheory.errors import DomainError
+from sims import equal_rate
 from sims._faiss import DEVICES
 from sims.executors import DaskCluster, Processes
 from sims.runner import run_study
@@ -45,6 +46,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=Path("results"), help="folder of results (default: results)"
     )
+    parser.add_argument(
+        "--data",
+        metavar="FILE.npy",
+        type=Path,
+        help="equal-rate only: compare the quantizers on these vectors, an (N, d) array, a quarter held out",
+    )
+    parser.add_argument(
+        "--groups",
+        metavar="FILE.npy",
+        type=Path,
+        help="N labels of what the vectors of --data come from (images, speakers); intervals resample these",
+    )
     return parser
 
 
@@ -61,6 +74,15 @@ def _run(study: Study, options: argparse.Namespace) -> int:
     for line in study.findings(table.frame) if len(table.frame) else []:
         print(f"  {line}")
     return int(bool(failures))
+
+
+def _on_file(name: str, data: Path | None, groups: Path | None) -> Study:
+    """Return the equal-rate study of vectors of the user's own."""
+    if data is None:
+        raise DomainError(f"--groups must come with --data, the vectors that {groups} labels")
+    if name != equal_rate.STUDY.name:
+        raise DomainError(f"--data must come with the study {equal_rate.STUDY.name}, got {name!r}")
+    return equal_rate.on_file(data, groups)
 
 
 def _chosen(name: str, preset: str) -> list[Study]:
@@ -82,6 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run() -> int:
         chosen = _chosen(options.study, options.preset)
         command.output_folder("--out", options.out)
+        if options.data or options.groups:
+            chosen = [_on_file(options.study, options.data, options.groups)]
         return max([_run(study, options) for study in chosen])
 
     return command.run("python -m sims", run, kept="finished cells are kept")

@@ -12,6 +12,7 @@ codes, measured on the other vectors; the others as the logarithm of the number 
 """
 
 import hashlib
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -229,11 +230,11 @@ def on_file(data: Path, groups: Path | None = None) -> Study:
         presets[name] = Preset(
             preset.trials, grid(bits=bits), "20 s for each 8 dimensions, or more", {**fixed, **preset.fixed}
         )
-    given = f" --data {data}" + ("" if groups is None else f" --groups {groups}")
+    given = ["equal-rate", "--data", str(data)] + ([] if groups is None else ["--groups", str(groups)])
     return replace(
         STUDY,
         name=f"equal-rate-{data.stem}",
-        command=f"equal-rate{given}",
+        command=shlex.join(given),
         presets=presets,
         run=partial(_run_file, data, groups),
     )

@@ -9,6 +9,7 @@ from scipy import stats
 from qtheory import limits
 from qtheory.sources import Gaussian
 from sims import _cases, _rate_methods, _samples
+from sims.__main__ import main
 from sims._cases import exact_entropy_coded
 from sims.equal_rate import STUDY, findings, on_file
 from sims.runner import run_study
@@ -177,6 +178,27 @@ def test_vectors_of_ones_own_get_a_table_of_their_own(own_file, tmp_path):
     assert (frame.above_gaussian_db / frame.above_gaussian_error_db > stats.norm.ppf(1e-3)).all()
     assert frame.n_measured.max() == 5 * 300
     assert "mine, 1 bits a dimension" in "\n".join(study.findings(frame))
+
+
+def test_the_command_takes_vectors_of_ones_own(own_file, tmp_path, capsys):
+    options = ["--data", str(own_file[0]), "--preset", "smoke", "--out", str(tmp_path)]
+    assert main(["equal-rate", *options]) == 0
+    printed = capsys.readouterr().out
+    assert "mine, 2 bits a dimension, dB above the Gaussian curve" in printed
+    assert (tmp_path / "equal-rate-mine" / "smoke.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["equal-rate", "--groups", "g.npy"], "--groups must come with --data"),
+        (["utilization", "--data", "x.npy"], "--data must come with the study equal-rate, got 'utilization'"),
+        (["equal-rate", "--data", "x.npy"], "--data must be a file, x.npy does not exist"),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_the_data(options, message, capsys, tmp_path):
+    assert main([*options, "--out", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_file_that_changes_during_a_run_fails_its_cells(own_file, tmp_path):
