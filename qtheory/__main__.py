@@ -2,14 +2,12 @@
 
 import argparse
 import json
-import math
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from qtheory import command
-from qtheory.errors import DomainError
 
 
 def verify(argv: Sequence[str]) -> int:
@@ -52,54 +50,10 @@ def verify(argv: Sequence[str]) -> int:
 
 
 def bounds(argv: Sequence[str]) -> int:
-    """Print every bound and limit that applies to a problem."""
-    parser = argparse.ArgumentParser(
-        prog="python -m qtheory bounds",
-        description="Evaluate the bounds on [-1, 1]^d: distortion, distortion a dimension, and dB above the "
-        "Shannon lower bound of the uniform law. No dB for laws on a diagonal or subspace: their bound is 0.",
-    )
-    parser.add_argument("--d", type=int, required=True, help="dimension")
-    parser.add_argument("--K", type=int, required=True, help="number of codewords")
-    parser.add_argument("--support-dim", type=int, help="dimension of a supporting subspace")
-    parser.add_argument(
-        "--block-dims", type=int, nargs="+", help="dimensions of the blocks of a product quantizer"
-    )
-    options = parser.parse_args(argv)
-    print("\n".join(_bound_lines(options.d, options.K, options.support_dim, options.block_dims)))
-    return 0
+    """Print every bound, limit and known quantizer that applies to a problem."""
+    from qtheory._calculate import main as calculate
 
-
-def _bound_lines(d: int, K: int, support_dim: int | None, block_dims: list[int] | None) -> Iterator[str]:
-    from qtheory.bounds import BOUNDS
-    from qtheory.limits import shannon_lower_bound, zador, zador_constant
-    from qtheory.sources import Uniform
-
-    limit = shannon_lower_bound(Uniform(d), K)
-    yield f"d={d}, K={K}: {math.log2(K):.6g} bits a vector, {math.log2(K) / d:.6g} bits a dimension"
-    yield f"{'':22} {'':5} {'distortion':>12} {'a dimension':>12} {'dB':>8}  bounds"
-
-    def line(name: str, side: str, value: float, quantity: str, singular: bool = False) -> str:
-        above = round(10 * math.log10(value / limit), 3) + 0.0  # no minus zero
-        decibel = "-" if singular else f"{above:.3f}"
-        return f"{name:22} {side:5} {value:12.6g} {value / d:12.6g} {decibel:>8}  {quantity}"
-
-    yield line("shannon", "lower", limit, "E*_VQ of the uniform law on [-1, 1]^d")
-    attained = f"E*_VQ of the uniform law as K grows, at most; attained by: {zador_constant(d).source}"
-    yield line("zador", "limit", zador(Uniform(d), K), attained)
-    silent = []
-    for bound in BOUNDS.values():
-        if "K" not in bound.needs:
-            continue
-        try:
-            value = bound(d=d, K=K, support_dim=support_dim, block_dims=block_dims)
-        except DomainError as error:
-            silent.append(f"{bound.id}: {error}")
-            continue
-        side = "equal" if bound.exact else bound.side
-        yield line(bound.id, side, value, f"{bound.quantity}: {bound.formula}", bound.singular)
-    if silent:
-        yield "Not applicable:"
-        yield from (f"  {reason}" for reason in silent)
+    return calculate(argv)
 
 
 def doctor(argv: Sequence[str]) -> int:

@@ -50,8 +50,9 @@ class Bound:
         The formula as a function of the keywords it needs.
     exact : bool
         Whether the value equals the quantity.
-    singular : bool
-        Whether it speaks of laws without a density, for which Shannon's lower bound is 0.
+    law : str
+        The laws it speaks of: on the ``cube``, on its ``diagonal``, or on a ``subspace``. It decides whose
+        Shannon bound is the zero of decibels.
     """
 
     id: str
@@ -63,10 +64,11 @@ class Bound:
     hypotheses: tuple[Hypothesis, ...]
     value: Callable[..., float]
     exact: bool = False
-    singular: bool = False
+    law: str = "cube"
 
     def __post_init__(self) -> None:
         _check.one_of("side", self.side, ("lower", "upper"))
+        _check.one_of("law", self.law, ("cube", "diagonal", "subspace"))
 
     def __call__(
         self,
@@ -134,6 +136,14 @@ def in_range(name: str, value: Callable[[], float]) -> float:
 def power(K: int, k: float) -> float:
     """Return ``K ** (-2 / k)``, also for K beyond the range of floats."""
     return float(K) ** (-2 / k) if K < 2**1000 else math.exp(-2 / k * math.log(K))
+
+
+def shown(K: int) -> str:
+    """Return a size for people: powers and logarithms of two where digits would fill lines."""
+    if K < 10**12:
+        return str(K)
+    exact = K & (K - 1) == 0
+    return f"2^{K.bit_length() - 1}" if exact else f"2^{math.log2(K):.6f}"
 
 
 def log_ball_volume(d: int) -> float:

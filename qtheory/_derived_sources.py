@@ -160,7 +160,34 @@ class Subspace(Source):
             Of support dimension 1.
         """
         dim = _check.integer("dim", dim)
-        return cls(Uniform(1, half_width=dim**0.5), np.full((dim, 1), dim**-0.5))
+        return cls.replicated(Uniform(1, half_width=dim**0.5), dim)
+
+    @classmethod
+    def replicated(cls, source: Source, dim: int) -> "Subspace":
+        """Return a law on R^k spread over R^d, each of its values along d / k consecutive coordinates.
+
+        Parameters
+        ----------
+        source : Source
+            The law on R^k.
+        dim : int
+            Dimension d, a multiple of k.
+
+        Returns
+        -------
+        Subspace
+            Of support dimension k, if the law has a density.
+
+        Raises
+        ------
+        DomainError
+            If k does not divide d.
+        """
+        dim = _check.integer("dim", dim)
+        copies, rest = divmod(dim, source.dim)
+        if rest or not copies:
+            raise DomainError(f"dim must be a multiple of the source's dimension {source.dim}, got {dim}")
+        return cls(source, np.kron(np.eye(source.dim), np.full((copies, 1), copies**-0.5)))
 
     @property
     def has_density(self) -> bool:

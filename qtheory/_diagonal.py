@@ -8,6 +8,8 @@ from fractions import Fraction
 from qtheory import _check
 from qtheory.errors import DomainError
 
+_TRIALS = 100_000
+
 
 def diagonal_allocation(K: int, block_dims: Sequence[int]) -> tuple[tuple[int, ...], Fraction]:
     """Return the best block sizes for the uniform law on the diagonal of [-1, 1]^d.
@@ -27,7 +29,8 @@ def diagonal_allocation(K: int, block_dims: Sequence[int]) -> tuple[tuple[int, .
     Raises
     ------
     DomainError
-        When K is 2^900 or more.
+        When K is 2^900, or 2^480 a block, or more; or when the search would take more than 100000 trials,
+        where the message says how good the best sizes so far are.
 
     Notes
     -----
@@ -43,8 +46,11 @@ def diagonal_allocation(K: int, block_dims: Sequence[int]) -> tuple[tuple[int, .
     ((3, 3, 3, 3, 3, 2, 2, 4), Fraction(161, 432))
     """
     budget = _check.integer("K", K)
-    if budget >= 2**900:
-        raise DomainError("K must be below 2^900, where errors underflow; use prop3.pq.lower.sharp instead")
+    most = min(900, 480 * len(block_dims))
+    if budget >= 2**most:
+        raise DomainError(
+            f"K must be below 2^{most}, where errors underflow; use prop3.pq.lower.sharp instead"
+        )
     dims = _check.partition("block_dims", block_dims, total=sum(block_dims))
     order = sorted(range(len(dims)), key=lambda m: -dims[m])
     search = _Search(budget, [dims[m] for m in order])
@@ -67,11 +73,12 @@ class _Search:
     dims: list[int]
     best: list[int] = field(init=False)
     cost: Fraction = field(init=False)
+    trials: int = 0
 
     def __post_init__(self) -> None:
         low, high = 1e-300, 4.0 * max(self.dims)
         for _ in range(1100):  # bisection on a logarithmic scale, until the product fits and barely so
-            self.price = math.sqrt(low * high)
+            self.price = math.sqrt(low) * math.sqrt(high)
             start = [_cheapest(dim, self.price) for dim in self.dims]
             if not low < self.price < high:
                 break
@@ -81,6 +88,15 @@ class _Search:
         least = [self._reduced(dim, _cheapest(dim, self.price)) for dim in self.dims]
         self.dual_rest = [math.fsum(least[m:]) for m in range(len(least) + 1)]
         self.charge = self.price * math.log(self.budget)
+
+    def _count(self) -> None:
+        self.trials += 1
+        if self.trials > _TRIALS:
+            least = self.dual_rest[0] - self.charge
+            raise DomainError(
+                f"K must leave at most {_TRIALS} allocations to try; the best so far, {self.best}, has error "
+                f"{float(self.cost / 3):.10g}, and no allocation has less than {least / 3:.10g}"
+            )
 
     def _reduced(self, dim: int, n: int) -> float:
         return dim / n**2 + self.price * math.log(n)
@@ -112,4 +128,5 @@ class _Search:
                 limit = (float(self.cost) + self.charge) * (1 + 1e-12)
                 if value + self.dual_rest[m + 1] > limit:
                     break
+                self._count()
                 self.visit([*sizes, n], value)

@@ -140,6 +140,12 @@ def product_limit(blocks: Sequence[Source], K: int) -> float:
 
 def _scalar_norm(source: Source) -> float:
     """Geometric mean over coordinates of ``||f_j||_{1/3}``."""
+    constant = np.flatnonzero(source.coordinate_variances == 0)
+    if constant.size:
+        raise DomainError(
+            f"source must vary in every coordinate, coordinate {constant[0]} has variance 0: K^(2/d) E*_SQ "
+            "tends to 0; leave it out"
+        )
     norms = [source.marginal(j).power_integral(1 / 3) ** 3 for j in range(source.dim)]
     return math.exp(float(np.mean(np.log(norms))))
 
@@ -158,6 +164,11 @@ def scalar_limit(source: Source, K: int) -> float:
     -------
     float
         ``(d / 12) prod_j ||f_j||_{1/3}^(1/d) K^(-2/d)``.
+
+    Raises
+    ------
+    DomainError
+        If a marginal has no density known exactly.
 
     Examples
     --------

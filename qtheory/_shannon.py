@@ -46,9 +46,10 @@ def shannon_lower_bound(source: Source, K: float) -> float:
     >>> round(shannon_lower_bound(Gaussian(8), 4096), 12)
     1.0
     """
-    K = _check.real("K", K, minimum=1.0)
+    # integers have no upper end, and neither has their logarithm
+    size = _check.integer("K", K) if isinstance(K, int) else _check.real("K", K, minimum=1.0)
     d = source.dim
-    return d * math.exp(2 * (source.differential_entropy - math.log(K)) / d) / (2 * math.pi * math.e)
+    return d * math.exp(2 * (source.differential_entropy - math.log(size)) / d) / (2 * math.pi * math.e)
 
 
 def perplexity_lower_bound(source: Source, distortion: float) -> float:

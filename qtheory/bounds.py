@@ -18,7 +18,7 @@ import math
 from dataclasses import replace
 
 from qtheory import _check
-from qtheory._bound import Bound, Hypothesis, in_range, log_ball_volume, power, root
+from qtheory._bound import Bound, Hypothesis, in_range, log_ball_volume, power, root, shown
 from qtheory._diagonal import diagonal_allocation
 from qtheory._edge import edge_bound
 
@@ -42,7 +42,7 @@ def _two_to(exponent: int, symbol: str) -> str:
 
 def _codewords(exponent: int, symbol: str, K: int) -> str:
     enough = K.bit_length() > exponent  # K >= 2^exponent, without forming the power
-    return "" if enough else f"K={K} is below {_two_to(exponent, symbol)} for {symbol}={exponent}"
+    return "" if enough else f"K={shown(K)} is below {_two_to(exponent, symbol)} for {symbol}={exponent}"
 
 
 _K_FROM_2_TO_D = Hypothesis("K >= 2^d", lambda *, d, K, **_: _codewords(d, "d", K))
@@ -51,7 +51,7 @@ _K_FROM_2_TO_SUPPORT = Hypothesis(
     "K >= 2^support_dim", lambda *, support_dim, K, **_: _codewords(support_dim, "support_dim", K)
 )
 _K_IS_2_TO_D = Hypothesis(
-    "K = 2^d", lambda *, d, K: "" if 1 << d == K else f"K={K} is not {_two_to(d, 'd')} for d={d}"
+    "K = 2^d", lambda *, d, K: "" if 1 << d == K else f"K={shown(K)} is not {_two_to(d, 'd')} for d={d}"
 )
 _PROPER = Hypothesis(
     "support_dim < d",
@@ -179,7 +179,9 @@ _PROPOSITION_3 = (
           lambda d, K: float(diagonal_allocation(K, (1,) * d)[1]), exact=True),
 )  # fmt: skip
 
-_SINGULAR = tuple(replace(bound, singular=True) for bound in _PROPOSITION_3)
+_THIN = tuple(
+    replace(bound, law="subspace" if "support_dim" in bound.needs else "diagonal") for bound in _PROPOSITION_3
+)
 
-BOUNDS: dict[str, Bound] = {bound.id: bound for bound in (*_PROPOSITION_2, *_SINGULAR)}
+BOUNDS: dict[str, Bound] = {bound.id: bound for bound in (*_PROPOSITION_2, *_THIN)}
 """All bounds by id."""

@@ -17,7 +17,7 @@ from qtheory._fixed_codebooks import (
     mean_sphere_l1,
 )
 from qtheory._nearest import nearest_of_gaussians
-from qtheory.errors import ShapeError
+from qtheory.errors import DomainError, ShapeError
 
 __all__ = [
     "Spread",
@@ -60,7 +60,7 @@ def matched_codebook_distortion(
     Raises
     ------
     DomainError
-        If an argument is not positive.
+        If an argument is not positive, or K is so large that float64 cannot resolve the distances.
 
     Notes
     -----
@@ -75,7 +75,7 @@ def matched_codebook_distortion(
     >>> round(matched_codebook_distortion(8, 4096, variance=2.0), 5)
     2.95329
     """
-    d, K = _check.integer("d", d), _check.integer("K", K)
+    d, K = _check.integer("d", d), _resolved(d, K)
     variance = _check.real("variance", variance, above=0.0)
     spread = 1.0
     if codebook_variance is not None:
@@ -84,6 +84,20 @@ def matched_codebook_distortion(
 
 
 _nearest = cache(nearest_of_gaussians)
+
+_BITS_A_DIMENSION, _BITS = 30, 1000
+
+
+def _resolved(d: int, K: int, minimum: int = 1) -> int:
+    """Return K where the distances to the nearest of K words are float64 numbers of full accuracy."""
+    bits = _check.integer("K", K, minimum=minimum).bit_length() - 1
+    most = min(_BITS_A_DIMENSION * d, _BITS)
+    if bits > most:
+        raise DomainError(
+            f"K must be at most 2^{most} for d={d}, where float64 resolves distances, got about 2^{bits}; "
+            "use limits.random_codebook_limit"
+        )
+    return int(K)
 
 
 def matched_product_distortion(
@@ -158,7 +172,8 @@ def best_codebook_variance(d: int, K: int, variance: float = 1.0) -> Spread:
     Raises
     ------
     DomainError
-        If `K` is 1: the best single codeword is the mean, of variance 0.
+        If `K` is 1, where the best codeword is the mean, of variance 0; or too large, as in
+        `matched_codebook_distortion`.
 
     Notes
     -----
@@ -173,7 +188,7 @@ def best_codebook_variance(d: int, K: int, variance: float = 1.0) -> Spread:
     """
     from scipy.optimize import minimize_scalar
 
-    d, K = _check.integer("d", d), _check.integer("K", K, minimum=2)
+    d, K = _check.integer("d", d), _resolved(d, K, minimum=2)
     variance = _check.real("variance", variance, above=0.0)
     # two codewords in high dimension want 1 / (pi d), infinitely many want (d + 2) / d <= 3
     found = minimize_scalar(

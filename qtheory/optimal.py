@@ -63,6 +63,8 @@ def _coordinate_curve(source: Source, j: int, K: int) -> Curve:
     if isinstance(source, FiniteSource):
         return _TableCurve(tuple(distortion_curve(*merge_atoms(source.atoms[:, j], source.pmf), K)))
     law = source.marginal(j)
+    if law.variance == 0:
+        return _TableCurve((0.0,))
     if not law.log_concave:
         raise DomainError(
             f"coordinate {j} must have a log-concave density, {type(source).__name__} is not known to have "

@@ -229,7 +229,7 @@ def test_fsq_adds_over_dimensions():
         (lambda: matched_codebook_distortion(8, 4, 1.0, -1.0), DomainError, "codebook_variance"),
         (lambda: matched_product_distortion((4, 4), (64,)), ShapeError, "block_sizes must have length 2"),
         (lambda: best_codebook_variance(8, 1), DomainError, "K must be at least 2"),
-        (lambda: fsq_distortion(8, 1, 1.0), DomainError, r"levels\[0\] must be at least 3"),
+        (lambda: fsq_distortion(8, 1, 1.0), DomainError, "levels must be at least 3"),
         (lambda: fsq_distortion(8, (4, 4), 1.0), ShapeError, "levels must be one integer or 8"),
         (lambda: fsq_distortion(8, 4, 1.0, form="jax"), DomainError, "form must be one of official, paper"),
         (lambda: lfq_distortion(8, -1.0), DomainError, "variance must be at least 0"),
@@ -238,3 +238,11 @@ def test_fsq_adds_over_dimensions():
 def test_arguments_outside_the_domain_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("function", [matched_codebook_distortion, best_codebook_variance])
+@pytest.mark.parametrize(("d", "most"), [(1, 30), (2, 60), (40, 1000)])
+def test_codebooks_whose_distances_float64_cannot_resolve_are_refused(function, d, most):
+    with pytest.raises(DomainError, match=rf"K must be at most 2\^{most} for d={d}.*random_codebook_limit"):
+        function(d, 2 ** (most + 1))
+    assert matched_codebook_distortion(d, 2**most) > 0

@@ -102,10 +102,40 @@ def test_bounds_prints_every_bound_that_applies_and_why_others_do_not(capsys):
     sharp = next(line for line in printed.splitlines() if line.startswith("prop2.lower.sharp"))
     assert float(shannon.split()[2]) == float(sharp.split()[2])
     assert float(sharp.split()[4]) == 0
-    for name, bound in BOUNDS.items():
-        for line in printed.splitlines():
-            if line.startswith(f"{name} "):
-                assert (line.split()[4] == "-") == bound.singular
+
+
+def test_bounds_of_a_named_law_are_in_its_variance_and_its_subspace(capsys):
+    assert main(["bounds", "--d", "8", "--K", "2^12", "--source", "gaussian", "--variance", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "d=8, K=4096: 12 bits a vector" in printed
+    optimum = next(line for line in printed.splitlines() if line.startswith("optimal-sq"))
+    assert float(optimum.split()[2]) == pytest.approx(2 * 1.79511, abs=1e-4)
+    assert "levels 2 2 3 3 3 3 3 4" in optimum
+    assert main(["bounds", "--d", "8", "--K", "16", "--source", "laplace", "--support-dim", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 independent laplace coordinates of variance 1, each along 4 axes of R^8" in printed
+    assert "G of A2" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--variance", "2"], "variance must be left out for the uniform law"),
+        (["--source", "gaussian", "--variance", "0"], "variance must be greater than 0"),
+        (["--source", "gaussian", "--support-dim", "3"], "support_dim must divide d=8"),
+        (["--block-dims", "3", "4"], "block_dims must sum to 8"),
+    ],
+)
+def test_bounds_of_no_problem_are_usage_errors(capsys, arguments, message):
+    assert main(["bounds", "--d", "8", "--K", "4096", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", ["x", "2^x", "2^-1", "2^0.5"])
+def test_sizes_are_integers_or_powers(capsys, size):
+    with pytest.raises(SystemExit):
+        main(["bounds", "--d", "8", "--K", size])
+    assert "K must be an integer or a power such as 2^12" in capsys.readouterr().err
 
 
 def test_bounds_names_the_hypothesis_that_fails(capsys):

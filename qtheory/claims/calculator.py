@@ -1,0 +1,181 @@
+"""The calculator: every bound, limit and known quantizer that applies to one problem, as rows of data."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from qtheory import _check
+from qtheory._bound import in_range
+from qtheory.bounds import BOUNDS
+from qtheory.claims._known import WORST_CASE, Entry, carrier, entries
+from qtheory.errors import DomainError
+from qtheory.limits import shannon_lower_bound
+from qtheory.optimal import Allocation
+from qtheory.sources import Source, Subspace, Uniform
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value of the calculator.
+
+    Attributes
+    ----------
+    section : str
+        ``limit`` (of every quantizer), ``high rate``, ``quantizer`` or ``worst case`` (over all laws on
+        [-1, 1]^d, on its diagonal, or on subspaces).
+    name : str
+        Unique within a calculation; for worst cases the key of ``BOUNDS``.
+    side : str
+        ``lower`` or ``upper`` bound on the quantity, ``equal`` to it, ``limit`` (what it approaches as K
+        grows; no bound at finite K), or ``attained`` (the error of a quantizer that exists).
+    value : float
+        Squared error, summed over the d coordinates.
+    decibel : float
+        ``10 log10`` of the value over Shannon's lower bound. The bound is that of the source; for worst
+        cases on the diagonal, of the uniform law there; for those on subspaces, of the uniform law on a
+        section of the cube of the largest volume that sections of that dimension have.
+    quantity, formula : str
+        What the value bounds or is, and how it is computed.
+    hypotheses : tuple of str
+        What is assumed; all of it holds.
+    claim : str
+        Id of the claim of the ledger that proves or judges it.
+    """
+
+    section: str
+    name: str
+    side: str
+    value: float
+    decibel: float
+    quantity: str
+    formula: str
+    hypotheses: tuple[str, ...]
+    claim: str
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """All that is known of a source at one codebook size.
+
+    Attributes
+    ----------
+    d, K : int
+        Dimension and number of codewords.
+    shannon : float
+        Shannon's lower bound for the source: the zero of the decibels.
+    rows : tuple of Row
+        What applies, by section.
+    silent : tuple of (str, str)
+        Names of what does not apply, with the reason.
+    """
+
+    d: int
+    K: int
+    shannon: float
+    rows: tuple[Row, ...]
+    silent: tuple[tuple[str, str], ...]
+
+
+def _largest_section(d: int, support_dim: int) -> Source:
+    """Cube with the largest volume of a section of [-1, 1]^d, 2^k (d / k)^(k / 2) (K. Ball 1989)."""
+    return Uniform(support_dim, half_width=math.sqrt(d / support_dim))
+
+
+def _on_the_cube(
+    source: Source, K: int, support_dim: int | None, block_dims: Sequence[int] | None
+) -> Iterator[tuple[Entry, Source]]:
+    """Bounds of Propositions 2 and 3, each with the law whose Shannon bound is its zero of decibels."""
+    d = source.dim
+    for bound in BOUNDS.values():
+        if "K" not in bound.needs:
+            continue
+        reference = source
+        if bound.law == "diagonal":
+            reference = Subspace.diagonal(d).source
+        elif bound.law == "subspace" and support_dim is not None:
+            reference = _largest_section(d, support_dim)
+        entry = Entry(
+            WORST_CASE, bound.id, "equal" if bound.exact else bound.side, bound.quantity, bound.formula,
+            tuple(hypothesis.text for hypothesis in bound.hypotheses), bound.claim,
+            partial(bound, d=d, K=K, support_dim=support_dim, block_dims=block_dims),
+        )  # fmt: skip
+        yield entry, reference
+
+
+def calculate(
+    source: Source, K: int, *, support_dim: int | None = None, block_dims: Sequence[int] | None = None
+) -> Calculation:
+    """Return every bound, limit and known quantizer that applies to a source at one codebook size.
+
+    The uniform law on [-1, 1]^d also gets the worst cases over all laws on that cube.
+
+    Parameters
+    ----------
+    source : Source
+        With known differential entropy; or a `Subspace` of such a source.
+    K : int
+        Number of codewords.
+    support_dim : int, optional
+        Dimension of a supporting subspace, for the worst cases of Proposition 3.
+    block_dims : sequence of int, optional
+        Dimensions of the blocks of a product quantizer, summing to d.
+
+    Returns
+    -------
+    Calculation
+        Its rows, and the reasons why other values do not apply.
+
+    Raises
+    ------
+    ShapeError
+        If the blocks do not sum to the dimension.
+    DomainError
+        If an argument is no positive integer, or the entropy of the source is not known.
+
+    Examples
+    --------
+    >>> from qtheory.sources import Gaussian
+    >>> found = calculate(Gaussian(8), 4096)
+    >>> for row in found.rows:
+    ...     if row.section == "quantizer":
+    ...         print(f"{row.name} {row.value:.5f} {row.decibel:.3f}")
+    optimal-sq 1.79511 2.541
+    entropy-coded-sq 1.42163 1.528
+    matched-vq 1.47665 1.693
+    best-random-vq 1.47532 1.689
+    """
+    K = _check.integer("K", K)
+    if support_dim is not None:
+        support_dim = _check.integer("support_dim", support_dim)
+    if block_dims is not None:
+        block_dims = _check.partition("block_dims", block_dims, total=source.dim)
+    law = carrier(source)
+    shannon = shannon_lower_bound(law, K)
+    listed = [(entry, law) for entry in entries(source, K, block_dims)]
+    silent: list[tuple[str, str]] = []
+    if isinstance(source, Uniform) and source.half_width == 1 and not source.mean.any():
+        listed += _on_the_cube(source, K, support_dim, block_dims)
+    else:
+        silent.append(("worst cases", "known for laws on [-1, 1]^d; ask for the uniform law there"))
+    rows = []
+    for entry, reference in listed:
+        try:
+            rows.append(_row(entry, reference, K))
+        except DomainError as reason:
+            silent.append((entry.name, str(reason)))
+    return Calculation(source.dim, K, shannon, tuple(rows), tuple(silent))
+
+
+def _row(entry: Entry, reference: Source, K: int) -> Row:
+    found, formula = entry.value(), entry.formula
+    if isinstance(found, Allocation):
+        formula = f"{formula} {' '.join(map(str, found.levels))}"
+        found = found.distortion
+    value = in_range(entry.name, lambda: found)
+    limit = in_range("Shannon's bound", lambda: shannon_lower_bound(reference, K))
+    return Row(
+        entry.section, entry.name, entry.side, value,
+        10 * math.log10(value / limit),
+        entry.quantity, formula, entry.hypotheses, entry.claim,
+    )  # fmt: skip
