@@ -285,7 +285,9 @@ def bootstrap_interval(
         raise DomainError(f"level must be below 1, got {level:g}; 0.95 is usual")
     sizes = np.bincount(numbered)
     sums = np.bincount(numbered, weights=sample)
-    drawn = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=_RESAMPLES)
+    drawn = _check.generator("rng", rng).multinomial(
+        len(sizes), np.full(len(sizes), 1 / len(sizes)), size=_RESAMPLES
+    )
     means = drawn @ sums / (drawn @ sizes)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,13 @@ def integer(name: str, value: Any, *, minimum: int = 1) -> int:
 
 def real(name: str, value: Any, *, above: float = -math.inf, minimum: float = -math.inf) -> float:
     """Return `value` as a finite float with ``value > above`` and ``value >= minimum``."""
+    value = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise DomainError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}")
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
-        raise DomainError(f"{name} must be a real number, got {value!r}") from error
+    except OverflowError as error:
+        raise DomainError(f"{name} must be in the range of floats, got an integer above 10^308") from error
     if not math.isfinite(number):
         raise DomainError(f"{name} must be finite, got {number}")
     if not number > above:
@@ -35,9 +38,23 @@ def real(name: str, value: Any, *, above: float = -math.inf, minimum: float = -m
     return number
 
 
+def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return `value` as a float64 array; texts and complex numbers are not taken for real ones."""
+    try:
+        given = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"{name} must have rows of equal length; pad or split it") from error
+    try:
+        return given.astype(
+            np.float64, casting="unsafe" if given.dtype == object else "same_kind", copy=False
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DomainError(f"{name} must hold real numbers, got {given.dtype}; convert it first") from error
+
+
 def array(name: str, value: ArrayLike, *, ndim: int) -> NDArray[np.float64]:
     """Return `value` as a finite float64 array with `ndim` dimensions and no empty axis."""
-    result = np.asarray(value, dtype=np.float64)
+    result = numbers(name, value)
     if result.ndim != ndim:
         raise ShapeError(f"{name} must have {ndim} dimension(s), got shape {result.shape}")
     if result.size == 0:
@@ -70,6 +87,15 @@ def pmf(name: str, value: ArrayLike) -> NDArray[np.float64]:
     return result / total
 
 
+def generator(name: str, value: Any) -> np.random.Generator:
+    """Return `value` if it is numpy's source of randomness; no seed is taken for one."""
+    if not isinstance(value, np.random.Generator):
+        raise DomainError(
+            f"{name} must be a numpy.random.Generator, got {value!r}; give np.random.default_rng(seed)"
+        )
+    return value
+
+
 def one_of(name: str, value: str, known: Iterable[str]) -> str:
     """Return `value` if it is among `known`."""
     names = list(known)
@@ -78,11 +104,20 @@ def one_of(name: str, value: str, known: Iterable[str]) -> str:
     return value
 
 
+def integers(name: str, value: Any, *, minimum: int = 1) -> tuple[int, ...]:
+    """Return `value` as a tuple of integers, at least one, each at least `minimum`."""
+    try:
+        parts = tuple(value)
+    except TypeError as error:
+        raise ShapeError(f"{name} must be a sequence of integers, got {value!r}") from error
+    if not parts:
+        raise ShapeError(f"{name} must not be empty; give one integer or more")
+    return tuple(integer(f"{name}[{i}]", part, minimum=minimum) for i, part in enumerate(parts))
+
+
 def partition(name: str, value: Sequence[int], *, total: int) -> tuple[int, ...]:
     """Return `value` as positive integers, at least one, that sum to `total`."""
-    if len(value) == 0:
-        raise ShapeError(f"{name} must not be empty; give one number a block")
-    parts = tuple(integer(f"{name}[{i}]", part) for i, part in enumerate(value))
+    parts = integers(name, value)
     if sum(parts) != total:
         raise ShapeError(f"{name} must sum to {total}, got {parts} with sum {sum(parts)}")
     return parts

@@ -95,7 +95,7 @@ class Mixture(Source):
 
     def sample(self, n: int, *, rng: np.random.Generator) -> Array:
         """Draw `n` independent vectors, of shape ``(n, d)``."""
-        n = _check.integer("n", n)
+        n, rng = _check.integer("n", n), _check.generator("rng", rng)
         which = rng.choice(len(self.weights), size=n, p=self.weights)
         result = np.empty((n, self.dim))
         for k, source in enumerate(self.components):
@@ -246,5 +246,5 @@ class FiniteSource(Source):
 
     def sample(self, n: int, *, rng: np.random.Generator) -> Array:
         """Draw `n` independent vectors, of shape ``(n, d)``."""
-        n = _check.integer("n", n)
+        n, rng = _check.integer("n", n), _check.generator("rng", rng)
         return self.atoms[rng.choice(len(self.pmf), size=n, p=self.pmf)]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qtheory import _check
 from qtheory.codebooks import token_digits, token_index
-from qtheory.errors import DomainError, ShapeError
+from qtheory.errors import DomainError
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -51,10 +51,12 @@ class FSQ:
 
     def __init__(self, levels: Sequence[int], form: str = "official") -> None:
         _check.one_of("form", form, ("official", "paper"))
-        if not levels:
-            raise ShapeError("levels must not be empty; give one number of levels a coordinate")
-        fewest = 3 if form == "official" else 2
-        checked = tuple(_check.integer(f"levels[{i}]", n, minimum=fewest) for i, n in enumerate(levels))
+        checked, fewest = _check.integers("levels", levels), 3 if form == "official" else 2
+        if min(checked) < fewest:
+            raise DomainError(
+                f"levels must be at least {fewest} in the {form} form, got {checked}; take more levels, or "
+                "form='paper' for 2"
+            )
         object.__setattr__(self, "levels", checked)
         object.__setattr__(self, "form", form)
 

@@ -21,7 +21,7 @@ def read_only(value: ArrayLike) -> Array:
 
 
 def mean_vector(value: ArrayLike, dim: int) -> Array:
-    given = np.asarray(value, dtype=np.float64)
+    given = _check.numbers("mean", value)
     if given.ndim > 1 or (given.ndim == 1 and given.shape != (dim,)):
         raise ShapeError(f"mean must be a number or have shape ({dim},), got shape {given.shape}")
     return _check.array("mean", np.broadcast_to(given, (dim,)), ndim=1)
@@ -178,5 +178,5 @@ class IndependentSource(Source):
 
     def sample(self, n: int, *, rng: np.random.Generator) -> Array:
         """Draw `n` independent vectors, of shape ``(n, d)``."""
-        n = _check.integer("n", n)
+        n, rng = _check.integer("n", n), _check.generator("rng", rng)
         return np.column_stack([m.sample(n, rng=rng) for m in self._marginals])

@@ -102,7 +102,7 @@ class Gaussian(Source):
 
     def sample(self, n: int, *, rng: np.random.Generator) -> Array:
         """Draw `n` independent vectors, of shape ``(n, d)``."""
-        n = _check.integer("n", n)
+        n, rng = _check.integer("n", n), _check.generator("rng", rng)
         x = rng.standard_normal((n, self.dim))
         if self.independent:
             x *= np.sqrt(np.diag(self.covariance))

@@ -19,6 +19,8 @@ from qtheory.errors import DomainError, ShapeError
 
 Losses = dict[str, Tensor]
 
+_ROOM = 3 / 8  # of the exponent's range: the square of a value, and a billion such squares, stay finite
+
 
 @dataclass(frozen=True)
 class Quantized:
@@ -187,13 +189,18 @@ class Quantizer(nn.Module, ABC):
             )
         if z.numel() == 0:
             raise ShapeError(f"z must hold at least 1 vector, got 0: shape {tuple(z.shape)}")
-        bad = z.numel() - int(torch.isfinite(z.detach()).sum())
-        if bad:
+        if z.is_complex():
+            raise DomainError(f"z must be real, got {z.dtype}; give its parts as channels")
+        dtype = torch.promote_types(z.dtype, torch.float32)
+        largest, limit = float(z.detach().abs().max()), torch.finfo(dtype).max ** _ROOM
+        if not largest <= limit:
+            bad = z.numel() - int(torch.isfinite(z.detach()).sum())
+            wrong = f"{bad} NaN or infinite value(s) of {z.numel()}" if bad else f"a largest of {largest:g}"
             raise DomainError(
-                f"z must be finite, got {bad} NaN or infinite value(s) of {z.numel()}; "
-                "lower the learning rate or look for the layer that diverged"
+                f"z must be finite and at most {limit:.2g} so that its squares fit {dtype}, got {wrong}; "
+                "scale it, lower the learning rate, or look for the layer that diverged"
             )
-        return z.reshape(-1, self.dim).to(torch.promote_types(z.dtype, torch.float32))
+        return z.reshape(-1, self.dim).to(dtype)
 
     @final  # type: ignore[misc]  # nn.Module declares a variable
     def forward(self, z: Tensor) -> Quantized:
@@ -217,7 +224,7 @@ class Quantizer(nn.Module, ABC):
         ShapeError
             If `z` is empty or has another number of channels.
         DomainError
-            If a value is NaN or infinite.
+            If a value is NaN, infinite, or so large that squared errors overflow.
         """
         rows = self._rows(z)
         with torch.autocast(z.device.type, enabled=False):
@@ -278,14 +285,27 @@ class CodebookQuantizer(Quantizer):
 
     codebook: Tensor
 
+    @abstractmethod
+    def _awaits_data(self) -> bool:
+        """Whether the codewords come from training batches, and there was none."""
+
+    def _require_codebook(self) -> None:
+        if not self.training and self._awaits_data():  # a training batch comes with data
+            raise DomainError(
+                f"codebook of {type(self).__name__} must have seen data before it is evaluated, got none: it "
+                "starts from vectors of the first training batch; call it once in training mode"
+            )
+
     @final
     def _project(self, z: Tensor) -> Tensor:
         return z
 
     @final
     def _assign(self, u: Tensor) -> Tensor:
+        self._require_codebook()
         return nearest(u, self.codebook.detach().to(u.dtype))
 
     @final
     def _lookup(self, codes: Tensor) -> Tensor:
+        self._require_codebook()
         return self.codebook[codes]

@@ -111,6 +111,9 @@ class EMAQuantizer(CodebookQuantizer):
     def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:
         return {"commitment": self.settings.commitment * mean_square(u, q.detach())}
 
+    def _awaits_data(self) -> bool:
+        return not self.initialised
+
     def _prepare(self, u: Tensor) -> None:
         if not self.initialised:
             vectors = gathered_over_ranks(u, synced=self.settings.synced)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from empirical.quantizers.base import Losses, Quantizer, mean_square
 from qtheory import _check
-from qtheory.errors import DomainError, ShapeError
+from qtheory.errors import DomainError
 
 _MARGIN = 1e-3  # keeps tanh from reaching the outer rounding threshold
 
@@ -54,12 +54,14 @@ class FSQQuantizer(Quantizer):
 
     def __init__(self, levels: Sequence[int], *, form: str = "official", commitment: float = 0.0) -> None:
         _check.one_of("form", form, ("official", "symmetric"))
-        if not levels:
-            raise ShapeError("levels must not be empty; give one number of levels a coordinate")
-        fewest = 3 if form == "official" else 2
-        checked = [_check.integer(f"levels[{i}]", n, minimum=fewest) for i, n in enumerate(levels)]
+        checked, fewest = _check.integers("levels", levels), 3 if form == "official" else 2
+        if min(checked) < fewest:
+            raise DomainError(
+                f"levels must be at least {fewest} in the {form} form, got {checked}; take form='symmetric' "
+                "for 2 levels, or fewer dimensions for the same codebook_size"
+            )
         super().__init__(len(checked), math.prod(checked))
-        self.levels = tuple(checked)
+        self.levels = checked
         self.form = form
         self.commitment = _check.real("commitment", commitment, minimum=0)
         sizes = torch.tensor(checked)

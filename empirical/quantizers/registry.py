@@ -1,5 +1,7 @@
 """Quantizers by name: the thirteen of the paper's Table 3, and the references."""
 
+import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -84,13 +86,24 @@ def _fsq(
 ) -> Quantizer:
     # the published run trained FSQ with a commitment loss, which FSQ does not have
     commitment = 1.0 if protocol == "as_run" else 0.0
-    return FSQQuantizer(levels or equal_levels(dim, codebook_size), form=form, commitment=commitment)
+    chosen = equal_levels(dim, codebook_size) if levels is None else _check.integers("levels", levels)
+    if len(chosen) != dim or math.prod(chosen) != codebook_size:
+        raise DomainError(
+            f"levels must be dim={dim} numbers whose product is codebook_size={codebook_size}, got {chosen} "
+            f"with product {math.prod(chosen)}"
+        )
+    return FSQQuantizer(chosen, form=form, commitment=commitment)
 
 
 def _kmeans(
-    dim: int, codebook_size: int, protocol: str, generator: torch.Generator, **options: int
+    dim: int,
+    codebook_size: int,
+    protocol: str,
+    generator: torch.Generator,
+    iterations: int = 50,
+    restarts: int = 1,
 ) -> Quantizer:
-    return KMeansQuantizer(dim, codebook_size, generator=generator, **options)
+    return KMeansQuantizer(dim, codebook_size, iterations=iterations, restarts=restarts, generator=generator)
 
 
 def _lloyd_max(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
@@ -174,6 +187,11 @@ def key_of(name: str) -> str:
     return name.strip().lower().replace(" ", "_").replace("-", "_").removesuffix("_vq")
 
 
+def _options(builder: Builder) -> list[str]:
+    """Return the options that a builder takes beside what all take."""
+    return list(inspect.signature(builder).parameters)[4:]
+
+
 def build(
     name: str,
     dim: int,
@@ -212,7 +230,8 @@ def build(
     Raises
     ------
     DomainError
-        If the name or protocol is unknown, or the quantizer cannot have that dimension and size.
+        If the name, protocol or an option is unknown, or the quantizer cannot have that dimension and
+        size.
 
     Examples
     --------
@@ -225,6 +244,15 @@ def build(
     _check.one_of("protocol", protocol, PROTOCOLS)
     dim, codebook_size = _check.integer("dim", dim), _check.integer("codebook_size", codebook_size)
     generator = torch.Generator().manual_seed(0) if generator is None else generator
-    quantizer = QUANTIZERS[key](dim, codebook_size, protocol, generator, **options)
+    if not isinstance(generator, torch.Generator):
+        raise DomainError(
+            f"generator must be a torch.Generator, got {generator!r}; "
+            "give torch.Generator().manual_seed(seed)"
+        )
+    builder = QUANTIZERS[key]
+    if options.keys() - _options(builder):
+        takes = ", ".join(_options(builder)) or "none"
+        raise DomainError(f"options of {key} must be among: {takes}; got {', '.join(options)}")
+    quantizer = builder(dim, codebook_size, protocol, generator, **options)
     quantizer.gradient = gradient
     return quantizer

@@ -115,6 +115,10 @@ class GradientCodebook(CodebookQuantizer):
         return losses | (self._matching(u.detach()) if self.training else {})
 
     @final
+    def _awaits_data(self) -> bool:
+        return int(self.placed) == 0
+
+    @final
     @torch.no_grad()
     def _prepare(self, u: Tensor) -> None:
         """Place codewords on vectors of the first batches, until each has its own."""

@@ -167,6 +167,16 @@ def test_non_finite_inputs_are_refused_with_their_count(quantizer):
         quantizer(z)
 
 
+def test_inputs_whose_squares_overflow_are_refused_and_those_below_give_finite_losses(quantizer):
+    with pytest.raises(DomainError, match=r"at most 2.8e\+14 .* fit torch.float32, got a largest of 1e\+20"):
+        quantizer(torch.full((10, DIM), 1e20))
+    result = quantizer(vectors(400, DIM) * 1e13)
+    assert torch.isfinite(result.z_q).all()
+    assert all(torch.isfinite(loss) for loss in result.losses.values())
+    with pytest.raises(DomainError, match=r"z must be real, got torch.complex64"):
+        quantizer(torch.zeros(10, DIM, dtype=torch.complex64))
+
+
 def test_a_wrong_number_of_channels_is_refused(quantizer):
     with pytest.raises(ShapeError, match=r"8 channels in its last axis, got shape \(2, 3\)"):
         quantizer(torch.zeros(2, 3))
@@ -260,6 +270,30 @@ def test_names_as_the_paper_prints_them_are_accepted_in_any_case(printed):
     for name in (printed, printed.upper(), printed.lower()):
         quantizer = build(name, DIM, K, **OPTIONS.get(key_of(printed), {}))
         assert type(quantizer) is type(make(key_of(printed)))
+
+
+def test_unknown_options_are_named_with_the_known_ones():
+    with pytest.raises(
+        DomainError, match=r"options of kmeans must be among: iterations, restarts; got restart$"
+    ):
+        build("kmeans", 4, 16, restart=3)
+    with pytest.raises(DomainError, match="options of ema must be among: none; got levels"):
+        build("ema", 4, 16, levels=[2])
+    with pytest.raises(DomainError, match=r"generator must be a torch.Generator, got 0"):
+        build("ema", 4, 16, generator=0)
+
+
+@pytest.mark.parametrize("name", ["ema", "vanilla", "online", "wasserstein", "mmd", "ema_vp2"])
+def test_a_codebook_that_starts_from_data_is_not_evaluated_before_it_saw_any(name):
+    quantizer = build(name, 4, 16).eval()
+    for use in (quantizer.encode, quantizer):
+        with pytest.raises(DomainError, match="must have seen data before it is evaluated"):
+            use(torch.zeros(3, 4))
+    with pytest.raises(DomainError, match="must have seen data before it is evaluated"):
+        quantizer.decode(torch.tensor([0]))
+    quantizer.train()(torch.randn(64, 4, generator=torch.Generator().manual_seed(0)))
+    quantizer.eval().encode(torch.zeros(3, 4))
+    build(name, 4, 16, "paper").eval().encode(torch.zeros(3, 4))  # starts from noise
 
 
 def test_unknown_names_and_protocols_are_named():

@@ -62,10 +62,18 @@ def test_the_published_run_has_a_commitment_loss_and_the_fair_protocol_none():
 
 
 def test_fsq_names_bad_levels():
-    with pytest.raises(DomainError, match=r"levels\[1\] must be at least 3"):
+    with pytest.raises(
+        DomainError, match=r"levels must be at least 3 in .* got \(4, 2\); take form='symmetric'"
+    ):
         FSQQuantizer([4, 2])
     with pytest.raises(ShapeError, match="levels must not be empty"):
         FSQQuantizer([])
+    with pytest.raises(ShapeError, match="levels must be a sequence of integers, got 8"):
+        FSQQuantizer(8)
+    with pytest.raises(DomainError, match=r"levels must be dim=4 numbers whose product is codebook_size=256"):
+        build("fsq", 4, 256, levels=[4, 4, 4])
+    with pytest.raises(DomainError, match=r"got \(2, 2, 2, 2, 2, 2, 2, 2\); take form='symmetric' for 2"):
+        build("fsq", 8, 256)
     with pytest.raises(DomainError, match=r"L\^4 .* got 200; give `levels` or take 256"):
         equal_levels(4, 200)
 
