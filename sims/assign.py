@@ -14,7 +14,7 @@ from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 from sims._faiss import available_threads, search, threads_for
 
-__all__ = ["available_threads", "distortion", "nearest"]
+__all__ = ["available_threads", "distortion", "nearest", "to_unit_scale"]
 
 # faiss in float32 is exact enough above this ratio of distortion to mean square norm: its rounding
 # then moves the distortion by less than 1e-3 of itself
@@ -23,6 +23,21 @@ RELATIVE_ERROR = 1e-4
 SUPPORT_DIM = 3
 _PILOT_ROWS = 64
 _RANK_ROWS = 4096
+
+
+def to_unit_scale(*arrays: NDArray[np.float64]) -> tuple[int, list[NDArray[np.float64]]]:
+    """Return an exponent e, and the arrays over 2^e, the largest absolute value then lying in [1/2, 1).
+
+    float32 has a narrow range, and squares halve that of float64. A power of two changes no digit, so
+    whatever is computed from the arrays scales exactly.
+
+    Examples
+    --------
+    >>> to_unit_scale(np.array([3.0, -1.0]), np.array([4.0]))
+    (3, [array([ 0.375, -0.125]), array([0.5])])
+    """
+    exponent = int(np.frexp(max(np.abs(array).max() for array in arrays))[1])
+    return exponent, [np.ldexp(array, -exponent) for array in arrays]
 
 
 def _spread(x: NDArray[Any], rows: int) -> NDArray[Any]:
@@ -98,11 +113,9 @@ def nearest(x: ArrayLike, codebook: ArrayLike, *, threads: int | None = None) ->
             f"codebook must have the dimension of x, {points.shape[1]}, got shape {codewords.shape}; "
             "transpose it?"
         )
+    _, (points, codewords) = to_unit_scale(points, codewords)
     centre = codewords.mean(axis=0)
-    points, codewords = points - centre, codewords - centre
-    # float32 has a narrow range; a power of two changes no digit, so the codes do not depend on the scale
-    _, exponent = np.frexp(max(np.abs(points).max(), np.abs(codewords).max()))
-    points, codewords = np.ldexp(points, -exponent), np.ldexp(codewords, -exponent)
+    _, (points, codewords) = to_unit_scale(points - centre, codewords - centre)
     workers = threads_for(points.size * len(codewords), threads)
     if not _spans_few_dimensions(points):
         codes = search(points.astype(np.float32), codewords.astype(np.float32), threads=workers)
@@ -133,7 +146,8 @@ def distortion(x: ArrayLike, codebook: ArrayLike, codes: ArrayLike) -> NDArray[n
     ShapeError
         If the shapes do not fit each other.
     DomainError
-        If a code lies outside [0, K) or a value is not finite.
+        If a code lies outside [0, K), a value is not finite, or the squared errors leave the range of
+        float64.
 
     Examples
     --------
@@ -152,5 +166,13 @@ def distortion(x: ArrayLike, codebook: ArrayLike, codes: ArrayLike) -> NDArray[n
     if chosen.min() < 0 or chosen.max() >= len(codewords):
         raise DomainError(f"codes must lie in [0, {len(codewords)}), got {chosen.min()} to {chosen.max()}")
     error = codewords[chosen]
-    np.subtract(points, error, out=error)
-    return np.linalg.vecdot(error, error)
+    with np.errstate(over="ignore"):  # seen below
+        np.subtract(points, error, out=error)
+        squared: NDArray[np.float64] = np.linalg.vecdot(error, error)
+    largest = squared.max()
+    if not np.isfinite(largest) or (largest < np.finfo(np.float64).tiny and error.any()):
+        raise DomainError(
+            f"squared errors must lie in the range of float64, got a largest of {largest:g} for errors up to "
+            f"{np.abs(error).max():g}; scale x and codebook, for example by to_unit_scale"
+        )
+    return squared

@@ -66,10 +66,11 @@ def _lloyd(
     """Run Lloyd iterations in faiss from `start`, on all vectors."""
     n, d = x.shape
     centre = x.mean(axis=0)
+    exponent, centred = assign.to_unit_scale(x - centre, start - centre)
 
     def given(rows: NDArray[np.float64]) -> NDArray[np.float32]:
         padded = np.zeros((len(rows), max(d, _FAST_DIM)), dtype=np.float32)
-        padded[:, :d] = rows - centre  # zeros add nothing to a distance
+        padded[:, :d] = rows  # zeros add nothing to a distance
         return padded
 
     with _faiss.faiss_with(_faiss.threads_for(x.size * len(start), threads)) as faiss:
@@ -82,8 +83,8 @@ def _lloyd(
             max_points_per_centroid=n,  # above n / K nothing is subsampled
             gpu=_faiss.on_gpu(),
         )
-        fit.train(given(x), init_centroids=given(start))
-    return fit.centroids[:, :d].astype(np.float64) + centre
+        fit.train(given(centred[0]), init_centroids=given(centred[1]))
+    return np.ldexp(fit.centroids[:, :d].astype(np.float64), exponent) + centre
 
 
 def _centroids(x: NDArray[np.float64], codes: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray:
@@ -116,6 +117,18 @@ def _finish(
     raise DomainError(
         f"{empty.size} of {len(codebook)} codewords stay without a vector; "
         f"lower codebook_size, x has too few distinct vectors ({len(x)} in all)"
+    )
+
+
+def _unscaled(distortion: float, exponent: int) -> float:
+    """Return the distortion of vectors from that of the vectors over 2^exponent."""
+    with np.errstate(over="ignore"):  # seen below
+        result = float(np.ldexp(distortion, 2 * exponent))
+    if np.isfinite(result) and (result >= np.finfo(np.float64).tiny or distortion == 0):
+        return result
+    raise DomainError(
+        f"x must have a scale whose square lies in the range of float64, got values up to "
+        f"{np.ldexp(1.0, exponent):g}; scale it"
     )
 
 
@@ -157,7 +170,8 @@ def fit(
     Raises
     ------
     DomainError
-        If there are fewer distinct vectors than codewords, or a value is not finite.
+        If there are fewer distinct vectors than codewords, a value is not finite, or the distortion
+        leaves the range of float64.
     ShapeError
         If `x` is empty or no matrix.
 
@@ -176,18 +190,22 @@ def fit(
     codebook_size = _check.integer("codebook_size", codebook_size)
     iterations = _check.integer("iterations", iterations)
     restarts = _check.integer("restarts", restarts)
+    rng = _check.generator("rng", rng)
     if len(x) < codebook_size:
         raise DomainError(
             f"x must have at least codebook_size={codebook_size} vectors, got {len(x)}; "
             "lower codebook_size or give more data"
         )
+    exponent, (x,) = assign.to_unit_scale(x)  # all of it then scales exactly
     candidates = []
     for _ in range(restarts):
         start = _initial(x, codebook_size, rng)
         seed = int(rng.integers(2**31))  # faiss draws from it where it splits a cell
         candidates.append(_finish(x, _lloyd(x, start, iterations, seed, threads), threads))
     codebook, distortion = min(candidates, key=lambda candidate: candidate[1])
-    return KMeansFit(codebook, distortion, iterations, restarts, len(x))
+    return KMeansFit(
+        np.ldexp(codebook, exponent), _unscaled(distortion, exponent), iterations, restarts, len(x)
+    )
 
 
 def principal_axes(x: NDArray[np.float64]) -> NDArray[np.float64]:

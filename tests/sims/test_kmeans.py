@@ -94,3 +94,35 @@ def test_too_few_vectors_are_reported_with_their_number():
         kmeans.fit(np.repeat(rng().standard_normal((4, 2)), 5, axis=0), 6, rng=rng())
     with pytest.raises(DomainError, match="restarts must be at least 1"):
         kmeans.fit(rng().standard_normal((5, 2)), 2, rng=rng(), restarts=0)
+
+
+@pytest.mark.parametrize("exponent", [-480, -100, 66, 130, 480])
+def test_a_power_of_two_scales_the_fit_and_changes_no_digit(exponent):
+    """Far beyond float32, in which faiss works: 2^130 is above its largest number, 2^-100 squared is 0."""
+    x = rng(4).standard_normal((500, 5)) + 3
+    one, other = (kmeans.fit(vectors, 30, rng=rng(1)) for vectors in (x, np.ldexp(x, exponent)))
+    np.testing.assert_array_equal(other.codebook, np.ldexp(one.codebook, exponent))
+    assert other.in_sample_distortion == np.ldexp(one.in_sample_distortion, 2 * exponent)
+
+
+def test_a_small_spread_around_a_large_offset_is_no_lack_of_distinct_vectors():
+    x = 1e6 + 1e-6 * rng(5).standard_normal((400, 5))
+    found = kmeans.fit(x, 20, rng=rng(1))
+    assert 0 < found.in_sample_distortion < 5e-12
+    assert np.unique(assign.nearest(x, found.codebook)).size == 20
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e307, 1e-200, 1e-307])
+def test_a_distortion_outside_float64_is_an_error(scale):
+    x = scale * rng(6).standard_normal((100, 5))
+    with pytest.raises(DomainError, match="whose square lies in the range of float64"):
+        kmeans.fit(x, 10, rng=rng(1))
+    codes = assign.nearest(x, x[:10])
+    with pytest.raises(DomainError, match="squared errors must lie in the range of float64"):
+        assign.distortion(x, x[:10], codes)
+    np.testing.assert_array_equal(codes, assign.nearest(x / scale, x[:10] / scale))
+
+
+def test_a_seed_is_no_generator():
+    with pytest.raises(DomainError, match=r"rng must be a numpy.random.Generator, got 0"):
+        kmeans.fit(rng().standard_normal((5, 2)), 2, rng=0)
