@@ -58,13 +58,13 @@ def _greedy(curves: Sequence[Curve], K: int) -> list[int]:
 
 
 def _price(curves: Sequence[Curve], sizes: Sequence[int]) -> float:
-    """Distortion a nat of rate, near the best Lagrange multiplier of the constraint."""
+    """Distortion a nat of rate: of the steepest step left, near the best Lagrange multiplier."""
     slopes = [
         (curve(n) - curve(n + 1)) / math.log((n + 1) / n)
         for curve, n in zip(curves, sizes, strict=True)
         if n < curve.limit
     ]
-    return sum(slopes) / len(slopes) if slopes else 0.0
+    return max(slopes, default=0.0)
 
 
 def _reduced(curve: Curve, price: float, K: int) -> tuple[float, list[tuple[int, float]]]:
