@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qtheory._marginals import Normal
-from qtheory.claims._levels import gaussian_distortion
+from qtheory.claims._levels import optimal_distortion
 from qtheory.optimal import lloyd_max
 from qtheory.sources import Gaussian
 
@@ -78,7 +78,7 @@ def run() -> list[dict[str, float | int]]:
     """Return one row a round and number of levels: times, their ratios, and relative excess errors."""
     komm = _komm()
     _newton(2)  # import scipy before the first measurement
-    optimum = {n: gaussian_distortion(n) for n in LEVELS}
+    optimum = {n: optimal_distortion("gaussian", n) for n in LEVELS}
     rows: list[dict[str, float | int]] = []
     for number in range(ROUNDS):
         for n in LEVELS:

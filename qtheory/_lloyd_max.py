@@ -104,6 +104,11 @@ def solve(law: Marginal, levels: int) -> ScalarQuantizer:
         moved = float(np.abs(points - previous).max()) / scale
         # quadratic convergence ends in rounding noise, where steps stop shrinking
         if moved <= 1e-14 or (last <= 1e-9 and moved >= last / 2):
+            if law.symmetric:
+                # the only optimum is symmetric too; where cells on both sides of the mean move alike, as a
+                # Laplace law's do, rounding leaves the levels free to move together by its square root
+                points = law.mean + (points - points[::-1]) / 2
+                mass, centroids = _cells(law, points)
             return ScalarQuantizer(points, midpoints(points), mass, _distortion(law, points, mass, centroids))
         last = moved
     raise DomainError(

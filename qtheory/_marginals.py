@@ -28,9 +28,12 @@ class Marginal(ABC):
     ----------
     log_concave : bool
         Whether the density is known to be log-concave.
+    symmetric : bool
+        Whether the density is known to be symmetric about the mean.
     """
 
     log_concave: ClassVar[bool] = False
+    symmetric: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -95,8 +98,9 @@ class Marginal(ABC):
 
 @dataclass(frozen=True)
 class LocationScale(Marginal):
-    """The law of ``location + scale * Z`` for a fixed law of Z with closed forms."""
+    """The law of ``location + scale * Z`` for a fixed law of Z with closed forms, symmetric about 0."""
 
+    symmetric = True
     location: float
     scale: float
 

@@ -6,76 +6,15 @@ from fractions import Fraction
 import numpy as np
 
 from qtheory import limits
-from qtheory.claims import _balls
 from qtheory.claims._claim import Evidence
-from qtheory.claims._levels import gaussian_distortion
 from qtheory.entropy import perplexity
 from qtheory.expected import matched_codebook_distortion
-from qtheory.optimal import lloyd_max, optimal_distortion_1d, optimal_quantizer_1d, optimal_scalar
-from qtheory.sources import Diagonal, Gaussian, Laplace, Mixture, Source, Uniform
+from qtheory.optimal import lloyd_max, optimal_scalar
+from qtheory.sources import Diagonal, Gaussian, Laplace, Source, Uniform
 
 _LINE: tuple[Source, ...] = (Gaussian(1), Laplace(1), Uniform(1))
 _SIZES = (1, 2, 3, 4, 8, 16, 64)
 _COVARIANCE = np.array([[2.0, 0.8, 0.1], [0.8, 1.0, 0.3], [0.1, 0.3, 0.5]])
-
-
-def _stationary_from(start: list[float], source: Source) -> np.ndarray:
-    """Where Lloyd's iteration ends from a start."""
-    law, levels = source.marginal(0), np.array(start)
-    for _ in range(400):
-        borders = np.concatenate([[-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]])
-        levels = law.first_moment(borders[:-1], borders[1:]) / law.mass(borders[:-1], borders[1:])
-    return levels
-
-
-def one_stationary_quantizer() -> Evidence:
-    starts = ([-9.0, -8.0, -7.0], [-0.1, 0.0, 0.1], [-5.0, 1.0, 6.0])
-    found = lloyd_max(Gaussian(1), 3).levels
-    gap = max(float(np.abs(_stationary_from(start, Gaussian(1)) - found).max()) for start in starts)
-    return Evidence(
-        "exact", gap, "<=", 1e-10, detail="largest gap of Lloyd's limits to Newton's levels, N(0, 1), n = 3"
-    )
-
-
-def newton_is_enclosed() -> Evidence:
-    gap = max(
-        _balls.upper(abs(gaussian_distortion(n) - _balls.ball(lloyd_max(Gaussian(1), n).distortion)))
-        for n in (2, 3, 4, 8, 16, 64)
-    )
-    return Evidence(
-        "certified", gap, "<=", 1e-15,
-        detail="gap of float64 distortions to balls around the only solution, N(0, 1), n up to 64",
-    )  # fmt: skip
-
-
-def not_above_the_discrete_optimum() -> Evidence:
-    # replacing X by its means on a fine grid loses exactly the variance inside the cells
-    edges = np.linspace(-9, 9, 2001)
-    law = Gaussian(1).marginal(0)
-    mass = law.mass(edges[:-1], edges[1:])
-    means = law.first_moment(edges[:-1], edges[1:]) / mass
-    inside = float(np.sum(law.second_moment(edges[:-1], edges[1:]) - mass * means**2))
-    best = optimal_distortion_1d(means, mass / mass.sum(), 5)
-    return Evidence(
-        "exact", lloyd_max(Gaussian(1), 5).distortion, "<=", best + inside + 1e-12,
-        detail="Lloyd-Max of N(0, 1), n = 5, against the optimum of cell means plus the variance inside",
-    )  # fmt: skip
-
-
-def three_modes_have_a_worse_stationary_quantizer() -> Evidence:
-    modes = Mixture([Gaussian(1, 0.01, mean=m) for m in (-1.0, 0.0, 1.0)], [1 / 3] * 3)
-    symmetric = _stationary_from([-1.0, 1.0], modes)
-    grid = np.linspace(-2, 2, 2001)
-    weights = modes.marginal(0).pdf(grid)
-    best = optimal_quantizer_1d(grid, weights / weights.sum(), 2).distortion
-    worse = modes.variance - float(np.mean(symmetric**2))
-    return Evidence(
-        "exact",
-        worse,
-        ">",
-        1.1 * best,
-        detail="symmetric stationary quantizer and optimum, three modes, n = 2",
-    )
 
 
 def panter_dite_is_approached() -> Evidence:

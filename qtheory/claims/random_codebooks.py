@@ -8,7 +8,7 @@ import numpy as np
 
 from qtheory.claims import _balls
 from qtheory.claims._claim import Check, Claim, Evidence
-from qtheory.claims._levels import gaussian_distortion
+from qtheory.claims._levels import optimal_distortion
 from qtheory.expected import best_codebook_variance, matched_codebook_distortion, matched_product_distortion
 from qtheory.limits import gaussian_distortion_rate
 from qtheory.optimal import lloyd_max, optimal_quantizer_1d, optimal_scalar
@@ -102,7 +102,8 @@ def _scalar_beats_matched_products() -> Evidence:
 
 def _scalar_levels_of_the_papers_size() -> Evidence:
     # levels (2, 2, 3, 3, 3, 3, 3, 4), 3888 words: an exhibited codebook bounds the optimum from above
-    error = 2 * gaussian_distortion(2) + 5 * gaussian_distortion(3) + gaussian_distortion(4)
+    two, three, four = (optimal_distortion("gaussian", n) for n in (2, 3, 4))
+    error = 2 * two + 5 * three + four
     return Evidence(
         "certified", _balls.upper(error), "<", Fraction(17952, 10000),
         detail="error of 8 scalar codebooks of 2, 2, 3, 3, 3, 3, 3, 4 levels, N(0, I_8), enclosed",

@@ -1,5 +1,6 @@
 """Theorems of quantization that the comparison of VQ, PQ and SQ rests on."""
 
+from qtheory.claims import _lloyd_max_checks as lloyd
 from qtheory.claims import _theorem_checks as on
 from qtheory.claims._claim import Check, Claim
 
@@ -24,14 +25,15 @@ CLAIMS = (
         ),
         checks=(
             Check(
-                "Lloyd's iteration ends at Newton's levels from distant starts", on.one_stationary_quantizer
+                "Lloyd's iteration ends at Newton's levels from distant starts",
+                lloyd.one_stationary_quantizer,
             ),
-            Check("ball arithmetic encloses the optima that float64 finds", on.newton_is_enclosed),
-            Check("dynamic programming on a grid finds nothing better", on.not_above_the_discrete_optimum),
-            Check(
-                "three modes have a worse stationary quantizer",
-                on.three_modes_have_a_worse_stationary_quantizer,
-            ),
+            Check("ball arithmetic encloses the optima that float64 finds", lloyd.newton_is_enclosed),
+            Check("and their levels", lloyd.newton_levels_are_enclosed),
+            Check("so it does for densities given by their logarithm", lloyd.given_densities_are_enclosed),
+            Check("n equal cells are stationary for the uniform law", lloyd.equal_cells_of_the_uniform_law),
+            Check("dynamic programming on a grid finds nothing better", lloyd.not_above_the_discrete_optimum),
+            Check("three modes have a worse one", lloyd.three_modes_have_a_worse_stationary_quantizer),
         ),
         group="theorems",
     ),
