@@ -127,6 +127,21 @@ def _gpu_resources() -> Any:
     return faiss.StandardGpuResources()
 
 
+@contextmanager
+def _blocks(faiss: Any) -> Iterator[None]:
+    """Let faiss search in blocks however few the queries, for a while.
+
+    By itself it compares fewer than 128,000 numbers of queries with one codeword after the other, which
+    takes 14 times as long.
+    """
+    before = faiss.cvar.distance_compute_blas_threshold
+    faiss.cvar.distance_compute_blas_threshold = 1
+    try:
+        yield
+    finally:
+        faiss.cvar.distance_compute_blas_threshold = before
+
+
 def search(queries: NDArray[np.float32], codebook: NDArray[np.float32], *, threads: int) -> NDArray[np.int64]:
     """Return the index of the codeword nearest to each row, by distances in float32.
 
@@ -135,7 +150,7 @@ def search(queries: NDArray[np.float32], codebook: NDArray[np.float32], *, threa
     >>> search(np.float32([[0.9]]), np.float32([[0.0], [1.0]]), threads=1)
     array([1])
     """
-    with faiss_with(threads) as faiss:
+    with faiss_with(threads) as faiss, _blocks(faiss):
         if on_gpu():
             found = faiss.knn_gpu(_gpu_resources(), queries, codebook, 1)
         else:
