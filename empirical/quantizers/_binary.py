@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from empirical.quantizers._gradients import straight_through
 from empirical.quantizers.base import (
     Losses,
     Quantizer,
     mean_square,
-    straight_through,
     summed_over_ranks,
 )
 from qtheory.errors import DomainError

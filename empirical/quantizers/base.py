@@ -13,6 +13,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from empirical.quantizers._gradients import GRADIENTS
 from empirical.quantizers._nearest import nearest
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
@@ -39,48 +40,6 @@ class Quantized:
     z_q: Tensor
     codes: Tensor
     losses: Losses
-
-
-def straight_through(u: Tensor, q: Tensor) -> Tensor:
-    """Return the value of `q` with the gradient of `u`.
-
-    The order of the sum matters: ``u + (q - u)`` would round, this is exactly `q`.
-    """
-    return q.detach() + (u - u.detach())
-
-
-def rotation_trick(u: Tensor, q: Tensor) -> Tensor:
-    """Return the value of `q` with the gradient of `u` rotated and scaled as ``u`` is to ``q``.
-
-    The rotation in the plane of u and q that takes the direction of u to that of q, and the quotient
-    of their lengths, are constants: the gradient in u is their transpose times that in q. Vectors
-    whose rotation is not defined (zero, or opposite to their codeword) get the gradient of `q` as it is.
-
-    Notes
-    -----
-    Fifty et al. (2025), with ``R = I - 2 r r' + 2 b a'`` for directions a of u, b of q, r of a + b.
-
-    Examples
-    --------
-    >>> u = torch.tensor([[2.0, 0.0]], requires_grad=True)
-    >>> rotation_trick(u, torch.tensor([[0.0, 3.0]]))[0, 1].backward()
-    >>> u.grad.round(decimals=3)
-    tensor([[1.5000, 0.0000]])
-    """
-    lengths_u, lengths_q = (torch.linalg.vector_norm(x.detach(), dim=-1, keepdim=True) for x in (u, q))
-    a = u.detach() / torch.where(lengths_u > 0, lengths_u, 1.0)
-    b = q.detach() / torch.where(lengths_q > 0, lengths_q, 1.0)
-    middle = a + b
-    between = torch.linalg.vector_norm(middle, dim=-1, keepdim=True)
-    defined = (lengths_u > 0) & (lengths_q > 0) & (between > torch.finfo(u.dtype).eps ** 0.5)
-    r = middle / torch.where(defined, between, 1.0)
-    scale = lengths_q / torch.where(defined, lengths_u, 1.0)
-    turned = u - 2 * (u * r).sum(-1, keepdim=True) * r + 2 * (u * a).sum(-1, keepdim=True) * b
-    return straight_through(torch.where(defined, scale * turned, u), q)
-
-
-# how the gradient passes the rounding
-GRADIENTS = {"straight_through": straight_through, "rotation": rotation_trick}
 
 
 def channels_last(z: Tensor) -> Tensor:

@@ -77,10 +77,9 @@ def test_protocols_differ_as_documented():
     assert [SETTINGS[name].scaled_gradient for name in ("as_run", "paper", "fair")] == [True, False, False]
 
 
-@pytest.mark.parametrize("row", [torch.zeros(4), torch.full((4,), 1e30)])
-def test_vectors_without_a_direction_are_refused_with_their_count(row):
+def test_vectors_without_a_direction_are_refused_with_their_count():
     z = vectors(10, 4)
-    z[3] = row
+    z[3] = 0.0
     with pytest.raises(DomainError, match="positive finite length for BSQ, got 1 of 10 without"):
         BSQQuantizer(4, SETTINGS["fair"])(z)
 

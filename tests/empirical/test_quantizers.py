@@ -17,7 +17,7 @@ from empirical.quantizers import (
     channels_last,
     key_of,
 )
-from empirical.quantizers.base import rotation_trick
+from empirical.quantizers._gradients import rotation_trick
 from figures.look import LOOKS
 from qtheory.errors import DomainError, ShapeError
 from qtheory.paper import table
