@@ -190,7 +190,7 @@ def check_threads() -> Iterator[Finding]:
 
 
 def check_weights() -> Iterator[Finding]:
-    """Pretrained weights of the full comparison.
+    """Pretrained weights of others, which nothing that comes with the package needs.
 
     Yields
     ------
@@ -204,7 +204,7 @@ def check_weights() -> Iterator[Finding]:
         remedy = f"get it from {weights.origin} into the folder that QTHEORY_WEIGHTS names"
         if folder is None or not (folder / weights.file).is_file():
             where = folder / weights.file if folder else "QTHEORY_WEIGHTS is not set"
-            text = f"absent ({where}); only the full comparison needs it, for {weights.purpose}; {expected}"
+            text = f"absent ({where}); only for {weights.purpose}, not for the pocket comparison; {expected}"
             yield Finding(topic, "note", text, remedy)
             continue
         if not weights.sha256:
