@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from empirical.launch_command import Arguments as Launched
+from empirical.launch_command import evaluate
 from qtheory import command
 
 if TYPE_CHECKING:
@@ -167,13 +169,41 @@ def vectors(out: Path = Path("results/vectors")) -> int:
     return 0
 
 
+def structure(out: Path = Path("results")) -> int:
+    """Write the modules of the comparison at the sizes of the paper, for the report's diagrams.
+
+    Args:
+        out: Results folder; the tables are ``structure/*.csv`` in it.
+    """
+    from empirical.structure import TABLES, write
+
+    command.output_folder("--out", out)
+    for name in TABLES:
+        print(write(name, out).path)
+    return 0
+
+
+def launch(given: Annotated[Launched, tyro.conf.arg(name="")]) -> int:
+    """Run the paper's comparison cell by cell on ImageNet or any folder, and write its table.
+
+    Finished cells are skipped and failed ones recorded, so the same command continues where it
+    stopped and tries again what failed.
+    """
+    from empirical import launch_command
+
+    return launch_command.launch(given)
+
+
 COMMANDS: dict[str, Callable[..., int]] = {
     "pretrain": pretrain,
     "substitute": substitute,
     "adapt": adapt,
     "joint": joint,
+    "launch": launch,
+    "evaluate": evaluate,
     "table": table,
     "vectors": vectors,
+    "structure": structure,
 }
 
 

@@ -12,6 +12,7 @@ from figures import (
     equal_rate,
     finite_sample,
     low_dimensional_support,
+    paper_tables,
     pocket,
     quantizer_variance,
     readme,
@@ -57,18 +58,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _draw(names: Sequence[str], out: Path, report: Path) -> int:
-    """Draw the named figures; or all, and the report."""
-    unknown = [name for name in names if name not in RECIPES]
+    """Draw the named figures and tables; or all, and the report."""
+    known = [*RECIPES, *paper_tables.TABLES]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise DomainError(f"NAME must be one of {', '.join(RECIPES)}; got {', '.join(unknown)}")
-    chosen = [RECIPES[name] for name in names] or list(RECIPES.values())
+        raise DomainError(f"NAME must be one of {', '.join(known)}; got {', '.join(unknown)}")
+    chosen = [recipe for name, recipe in RECIPES.items() if not names or name in names]
+    tables = [table for name, table in paper_tables.TABLES.items() if not names or name in names]
     command.output_folder("--out", out)
     if not names:
         command.output_file("--report", report)
     shown = tqdm(chosen, desc="figures", unit="figure", file=sys.stderr)
     drawn = {recipe: build(recipe, out) for recipe in shown}
+    parts = {table.name: paper_tables.build(table, out) for table in tables}
     if not names:
-        found = build_report(drawn, report)
+        found = build_report(drawn, parts, report)
         print("\nWhat was found:", *(f"- {answer}" for answer in found), f"\nreport: {report}", sep="\n")
     print(f"figures: {out}")
     return 0
@@ -78,8 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     options = _parser().parse_args(argv)
     if options.list:
-        for recipe in RECIPES.values():
-            print(f"{recipe.name}: {recipe.title} [{', '.join(recipe.tables)}]")
+        listed = [(one.name, one.title, one.tables) for one in RECIPES.values()]
+        listed += [(one.name, one.title, one.tables) for one in paper_tables.TABLES.values()]
+        for name, title, tables in listed:
+            print(f"{name}: {title} [{', '.join(tables)}]")
         return 0
 
     def run() -> int:

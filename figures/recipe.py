@@ -1,8 +1,11 @@
 """What a figure is made of, and how it is drawn, stored and listed."""
 
+import hashlib
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,12 +13,17 @@ import matplotlib.style  # not loaded by matplotlib itself
 from matplotlib.figure import Figure
 
 from qtheory.errors import SchemaError
-from qtheory.results import Table, read_table, write_bytes_atomically
+from qtheory.results import Table, code_digest, read_table, write_bytes_atomically
 
 STYLE = Path(__file__).with_name("style.mplstyle")
 ROOT = Path(__file__).resolve().parents[1]
 # a run of one's own comes first, then the tables that are stored with the code
-TABLE_FOLDERS = (Path("results"), ROOT / "sims" / "results", ROOT / "empirical" / "results")
+TABLE_FOLDERS = (
+    Path("results"),
+    ROOT / "sims" / "results",
+    ROOT / "empirical" / "results",
+    ROOT / "qtheory",
+)
 # without dates, two builds of one table give the same bytes
 _METADATA = {"svg": {"Date": None, "Creator": "qtheory"}, "pdf": {"CreationDate": None, "Creator": "qtheory"}}
 
@@ -36,6 +44,10 @@ class Recipe:
         Maps the tables, in that order, to a figure; a pure function of them.
     caption : callable
         Maps the tables to the caption: what is seen, n, the interval, the command.
+    section : str
+        Where the report shows it: ``paper``, ``theory``, ``studies`` or ``comparison``.
+    claims : tuple of str
+        Ids of the claims that it bears on.
     """
 
     name: str
@@ -43,6 +55,8 @@ class Recipe:
     tables: tuple[str, ...]
     draw: Callable[..., Figure]
     caption: Callable[..., str]
+    section: str = "studies"
+    claims: tuple[str, ...] = ()
 
 
 def find_table(name: str, folders: Sequence[Path] = TABLE_FOLDERS) -> Table:
@@ -80,16 +94,46 @@ def render(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
+@cache
+def _code() -> str:
+    """Digest of what draws: this package, the ledger's words, and the libraries."""
+    here = Path(__file__).parent
+    code = code_digest(here, ROOT / "qtheory" / "claims", suffixes=(".py", ".mplstyle"))
+    return f"{code} matplotlib {mpl.__version__}"
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _drawn_before(record: Path, drawn_from: dict[str, str], paths: Sequence[Path]) -> bytes | None:
+    """Return the SVG if it and the PDF are those that were drawn from the same tables by the same code."""
+    try:
+        stored = json.loads(record.read_text())
+        contents = [path.read_bytes() for path in paths]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    same = stored == {"from": drawn_from, "files": [_sha256(content) for content in contents]}
+    return contents[0] if same else None
+
+
 def build(recipe: Recipe, out: Path, folders: Sequence[Path] = TABLE_FOLDERS) -> bytes:
     """Draw a recipe from its stored tables, write it as SVG and PDF, and return the SVG.
 
-    Where the same SVG is there already, so is the PDF that was written before it.
+    What was drawn before from the same tables by the same code is left as it is.
     """
-    figure = draw(recipe, [find_table(name, folders) for name in recipe.tables])
-    svg = render(figure, "svg")
-    paths = {kind: out / f"{recipe.name}.{kind}" for kind in ("svg", "pdf")}
-    current = all(path.exists() for path in paths.values()) and paths["svg"].read_bytes() == svg
-    if not current:
-        write_bytes_atomically(paths["pdf"], render(figure, "pdf"))
-        write_bytes_atomically(paths["svg"], svg)
+    tables = [find_table(name, folders) for name in recipe.tables]
+    svg_path, pdf_path = (out / f"{recipe.name}.{kind}" for kind in ("svg", "pdf"))
+    record = out / ".drawn" / f"{recipe.name}.json"
+    sums = {name: table.manifest["sha256"] for name, table in zip(recipe.tables, tables, strict=True)}
+    drawn_from = {"code": _code(), **sums}
+    before = _drawn_before(record, drawn_from, (svg_path, pdf_path))
+    if before is not None:
+        return before
+    figure = draw(recipe, tables)
+    svg, pdf = render(figure, "svg"), render(figure, "pdf")
+    write_bytes_atomically(pdf_path, pdf)
+    write_bytes_atomically(svg_path, svg)
+    content = {"from": drawn_from, "files": [_sha256(svg), _sha256(pdf)]}
+    write_bytes_atomically(record, (json.dumps(content) + "\n").encode())
     return svg

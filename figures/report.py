@@ -1,161 +1,176 @@
-"""The report: one self-contained HTML file with the ledger, the figures and their tables."""
+"""The report: one self-contained HTML file with the ledger, a calculator, the figures and their tables."""
 
-import html
+import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
-from figures import answers
+from figures import answers, formulas, ledger
+from figures.inline import inline_svg
+from figures.paper_tables import TABLES, PaperTable, Parts
 from figures.pocket_table import readable
 from figures.recipe import Recipe, find_table
+from figures.typeset import mathml, prose
 from qtheory import claims
-from qtheory.claims import Outcome
 from qtheory.results import Table, write_bytes_atomically
 
-TEMPLATE = Path(__file__).with_name("report.html.j2")
+PAGE = Path(__file__).with_name("page")
 COMPARISON = "substitution/pocket"
+CALCULATOR = (
+    "theory/bounds",
+    "theory/levels",
+    "theory/dimensions",
+    "theory/quantizers",
+    "theory/entropy-coded",
+)
 VERDICTS = ("holds", "holds-amended", "refuted", "open")
+SECTIONS = {
+    "paper": "The paper's diagrams",
+    "theory": "Theory",
+    "studies": "Studies",
+    "comparison": "Comparison on photographs",
+}
 
 
-def number(value: object) -> str:
-    """Return a number as a reader wants it: exact where it is short, else six digits."""
-    text = str(value)
-    if isinstance(value, float) or len(text) > 14:
-        return f"{float(value):.6g}"  # type: ignore[arg-type]
-    return text
+def _names() -> list[str]:
+    return [claim.id for claim in claims.LEDGER]
 
 
-def _check_entry(outcome: Outcome) -> dict[str, Any]:
-    evidence = outcome.evidence
-    entry = {"name": outcome.check.name, "holds": outcome.passed, "error": outcome.error}
-    if evidence is None:
-        return {
-            **entry,
-            "kind": "",
-            "computed": "",
-            "relation": "",
-            "expected": "",
-            "margin": "",
-            "detail": "",
-        }
-    tolerance = f" ± {evidence.tolerance:g}" if evidence.tolerance else ""
-    return {
-        **entry,
-        "kind": evidence.kind,
-        "computed": number(evidence.computed),
-        "relation": evidence.relation,
-        "expected": number(evidence.expected) + tolerance,
-        "margin": number(evidence.margin),
-        "detail": evidence.detail,
-    }
-
-
-def ledger_entries(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Return what the report shows of each claim, in the order of the ledger."""
-    entries: dict[str, dict[str, Any]] = {}
-    for outcome in outcomes:
-        claim = outcome.claim
-        entry = entries.setdefault(
-            claim.id,
-            {
-                "id": claim.id,
-                "title": claim.title,
-                "statement": claim.statement,
-                "source": claim.source,
-                "verdict": claim.verdict,
-                "sharp": claim.sharp,
-                "proof": claim.proof,
-                "checks": [],
-            },
-        )
-        entry["checks"].append(_check_entry(outcome))
-    for entry in entries.values():
-        entry["kinds"] = sorted({check["kind"] for check in entry["checks"]} - {""})
-    return list(entries.values())
-
-
-def inline_svg(content: bytes, name: str) -> str:
-    """Return an SVG for inclusion in HTML: no prologue, and ids that are unique to this figure."""
-    text = content.decode()
-    text = text[text.index("<svg") :]
-    return re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", text)
-
-
-def _code_html(text: str) -> Markup:
-    """Escape a text for HTML: backticks make code, and names of claims lead to their entries."""
-    known = {claim.id for claim in claims.LEDGER}
-
-    def code(match: re.Match[str]) -> str:
-        name = match[1]
-        return f'<a href="#{name}"><code>{name}</code></a>' if name in known else f"<code>{name}</code>"
-
-    return Markup(re.sub(r"`([^`]+)`", code, html.escape(text)))
-
-
-def _figure_entry(recipe: Recipe, tables: Sequence[Table], drawn: bytes) -> dict[str, str]:
-    svg = inline_svg(drawn, recipe.name)
-    label = html.escape(recipe.title, quote=True)
+def _figure_entry(recipe: Recipe, tables: Sequence[Table], drawn: bytes) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "title": recipe.title,
-        "svg": Markup(svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)),
-        "caption": _code_html(recipe.caption(*tables)),
+        "svg": inline_svg(drawn, recipe.name, recipe.title),
+        "caption": prose(recipe.caption(*tables), _names()),
+        "claims": recipe.claims,
+        "section": recipe.section,
     }
+
+
+def _table_entry(table: PaperTable, parts: Parts) -> dict[str, Any]:
+    shown = [(heading, _html(frame)) for heading, frame in parts]
+    return {
+        "name": table.name,
+        "title": table.title,
+        "parts": shown,
+        "caption": prose(table.caption, _names()),
+    }
+
+
+def _html(frame: pd.DataFrame) -> Markup:
+    return Markup(frame.to_html(index=False, border=0))
 
 
 def _provenance_entry(name: str, table: Table) -> dict[str, Any]:
     manifest = table.manifest
     made = manifest["provenance"]
+    seed = manifest.get("seed")
     return {
         "name": name,
         "rows": manifest["rows"],
-        "seed": manifest["seed"],
-        "digest": manifest["digest"][:12],
+        "seed": "none" if seed is None else seed,
+        "digest": str(manifest.get("digest", ""))[:12],
         "sha256": manifest["sha256"][:12],
         "revision": made["revision"] or "",
         "hardware": ", ".join([f"{made['cpu']} × {made['cores']}", *made["gpus"]]),
     }
 
 
-def render_report(drawn: Mapping[Recipe, bytes], outcomes: Sequence[Outcome]) -> str:
+def calculator_data(tables: Mapping[str, Table]) -> Markup:
+    """Return the numbers that the page's calculator looks up, as JSON for a script element.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        Those of `CALCULATOR`.
+    """
+    bounds, levels, dimensions, quantizers, entropy = (tables[name].frame for name in CALCULATOR)
+    zador = dimensions[dimensions["dim"] <= 64].sort_values("dim")
+    data = {
+        "bounds": bounds.fillna("").to_dict("records"),
+        "levels": {
+            source: part.sort_values("levels")["distortion"].tolist()
+            for source, part in levels.groupby("source")
+        },
+        "zador": [
+            {"lower": row.zador_lower, "upper": row.zador_upper, "source": row.attained_by}
+            for row in zador.itertuples()
+        ],
+        "quantizers": quantizers.to_dict("records"),
+        "entropy_coded": entropy.to_dict("records"),
+    }
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def _script(name: str) -> Markup:
+    text = (PAGE / name).read_text()
+    if re.search(r"</script", text, re.IGNORECASE):
+        raise ValueError(f"{name} must not close its own script element")
+    return Markup(text)
+
+
+def _sections(figures: Iterable[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    shown = list(figures)
+    listed = [
+        (name, title, [one for one in shown if one["section"] == name]) for name, title in SECTIONS.items()
+    ]
+    return [section for section in listed if section[2] or section[0] == "comparison"]
+
+
+def render_report(
+    drawn: Mapping[Recipe, bytes], parts: Mapping[str, Parts], verified: Mapping[str, Any]
+) -> str:
     """Return the report as HTML.
 
     Parameters
     ----------
     drawn : mapping of Recipe to bytes
         The figures as SVG.
-    outcomes : sequence of Outcome
-        What came of the checks of the ledger.
+    parts : mapping of str to list
+        Parts of each table of the paper.
+    verified : mapping
+        The ledger with its evidence, as of `qtheory.claims.report.as_json`.
     """
-    stored = {name: find_table(name) for recipe in drawn for name in recipe.tables}
-    found_tables = {name: find_table(name) for name in answers.TABLES}
-    found = answers.answers(found_tables)
-    entries = ledger_entries(outcomes)
+    named = [name for recipe in drawn for name in recipe.tables]
+    named += [name for table in TABLES.values() for name in table.tables]
+    stored = {name: find_table(name) for name in dict.fromkeys([*answers.TABLES, *named, *CALCULATOR])}
+    entries = ledger.entries(verified, drawn)
+    checks = [check for entry in entries for check in entry["checks"]]
     verdicts = Counter(entry["verdict"] for entry in entries)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text())
     figures = [
         _figure_entry(recipe, [stored[name] for name in recipe.tables], svg) for recipe, svg in drawn.items()
     ]
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    template = environment.from_string((PAGE / "report.html.j2").read_text())
+    display = {**formulas.BOUNDS, **formulas.QUANTIZERS}
     return template.render(
-        answers=[_code_html(answer) for answer in found],
+        css=Markup((PAGE / "report.css").read_text()),
+        calculator_js=_script("calculator.js"),
+        report_js=_script("report.js"),
+        calculator_data=calculator_data(stored),
+        formulas={name: mathml(latex, block=False) for name, latex in display.items()},
+        answers=[prose(answer, _names()) for answer in answers.answers(stored)],
         claims=entries,
-        checks=len(outcomes),
-        failed=sum(not outcome.passed for outcome in outcomes),
+        checks=len(checks),
+        failed=sum(not check["holds"] for check in checks),
         verdicts={verdict: verdicts[verdict] for verdict in VERDICTS if verdicts[verdict]},
         kinds=sorted({kind for entry in entries for kind in entry["kinds"]}),
-        figures=figures,
-        comparison=Markup(readable(found_tables[COMPARISON].frame).to_html(index=False, border=0)),
+        sections=_sections(figures),
+        tables=[_table_entry(table, parts[name]) for name, table in TABLES.items() if name in parts],
+        comparison=_html(readable(stored[COMPARISON].frame)),
         provenance=[_provenance_entry(name, table) for name, table in stored.items()],
     )
 
 
-def build_report(drawn: Mapping[Recipe, bytes], path: Path) -> list[str]:
-    """Verify the ledger, write the report with the drawn figures and return its answers."""
-    write_bytes_atomically(path, render_report(drawn, claims.verify()).encode())
+def build_report(drawn: Mapping[Recipe, bytes], parts: Mapping[str, Parts], path: Path) -> list[str]:
+    """Write the report with the drawn figures and the current ledger; return its answers."""
+    page = render_report(drawn, parts, ledger.current())
+    write_bytes_atomically(path, page.encode())
     return answers.answers({name: find_table(name) for name in answers.TABLES})

@@ -63,7 +63,14 @@ def doctor(argv: Sequence[str]) -> int:
     return report(argv)
 
 
-COMMANDS = {"verify": verify, "bounds": bounds, "doctor": doctor}
+def tables(argv: Sequence[str]) -> int:
+    """Compute the tables of theory that figures and report show."""
+    from qtheory._theory_tables import main as write
+
+    return write(argv)
+
+
+COMMANDS = {"verify": verify, "bounds": bounds, "tables": tables, "doctor": doctor}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,9 +3,11 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from qtheory.claims._claim import Claim, Evidence, Number, Outcome, smallest_margin
+from qtheory.results import code_digest
 
 _COLUMNS = ("claim", "verdict", "checks", "evidence", "margin", "statement")
 
@@ -219,7 +221,8 @@ def as_json(outcomes: Iterable[Outcome]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``passed``, and under ``claims`` the fields of each claim with ``passed`` and its ``checks``.
+        ``passed``, ``code`` (digest of the code that was verified), and under ``claims`` the fields of
+        each claim with ``passed`` and its ``checks``.
 
     Examples
     --------
@@ -242,7 +245,23 @@ def as_json(outcomes: Iterable[Outcome]) -> dict[str, Any]:
         }
         for claim, results in grouped(outcomes).items()
     ]
-    return {"passed": all(entry["passed"] for entry in claims), "claims": claims}
+    return {"passed": all(entry["passed"] for entry in claims), "code": verified_code(), "claims": claims}
+
+
+def verified_code() -> str:
+    """Return the digest of the code that a verification of the ledger depends on.
+
+    Returns
+    -------
+    str
+        SHA-256 over the package, see `code_digest`.
+
+    Examples
+    --------
+    >>> verified_code() == verified_code()
+    True
+    """
+    return code_digest(Path(__file__).resolve().parents[1])
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
@@ -256,6 +275,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     if evidence is not None:
         plain |= {
             "kind": evidence.kind,
+            "shown": [number(evidence.computed), evidence.relation, number(evidence.expected)],
             "computed": float(evidence.computed),
             "relation": evidence.relation,
             "expected": float(evidence.expected),

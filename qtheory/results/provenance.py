@@ -1,5 +1,6 @@
 """What a number depends on besides its configuration: versions, hardware, threads, revision."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -45,6 +46,35 @@ def _gpus() -> list[str]:
     if torch is None or not torch.cuda.is_available():
         return []
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
+def code_digest(*folders: Path, suffixes: tuple[str, ...] = (".py", ".csv")) -> str:
+    """Return the SHA-256 of the code and the data in folders, to tell whether a result is of this code.
+
+    Parameters
+    ----------
+    *folders : pathlib.Path
+        Searched with all folders in them.
+    suffixes : tuple of str
+        Files with these suffixes count.
+
+    Returns
+    -------
+    str
+        Hexadecimal digest of names and contents; where the folders lie does not count.
+
+    Examples
+    --------
+    >>> here = Path(__file__).parent
+    >>> code_digest(here) == code_digest(here), code_digest(here) == code_digest(here.parent)
+    (True, False)
+    """
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in suffixes):
+            digest.update(f"{folder.name}/{path.relative_to(folder).as_posix()}".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def provenance() -> dict[str, Any]:

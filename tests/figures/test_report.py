@@ -1,35 +1,19 @@
 """The report holds each claim with its evidence, and asks nothing of the network."""
 
+import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 
-from figures import report
+from figures import formulas, ledger
 from figures.__main__ import RECIPES
-from qtheory import claims
-from qtheory.claims import LEDGER, Evidence
+from figures.inline import inline_svg
+from figures.typeset import mathml
+from qtheory.bounds import BOUNDS
+from qtheory.claims import LEDGER, claim, run_check
+from qtheory.claims.report import as_json
 from qtheory.errors import DomainError
-
-
-@pytest.fixture(scope="module")
-def outcomes():
-    return claims.verify(slow=False)
-
-
-@pytest.fixture(scope="module")
-def page(results, outcomes):
-    from figures import recipe
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "find_table", lambda name: recipe.find_table(name, [results]))
-        drawn = {
-            chosen: recipe.render(
-                recipe.draw(chosen, [recipe.find_table(table, [results]) for table in chosen.tables]), "svg"
-            )
-            for chosen in RECIPES.values()
-        }
-        return report.render_report(drawn, outcomes)
 
 
 class Document(HTMLParser):
@@ -60,9 +44,9 @@ class Document(HTMLParser):
 
 
 def test_each_claim_opens_to_its_statement_proof_and_evidence(page):
-    for claim in LEDGER:
-        assert f'<details id="{claim.id}"' in page
-        assert f"python -m qtheory verify {claim.id}" in page
+    for one in LEDGER:
+        assert f'<details id="{one.id}"' in page
+        assert f"python -m qtheory verify {one.id}" in page
 
 
 def test_tags_nest_and_ids_are_unique(page):
@@ -73,19 +57,77 @@ def test_tags_nest_and_ids_are_unique(page):
 
 def test_no_reference_leaves_the_page(page):
     document = Document(page)
-    assert all(source.startswith("#") for source in document.sources)
+    assert all(source.startswith("#") or source == "data:," for source in document.sources)
     assert not re.search(r"url\((?!#)", page)
     assert "@import" not in page
 
 
-def test_a_failed_check_is_shown_as_failed(outcomes, results):
-    from dataclasses import replace
+def test_every_link_leads_to_an_id(page):
+    document = Document(page)
+    assert {source[1:] for source in document.sources if source.startswith("#")} <= set(document.ids)
 
-    broken = [replace(outcomes[0], evidence=Evidence("exact", 2, "<", 1)), *outcomes[1:]]
-    entry = report.ledger_entries(broken)[0]["checks"][0]
-    assert not entry["holds"]
-    raised = [replace(outcomes[0], evidence=None, error="ValueError: no"), *outcomes[1:]]
-    assert report.ledger_entries(raised)[0]["checks"][0]["error"] == "ValueError: no"
+
+def _ledger(**changed):
+    """The ledger of one claim, with fields of its first check changed."""
+    one = claim("finding1.identity")
+    stored = as_json([run_check(one, check) for check in one.checks])
+    stored["claims"][0]["checks"][0].update(changed)
+    return stored
+
+
+def test_a_failed_check_is_shown_as_failed():
+    assert ledger.entries(_ledger())[0]["checks"][0]["holds"]
+    assert not ledger.entries(_ledger(passed=False))[0]["checks"][0]["holds"]
+    raised = ledger.entries(_ledger(passed=False, error="ValueError: no"))[0]["checks"][0]
+    assert (raised["error"], raised["kind"]) == ("ValueError: no", "")
+
+
+def test_a_stored_ledger_is_read_where_this_code_wrote_it_and_made_anew_where_not(
+    tmp_path, monkeypatch, verified
+):
+    path = tmp_path / "ledger.json"
+    monkeypatch.setattr(ledger.report, "verified_code", lambda: verified["code"])
+    path.write_text(json.dumps(verified))
+    ran = []
+    monkeypatch.setattr(ledger.claims, "verify", lambda: ran.append(1) or [])
+    assert ledger.current(path)["claims"] == json.loads(json.dumps(verified))["claims"]
+    assert not ran
+    path.write_text(json.dumps({**verified, "code": "other"}))
+    assert ledger.current(path)["claims"] == []
+    assert ran == [1]
+    path.write_text("{")
+    ledger.current(path)
+    assert ran == [1, 1]
+
+
+def test_displayed_formulas_belong_to_claims_and_bounds_and_become_mathml():
+    assert set(formulas.CLAIMS) <= {one.id for one in LEDGER}
+    assert set(formulas.BOUNDS) == set(BOUNDS)
+    for latex in [
+        *formulas.BOUNDS.values(),
+        *formulas.QUANTIZERS.values(),
+        *sum(formulas.CLAIMS.values(), ()),
+    ]:
+        markup = mathml(latex) if latex else "<math></math>"
+        assert markup.startswith("<math")
+        assert "\\" not in markup, latex
+
+
+def test_figures_name_claims_of_the_ledger_and_entries_lead_back(verified):
+    for entry in ledger.entries(verified, RECIPES.values()):
+        named = {one.name for one in RECIPES.values() if entry["id"] in one.claims}
+        assert {one["name"] for one in entry["figures"]} == named
+    known = {one.id for one in LEDGER}
+    assert all(set(one.claims) <= known for one in RECIPES.values())
+
+
+def test_colours_of_drawings_follow_the_page():
+    drawing = b'<svg id="a"><path style="fill: #0072b2; stroke: #ffffff"/><use href="#a"/></svg>'
+    text = inline_svg(drawing, "one", "A & B")
+    assert 'aria-label="A &amp; B"' in text
+    assert "var(--f-blue)" in text
+    assert "var(--f-paper)" in text
+    assert 'href="#one-a"' in text
 
 
 def test_verdict_counts_add_up_to_the_ledger(page):
@@ -94,12 +136,10 @@ def test_verdict_counts_add_up_to_the_ledger(page):
 
 
 def test_numbers_are_shown_exactly_where_they_are_short():
-    from fractions import Fraction
-
-    assert report.number(Fraction(1, 3)) == "1/3"
-    assert report.number(4278190079) == "4278190079"
-    assert report.number(0.123456789) == "0.123457"
-    assert report.number(Fraction(10**20 + 1, 10**20)) == "1"
+    assert ledger.number("1/3") == "1/3"
+    assert ledger.number("4278190079") == "4278190079"
+    assert ledger.number("0.123456789") == "0.123457"
+    assert ledger.number("100000000000000000001/100000000000000000000") == "1"
 
 
 def test_an_answer_that_names_a_claim_links_to_its_entry(page):

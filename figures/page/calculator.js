@@ -1,0 +1,279 @@
+"use strict";
+// The calculator: the rows of `python -m qtheory bounds`, from closed forms. What takes a quadrature or an
+// iteration (levels of Lloyd and Max, random codebooks, entropy coding) is looked up in DATA, which Python
+// computed. tests/figures/test_browser.py compares all rows with Python's.
+const calculator = (() => {
+  const DATA = JSON.parse(document.getElementById("calculator-data").textContent);
+  const EXACT = 2n ** 53n; // integers beyond are not exact in JavaScript
+  const LEVELS = 256, COORDINATES = 64, NODES = 300000;
+
+  class Silent extends Error {}
+
+  function logGamma(x) { // Stirling's series, after raising x
+    let shift = 0;
+    for (; x < 15; x += 1) shift -= Math.log(x);
+    const y = 1 / (x * x);
+    const series = (1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y / 1188)))) / x;
+    return shift + (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + series;
+  }
+  const gamma = (x) => Math.exp(logGamma(x));
+  const logBall = (d) => (d / 2) * Math.log(Math.PI) - logGamma(d / 2 + 1);
+
+  function logBig(K) {
+    const bits = K.toString(2);
+    return Math.log(parseInt(bits.slice(0, 53), 2)) + Math.max(0, bits.length - 53) * Math.LN2;
+  }
+  const power = (lnK, k) => Math.exp((-2 / k) * lnK);
+
+  function root(K, d) { // floor(K^(1/d)), exactly
+    let n = BigInt(Math.floor(Math.exp(logBig(K) / d)));
+    const fits = (m) => m ** BigInt(d) <= K;
+    if (d === 1) return K;
+    if (n < 1n) n = 1n;
+    while (!fits(n)) n -= 1n;
+    while (fits(n + 1n)) n += 1n;
+    return n;
+  }
+
+  // --- laws -------------------------------------------------------------------------------------------
+  function law(name, variance) {
+    const b = Math.sqrt(variance / 2); // scale of a Laplace law
+    return {
+      gaussian: {
+        variance,
+        entropy: 0.5 * Math.log(2 * Math.PI * Math.E * variance),
+        norm: (d) => 2 * Math.PI * variance * Math.pow((d + 2) / d, (d + 2) / 2),
+      },
+      laplace: {
+        variance,
+        entropy: 1 + Math.log(2 * b),
+        norm: (d) => 4 * b * b * Math.pow((d + 2) / d, d + 2),
+      },
+      uniform: { variance: 1 / 3, entropy: Math.LN2, norm: () => 4 },
+    }[name];
+  }
+  const shannon = (entropy, d, lnK) => (d * Math.exp(2 * entropy) * power(lnK, d)) / (2 * Math.PI * Math.E);
+
+  function zador(d) {
+    const known = DATA.zador[d - 1];
+    if (known) return known;
+    const ball = Math.exp((-2 / d) * logBall(d));
+    return { lower: ball / (d + 2), upper: (gamma(1 + 2 / d) * ball) / d, source: "random" };
+  }
+
+  // --- bounds -----------------------------------------------------------------------------------------
+  const LOWER = 2 / (Math.PI * Math.E), UPPER = 5 / (2 * Math.E);
+
+  function edge(d, lnK) { // maximum over x >= 16/9, by bisection as in qtheory._edge
+    const start = 16 / 9, a = 191 / 125 + 249 / 250 - start, rate = lnK / d;
+    const value = (x) => Math.log(2 * (x + a)) - Math.log(Math.PI) / 2 - rate;
+    let low = start, high = Math.exp(rate + 1);
+    for (let i = 0; i < 100; i += 1) {
+      const x = (low + high) / 2;
+      if (value(x) < x / (2 * (x + a))) low = x; else high = x;
+    }
+    const x = low > start ? high : start;
+    return (d * value(x)) / (x * x);
+  }
+
+  // Least sum of cost(m, n_m) over integers with product at most `budget`: branch and bound. `floor(m, x)` is
+  // a convex lower bound on cost(m, exp(x)), and `rest(m, x)` one on all of m, m + 1, ... with sum of
+  // logarithms at most x. Away from its least value a convex bound only grows, so a branch may stop there.
+  function allocate({ count, budget, cost, floor, rest, ideal, most }) {
+    let best = Infinity, nodes = 0;
+    const visit = (m, left, spent, previous) => {
+      nodes += 1;
+      if (nodes > NODES) throw new Silent("too many sizes to search in a page: run python -m qtheory bounds");
+      if (m === count - 1) {
+        best = Math.min(best, spent + cost(m, Math.min(left, most(m, left, previous))));
+        return;
+      }
+      const top = most(m, left, previous), x = Math.log(left), centre = ideal(m, x);
+      const middle = Math.max(1, Math.min(top, Math.round(Math.exp(centre))));
+      const worse = (n) => spent + floor(m, Math.log(n)) + rest(m + 1, x - Math.log(n)) >= best * (1 - 1e-13);
+      const enter = (n) => {
+        const next = Math.floor(left / n), value = spent + cost(m, n);
+        if (value + rest(m + 1, Math.log(next)) < best * (1 - 1e-13)) visit(m + 1, next, value, n);
+      };
+      enter(middle);
+      for (let n = middle + 1; n <= top && !(Math.log(n) > centre && worse(n)); n += 1) enter(n);
+      for (let n = middle - 1; n >= 1 && !(Math.log(n) < centre && worse(n)); n -= 1) enter(n);
+    };
+    visit(0, budget, 0, Infinity);
+    return best;
+  }
+
+  function diagonal(K, dims) { // min of sum d_m / (3 n_m^2) over integers with product at most K
+    if (K >= EXACT) throw new Silent("K is 2^53 or more: run python -m qtheory bounds for it");
+    const order = [...dims].sort((x, y) => y - x), count = order.length;
+    const mean = order.map((_, m) => order.slice(m).reduce((sum, dim) => sum + Math.log(dim), 0) / (count - m));
+    return allocate({
+      count, budget: Number(K),
+      cost: (m, n) => order[m] / (n * n),
+      floor: (m, x) => order[m] * Math.exp(-2 * x),
+      rest: (m, x) => (m < count ? (count - m) * Math.exp(mean[m] - (2 * x) / (count - m)) : 0),
+      ideal: (m, x) => x / (count - m) + (Math.log(order[m]) - mean[m]) / 2,
+      // blocks of equal dimension are interchangeable: sizes descend among them
+      most: (m, left, previous) => (m && order[m - 1] === order[m] ? Math.min(left, previous) : left),
+    }) / 3;
+  }
+
+  const VALUES = {
+    "prop2.lower.paper": (p) => (p.d / 4) * power(p.lnK, p.d),
+    "prop2.lower.sharp": (p) => LOWER * p.d * power(p.lnK, p.d),
+    "prop2.lower.edge": (p) => edge(p.d, p.lnK),
+    "prop2.lower.sphere": (p) => ((4 * p.d) / (p.d + 2)) * Math.exp((-2 / p.d) * logBall(p.d)) * power(p.lnK, p.d),
+    "prop2.lower.scalar": (p) => (p.d / 3) * power(p.lnK, p.d),
+    "prop2.upper.paper": (p) => 8 * p.d * power(p.lnK, p.d),
+    "prop2.upper.midpoint": (p) => (9 / 4) * p.d * power(p.lnK, p.d),
+    "prop2.upper.sharp": (p) => UPPER * p.d * power(p.lnK, p.d),
+    "prop2.upper.levels": (p) => {
+      const n = Number(root(p.K, p.d));
+      return p.d * (n === 1 ? 1 : n === 2 ? 1 / (2 * Math.E) : 1 / (3 * (n - 1) ** 2));
+    },
+    "prop2.two_levels": (p) => p.d / (2 * Math.E),
+    "prop3.vq.upper.paper": (p) => 8 * p.d * p.k * power(p.lnK, p.k),
+    "prop3.vq.upper.sharp": (p) => (p.k < 4 && p.K >= 2n ** BigInt(p.k) ? (9 * p.k) / 4 : 9) * p.d * power(p.lnK, p.k),
+    "prop3.vq.lower.sharp": (p) => LOWER * p.d * power(p.lnK, p.k),
+    "prop3.vq.diagonal": (p) => (p.d / 3) * power(p.lnK, 1),
+    "prop3.pq.lower.paper": (p) => (p.blocks.length / 4) * power(p.lnK, p.blocks.length),
+    "prop3.pq.lower.sharp": (p) => (p.blocks.length / 3)
+      * Math.pow(p.blocks.reduce((x, y) => x * y, 1), 1 / p.blocks.length) * power(p.lnK, p.blocks.length),
+    "prop3.pq.exact": (p) => diagonal(p.K, p.blocks),
+    "prop3.sq.lower.paper": (p) => (p.d / 4) * power(p.lnK, p.d),
+    "prop3.sq.lower.sharp": (p) => (p.d / 3) * power(p.lnK, p.d),
+    "prop3.sq.exact": (p) => diagonal(p.K, Array(p.d).fill(1)),
+  };
+
+  const HYPOTHESES = {
+    "K >= 2^d": (p) => (p.K >= 2n ** BigInt(p.d) ? "" : `K is below 2^${p.d}`),
+    "K >= 2^support_dim": (p) => (p.K >= 2n ** BigInt(p.k) ? "" : `K is below 2^${p.k}`),
+    "K = 2^d": (p) => (p.K === 2n ** BigInt(p.d) ? "" : `K is not 2^${p.d}`),
+    "support_dim < d": (p) => (p.k < p.d ? "" : "the support is not smaller than the space"),
+    "support_dim <= d": (p) => (p.k <= p.d ? "" : "the support is larger than the space"),
+    "support_dim divides d": (p) => (p.d % p.k === 0 ? "" : `${p.k} does not divide ${p.d}`),
+  };
+
+  function bound(entry, p) {
+    const needs = entry.needs.split(" ");
+    if (needs.includes("support_dim") && !p.k) throw new Silent("needs the dimension of a support");
+    if (needs.includes("block_dims") && !p.blocks) throw new Silent("needs dimensions of blocks");
+    for (const text of entry.hypotheses.split(", ").filter(Boolean)) {
+      const wrong = HYPOTHESES[text](p);
+      if (wrong) throw new Silent(wrong);
+    }
+    return VALUES[entry.id](p);
+  }
+
+  // --- quantizers of a law ------------------------------------------------------------------------------
+  function optimalScalar(name, variance, d, K) { // levels of equal coordinates, exactly
+    if (d > COORDINATES || root(K, d) > BigInt(LEVELS)) throw new Silent(`computed up to ${LEVELS} levels a coordinate and ${COORDINATES} coordinates`);
+    if (K >= EXACT) throw new Silent("K is 2^53 or more: run python -m qtheory bounds for it");
+    const scale = name === "uniform" ? 1 : variance, points = corners(DATA.levels[name]);
+    return scale * allocate({
+      count: d, budget: Number(K),
+      cost: (m, n) => DATA.levels[name][n - 1],
+      floor: (m, x) => hull(points, x),
+      rest: (m, x) => (m < d ? (d - m) * hull(points, x / (d - m)) : 0),
+      ideal: (m, x) => x / (d - m),
+      most: (m, left, previous) => Math.min(LEVELS, left, previous),
+    });
+  }
+
+  function corners(errors) { // lower convex hull of the points (log n, e(n))
+    const kept = [];
+    errors.forEach((y, i) => {
+      const x = Math.log(i + 1);
+      const above = ([x0, y0], [x1, y1]) => (y1 - y0) * (x - x0) >= (y - y0) * (x1 - x0);
+      while (kept.length > 1 && above(kept[kept.length - 2], kept[kept.length - 1])) kept.pop();
+      kept.push([x, y]);
+    });
+    return kept;
+  }
+
+  function hull(points, x) { // the hull at x, linear between its corners
+    let low = 0, high = points.length - 1;
+    if (x >= points[high][0]) return points[high][1];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (points[middle][0] <= x) low = middle; else high = middle;
+    }
+    const [[x0, y0], [x1, y1]] = [points[low], points[high]];
+    return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
+  }
+
+  function onGrid(column, d, K, variance) {
+    const bits = K.toString(2).length - 1;
+    const found = 1n << BigInt(bits) === K && DATA.quantizers.find((row) => row.dim === d && row.bits === bits);
+    if (!found) throw new Silent("tabled for some d up to 32 and K = 2, 4, ..., 65536: run python -m qtheory bounds");
+    return variance * found[column];
+  }
+
+  function entropyCoded(name, variance, d, K) {
+    const rate = logBig(K) / Math.LN2 / d;
+    const found = DATA.entropy_coded.find((row) => row.source === name && Math.abs(row.rate - rate) < 1e-12);
+    if (!found) throw new Silent("tabled for some rates up to 8 bits a dimension: run python -m qtheory bounds");
+    return d * (name === "uniform" ? 1 : variance) * found.distortion;
+  }
+
+  function* entries(p) {
+    const { d, K, lnK } = p, one = law(p.source, p.variance), v = one.variance;
+    const G = zador(d), shape = one.norm(d) * power(lnK, d);
+    yield ["limit", "shannon", "lower", "E*_VQ", "d / (2 pi e) exp(2 h / d) K^(-2/d)", "theorem.shannon", () => shannon(one.entropy, d, lnK)];
+    if (p.source === "gaussian") {
+      yield ["limit", "distortion-rate", "lower", "E*_VQ", "d s^2 K^(-2/d)", "theorem.water-filling", () => d * v * power(lnK, d)];
+    }
+    const formula = "d G ||f||_{d/(d+2)} K^(-2/d)";
+    if (G.lower < G.upper) yield ["high rate", "zador.sphere", "limit", "E*_VQ, at least", `${formula}, G of the ball`, "theorem.zador", () => d * G.lower * shape];
+    yield ["high rate", "zador", "limit", G.lower < G.upper ? "E*_VQ, at most" : "E*_VQ", `${formula}, G of ${G.source}`, "theorem.zador", () => d * G.upper * shape];
+    yield ["high rate", "scalar-limit", "limit", "E*_SQ", "(d / 12) prod_j ||f_j||_{1/3}^(1/d) K^(-2/d)", "theorem.gains", () => (d / 12) * one.norm(1) * power(lnK, d)];
+    if (p.blocks) {
+      yield ["high rate", "product-limit", "limit", "E*_PQ, at most", "d prod_m (G_{d_m} ||f_m||_{d_m/(d_m+2)})^(d_m/d) K^(-2/d)", "theorem.product-limit",
+        () => d * Math.exp(p.blocks.reduce((sum, m) => sum + (m / d) * Math.log(zador(m).upper * one.norm(m)), 0)) * power(lnK, d)];
+    }
+    yield ["quantizer", "optimal-sq", "equal", "E*_SQ", "Lloyd-Max levels, their numbers by exact allocation", "scaling.optimal-sq", () => optimalScalar(p.source, v, d, K)];
+    yield ["quantizer", "entropy-coded-sq", "attained", "error at entropy log2 K, not K words", "uniform cells, centroids, log2(K) / d bits of entropy a coordinate", "theorem.entropy-coding", () => entropyCoded(p.source, v, d, K)];
+    if (p.source === "gaussian") {
+      yield ["quantizer", "matched-vq", "attained", "mean error of K random words", "words N(0, s^2 I)", "appendixK.near-optimal", () => onGrid("matched", d, K, v)];
+      yield ["quantizer", "best-random-vq", "attained", "mean error of K random words", "words N(0, t^2 I), best t", "appendixD.matched", () => onGrid("best_random", d, K, v)];
+      if (p.blocks) {
+        const sizes = p.blocks.map((m) => root(K ** BigInt(m), d));
+        yield ["quantizer", "matched-pq", "attained", `mean error of ${sizes.join(" x ")} random words`, "words N(0, s^2 I) in each block", "appendixK.near-optimal",
+          () => p.blocks.reduce((sum, m, i) => sum + (sizes[i] === 1n ? 2 * m * v : onGrid("matched", m, sizes[i], v)), 0)];
+      }
+      const signs = (value) => { if (K !== 2n ** BigInt(d)) throw new Silent(`K is not 2^${d}`); return value; };
+      yield ["quantizer", "lfq", "attained", "error of LFQ", "d (s^2 - 2 s sqrt(2/pi) + 1)", "figure5.lfq", () => signs(d * (v - 2 * Math.sqrt((2 * v) / Math.PI) + 1))];
+      yield ["quantizer", "bsq", "attained", "error of BSQ's words, no normalisation", "d s^2 - 2 s sqrt(2 d / pi) + 1", "figure5.bsq", () => signs(d * v - 2 * Math.sqrt((2 * d * v) / Math.PI) + 1)];
+    }
+  }
+
+  function reference(kind, p) { // Shannon's bound that is the zero of decibels
+    if (kind === "diagonal") return shannon(Math.log(2 * Math.sqrt(p.d)), 1, p.lnK);
+    if (kind === "subspace") return shannon(Math.log(2 * Math.sqrt(p.d / p.k)), p.k, p.lnK);
+    return shannon(law(p.source, p.variance).entropy, p.d, p.lnK);
+  }
+
+  // rows and silent of a problem {source, d, K (BigInt), k (support dimension or 0), blocks (or null), variance}
+  function calculate(problem) {
+    const p = { ...problem, lnK: logBig(problem.K) }, rows = [], silent = [];
+    const add = (section, name, side, quantity, formula, claim, value, kind = "cube") => {
+      try {
+        const number = value();
+        rows.push({ section, name, side, quantity, formula, claim, value: number,
+          decibel: 10 * Math.log10(number / reference(kind, p)) });
+      } catch (error) {
+        if (!(error instanceof Silent)) throw error;
+        silent.push({ name, reason: error.message });
+      }
+    };
+    for (const entry of entries(p)) add(...entry);
+    if (p.source === "uniform") {
+      for (const entry of DATA.bounds.filter((one) => one.id in VALUES)) {
+        add("worst case", entry.id, entry.side, entry.quantity, entry.formula, entry.claim, () => bound(entry, p), entry.law);
+      }
+    }
+    return { rows, silent };
+  }
+
+  return { calculate, logBig };
+})();
