@@ -251,6 +251,12 @@ class State:
         unpack(stored[0], **parts)
         return int(stored[1]["step"])
 
+    @property
+    def steps(self) -> int:
+        """Steps that the stored state has done, 0 without one."""
+        stored = load_matching(self.path, self.digest)
+        return 0 if stored is None else int(stored[1]["step"])
+
     def save(self, step: int, **parts: Part) -> None:
         """Write the parts after `step` steps, where it is time."""
         if step % self.every == 0:

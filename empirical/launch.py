@@ -1,0 +1,249 @@
+"""Walks the cells of a comparison: finished ones are skipped, failed ones recorded, and it goes on."""
+
+import json
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from empirical.cells import CellSpec
+from empirical.cost import SUSTAINED, cache_cost, cost, counts
+from empirical.protocol import RECIPES
+from empirical.setup import Launch
+from qtheory import _check
+from qtheory.errors import DomainError
+from qtheory.results import Table, write_table
+
+_TAIL = 2000  # characters of a cell's output that a failure keeps
+
+
+@dataclass(frozen=True)
+class Task:
+    """A command and where its output goes."""
+
+    command: tuple[str, ...]
+    log: str
+
+
+def perform(task: Task) -> int:
+    """Run a task and return its exit status."""
+    Path(task.log).parent.mkdir(parents=True, exist_ok=True)
+    with Path(task.log).open("w") as log:
+        return subprocess.run(task.command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+
+
+class Executor(ABC):
+    """Runs tasks that do not depend on each other."""
+
+    @abstractmethod
+    def run(self, tasks: Sequence[Task]) -> Iterator[int]:
+        """Yield the exit status of each task, in their order."""
+
+
+class LocalExecutor(Executor):
+    """On this machine, one task after the other."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[int]:
+        """Yield the exit status of each task, in their order."""
+        yield from map(perform, tasks)
+
+
+class SlurmExecutor(Executor):
+    """As jobs of a cluster, all at once.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        For submitit's own files.
+    processes : int
+        Cards of a job.
+    options : dict, optional
+        Further parameters of submitit, such as ``timeout_min`` or ``slurm_partition``.
+    cluster : str, optional
+        Submitit's cluster; Slurm by default.
+
+    Raises
+    ------
+    DomainError
+        If there is no Slurm here.
+    ModuleNotFoundError
+        If submitit is not installed.
+    """
+
+    def __init__(
+        self, folder: Path, processes: int, options: dict[str, Any] | None = None, cluster: str = "slurm"
+    ) -> None:
+        import submitit
+
+        try:
+            self.executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
+        except RuntimeError as error:
+            raise DomainError(f"executor slurm needs Slurm's srun: {error}; use --executor local") from error
+        settings = {"nodes": 1, "tasks_per_node": 1, "gpus_per_node": processes, "timeout_min": 48 * 60}
+        self.executor.update_parameters(**(settings | (options or {})))
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[int]:
+        """Submit all tasks, and yield their exit statuses as they are waited for."""
+        with self.executor.batch():
+            jobs = [self.executor.submit(perform, task) for task in tasks]
+        for job in jobs:
+            try:
+                yield job.result()
+            except Exception as error:  # a job that was cancelled or lost must not end the walk
+                print(f"job {job.job_id}: {type(error).__name__}: {error}", file=sys.stderr)
+                yield 1
+
+
+def task(launch: Launch, cell: CellSpec) -> Task:
+    """Return the task of a cell; the published run had one process."""
+    path = launch.write(cell)
+    processes = 1 if cell.protocol == "as_run" else launch.processes
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    start = torchrun if processes > 1 else []
+    command = (sys.executable, *start, "-m", "empirical.cell", str(path))
+    return Task(command, str(launch.folder(cell) / "output.log"))
+
+
+def result(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
+    """Return what a finished cell stored, None where there is nothing of this configuration."""
+    path = launch.folder(cell) / "result.json"
+    if not path.exists():
+        return None
+    stored: dict[str, Any] = json.loads(path.read_text())
+    return stored if stored["digest"] == launch.digest(cell) else None
+
+
+def failure(launch: Launch, cell: CellSpec, status: int) -> str:
+    """Return why a cell failed: its own words, or the end of its output."""
+    path = launch.folder(cell) / "failure.json"
+    if path.exists():
+        stored = json.loads(path.read_text())
+        if stored["digest"] == launch.digest(cell):
+            return str(stored["error"])
+    log = launch.folder(cell) / "output.log"
+    tail = log.read_text()[-_TAIL:].strip() if log.exists() else ""
+    return f"ended with status {status}: {tail}" if tail else f"ended with status {status}, without a word"
+
+
+def walk(
+    launch: Launch, cells: Sequence[CellSpec], executor: Executor
+) -> Iterator[tuple[CellSpec, dict[str, Any] | str]]:
+    """Run what is missing, phase after phase.
+
+    Parameters
+    ----------
+    launch : Launch
+        The comparison.
+    cells : sequence of CellSpec
+        In order: what a cell starts from comes before it.
+    executor : Executor
+        Runs them.
+
+    Yields
+    ------
+    CellSpec, dict or str
+        The cell with its result, or with the reason why there is none.
+    """
+    failed: set[str] = set()
+    for _, group in groupby(cells, key=lambda cell: cell.phase):
+        waiting = []
+        for cell in group:
+            if (stored := result(launch, cell)) is not None:
+                yield cell, stored
+            elif cell.start is not None and cell.start.name in failed:
+                failed.add(cell.name)
+                yield cell, f"starts from {cell.start.name}, which failed"
+            else:
+                (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
+                waiting.append(cell)
+        statuses = executor.run([task(launch, cell) for cell in waiting])
+        for cell, status in zip(waiting, statuses, strict=True):
+            stored = result(launch, cell) if status == 0 else None
+            if stored is None:
+                failed.add(cell.name)
+            yield cell, stored or failure(launch, cell, status)
+
+
+def loss(launch: Launch, cell: CellSpec) -> str:
+    """Return the loss of a cell in words."""
+    if cell.phase == "baseline" or cell.head == "none":
+        return ""
+    if cell.phase == "substitution":
+        words = RECIPES[cell.protocol].loss
+        return words.replace(" (no lpips)", " + lpips") if launch.sizes.networks else words
+    vq = " + latent + vq" if cell.phase == "joint" else ""
+    return ("pixel + lpips + gan" if launch.sizes.networks else "pixel + gradient") + vq
+
+
+def collect(launch: Launch, outcomes: Sequence[tuple[CellSpec, dict[str, Any] | str]], command: str) -> Table:
+    """Write the table of all cells, with the failures in its manifest.
+
+    Returns
+    -------
+    Table
+        ``<preset>.csv`` in the launch's folder, a row a finished cell.
+    """
+    import pandas as pd
+
+    rows, failures, seconds = [], [], {}
+    for cell, outcome in outcomes:
+        if isinstance(outcome, str):
+            failures.append({"cell": cell.name, "error": outcome})
+            continue
+        budget = launch.sizes.budget(cell.phase, cell.protocol)
+        trained = {"loss": loss(launch, cell), "steps": budget.steps, "batch_size": budget.batch_size}
+        rows.append({**cell.row, **(trained if cell.head == "full" else {"loss": ""}), **outcome["row"]})
+        seconds[cell.name] = outcome["seconds"]
+    places = ("out", "train", "heldout", "tokenizer", "weights")
+    settings = {key: value for key, value in asdict(launch).items() if key not in places}
+    configuration = {"launch": settings, "cells": [cell.name for cell, _ in outcomes]}
+    return write_table(
+        Path(launch.out) / f"{launch.name}.csv",
+        pd.DataFrame(rows),
+        study="launch",
+        digest=launch.digest(outcomes[0][0]),
+        seed=min(cell.seed for cell, _ in outcomes),
+        configuration=configuration,
+        failures=failures,
+        preset=launch.name,
+        command=command,
+        seconds=seconds,
+    )
+
+
+def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
+    """Return the cells with what they cost, as text; nothing is read or run.
+
+    Parameters
+    ----------
+    launch : Launch
+        The comparison.
+    cells : sequence of CellSpec
+        The cells.
+    hardware : str
+        A key of `empirical.cost.SUSTAINED`.
+    """
+    sustained = SUSTAINED[_check.one_of("hardware", hardware, SUSTAINED)]
+    own = counts(launch.sizes, launch.recompute)
+    settings = {"bf16": launch.bf16, "recompute": launch.recompute}
+    lines, hours = [], 0.0
+    for cell in cells:
+        found = cost(cell, launch.sizes, own, processes=launch.processes, **settings)
+        hours += found.hours(sustained)
+        state = "done" if result(launch, cell) is not None else "to do"
+        tables = ",".join(map(str, cell.tables))
+        lines.append(
+            f"{cell.name:<58} {tables:<10} {state:<6} {found.training:8.3f} EFLOP "
+            f"{found.hours(sustained):7.2f} h {found.memory:6.1f} GiB"
+        )
+    total = cache_cost(launch.sizes, own) * 1e6 / sustained / 3600
+    cached = f"latents, once: {total:.2f} h" if any(c.protocol != "as_run" for c in cells) else ""
+    summary = (
+        f"{len(cells)} cells, {hours:.0f} h on one {hardware}, which is taken to sustain {sustained:g} "
+        f"TFLOP/s; memory is of each of {launch.processes} process(es)"
+    )
+    return "\n".join([*lines, *([cached] if cached else []), summary])

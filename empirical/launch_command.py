@@ -1,0 +1,172 @@
+"""The commands ``launch`` and ``evaluate``: arguments, and what they print."""
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from qtheory import command
+
+if TYPE_CHECKING:
+    from empirical.cells import CellSpec
+    from empirical.launch import Executor
+    from empirical.setup import Launch
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Arguments of a launched comparison.
+
+    Args:
+        preset: Sizes and budgets.
+        imagenet: Folder of ImageNet, which holds train and val.
+        data: Any folder of images, of which a quarter is held out.
+        weights: Folder of the published networks; the variable QTHEORY_WEIGHTS by default.
+        tokenizer: Weights of another tokenizer.
+        protocols: What the published run did, what the paper says, a fair comparison.
+        tables: Tables of the paper.
+        methods: Leave out all other trained methods.
+        seed: First seed.
+        out: Results folder; everything is under ``launch/<preset>`` in it.
+        executor: Run the cells here, one after the other, or as jobs of a Slurm cluster.
+        partition: Partition of the Slurm cluster.
+        processes: Processes that share the batches of a cell, each with a card on CUDA.
+        device: Where to compute.
+        bf16: Compute convolutions in bfloat16, the quantizers in float32 all the same.
+        compiled: Compile encoder and decoder.
+        recompute: Keep less for backward passes, at the price of a second forward pass.
+        workers: Processes that decode images, for each process that trains.
+        tensorboard: Write TensorBoard's files beside the logs.
+        dry_run: Print cells, operations, hours and memory, and run nothing.
+        hardware: What the hours of a dry run are of; by default follows from device and bf16.
+    """
+
+    preset: Literal["desk", "paper"] = "paper"
+    imagenet: Path | None = None
+    data: Path | None = None
+    weights: Path | None = None
+    tokenizer: Path | None = None
+    protocols: tuple[Literal["as_run", "paper", "fair"], ...] = ("fair",)
+    tables: tuple[Literal[3, 4, 5, 6, 7], ...] = (3, 4, 5, 6, 7)
+    methods: tuple[str, ...] | None = None
+    seed: int = 0
+    out: Path = Path("results")
+    executor: Literal["local", "slurm"] = "local"
+    partition: str | None = None
+    processes: int = 1
+    device: Literal["cpu", "cuda"] | None = None
+    bf16: bool = False
+    compiled: bool = False
+    recompute: bool = False
+    workers: int = 0
+    tensorboard: bool = False
+    dry_run: bool = False
+    hardware: Literal["h100-bf16", "h100-fp32", "cpu"] | None = None
+
+
+def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
+    """Return the comparison and its cells, before its inputs are looked at."""
+    import torch
+
+    from empirical.cells import PRESETS, matrix
+    from empirical.protocol import RECIPES
+    from empirical.setup import Launch
+    from qtheory.weights import weights_folder
+
+    sizes = PRESETS[given.preset]
+    weights = given.weights or weights_folder()
+    launch = Launch(
+        name=given.preset,
+        sizes=sizes,
+        out=str((given.out / "launch" / given.preset).resolve()),
+        train="" if given.data is None else str(given.data.resolve()),
+        heldout="",
+        tokenizer="" if given.tokenizer is None else str(given.tokenizer.resolve()),
+        weights="" if weights is None else str(weights.resolve()),
+        device=given.device or ("cuda" if torch.cuda.is_available() else "cpu"),
+        processes=given.processes,
+        bf16=given.bf16,
+        compiled=given.compiled,
+        recompute=given.recompute,
+        workers=given.workers,
+        tensorboard=given.tensorboard,
+        cached=any(not RECIPES[protocol].pixel for protocol in given.protocols),
+    )
+    cells = matrix(
+        sizes, given.protocols, given.tables, given.methods, seed=given.seed, native=sizes.networks
+    )
+    return launch, cells
+
+
+def _prepared(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
+    from empirical.setup import prepared
+    from qtheory.errors import DomainError
+
+    if (given.imagenet is None) == (given.data is None):
+        raise DomainError("give either --imagenet DIR, which holds train and val, or --data DIR, any images")
+    command.output_folder("--out", given.out)
+    launch, cells = _launch(given)
+    imagenet = "" if given.imagenet is None else str(given.imagenet.resolve())
+    return prepared(launch, imagenet=imagenet, threads=max(1, given.workers)), cells
+
+
+def _executor(given: Arguments, launch: "Launch") -> "Executor":
+    from empirical.launch import LocalExecutor, SlurmExecutor
+
+    if given.executor == "local":
+        return LocalExecutor()
+    options = {} if given.partition is None else {"slurm_partition": given.partition}
+    return SlurmExecutor(Path(launch.out) / "slurm", given.processes, options)
+
+
+def launch(given: Arguments) -> int:
+    """Run the paper's comparison cell by cell, and write its table.
+
+    Finished cells are skipped and failed ones recorded, so the same command continues where it
+    stopped and tries again what failed.
+    """
+    from empirical.launch import collect, forecast, walk
+
+    if given.dry_run:
+        planned, cells = _launch(given)
+        usual = "cpu" if planned.device == "cpu" and given.preset == "desk" else "h100-fp32"
+        hardware = given.hardware or ("h100-bf16" if given.bf16 else usual)
+        print(forecast(planned, cells, hardware))
+        return 0
+    planned, cells = _prepared(given)
+    outcomes = []
+    for number, (cell, outcome) in enumerate(walk(planned, cells, _executor(given, planned)), 1):
+        said = f"failed: {outcome}" if isinstance(outcome, str) else f"{outcome['seconds']:.0f} s"
+        print(f"[{number}/{len(cells)}] {cell.name}: {said}", flush=True)
+        outcomes.append((cell, outcome))
+    outcomes.sort(key=lambda pair: cells.index(pair[0]))
+    table = collect(planned, outcomes, shlex.join(["python", "-m", "empirical", *sys.argv[1:]]))
+    print(table.path)
+    failures = sum(isinstance(outcome, str) for _, outcome in outcomes)
+    if failures:
+        print(f"{failures} cell(s) failed; the same command tries them again", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def evaluate(cell: Path, batch: int = 32) -> int:
+    """Measure a trained cell of a launched comparison again, and print its row.
+
+    Args:
+        cell: Its folder, or the file ``cell.json`` in it.
+        batch: Images at the same time.
+    """
+    import json
+
+    from empirical.cell import CellRun
+    from empirical.runtime import processes
+    from empirical.setup import Launch as Stored
+
+    path = cell / "cell.json" if cell.is_dir() else cell
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; give the folder of a cell that `launch` has made")
+    stored, spec = Stored.read(path)
+    with processes(device=stored.device) as runtime:
+        row = CellRun(stored, spec, runtime).evaluated(batch)
+    print(json.dumps({**spec.row, **row}, indent=2))
+    return 0

@@ -1,0 +1,295 @@
+"""A launched comparison as every process must know it, and what a process makes of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from empirical import inception
+from empirical.cells import CellSpec, LaunchPreset
+from empirical.checkpoint import sha256_of
+from empirical.config import Budget
+from empirical.data import split
+from empirical.discriminator import Discriminator, ViT
+from empirical.distances import EffLiteStatistics, InceptionStatistics, Statistics
+from empirical.images import Folder, imagenet_parts, index_folder
+from empirical.inception import Inception
+from empirical.perceptual import BACKBONES, LPIPS
+from empirical.runtime import Runtime
+from empirical.streaming import Crops
+from empirical.streams import torch_stream
+from empirical.tokenizers import PocketTokenizer, Tokenizer, VARTokenizer
+from empirical.tokenizers.pocket import WEIGHTS as POCKET_WEIGHTS
+from qtheory.errors import DomainError, SchemaError
+from qtheory.results import write_bytes_atomically
+from qtheory.weights import find, verify_sha256
+
+VERSION = 1  # raised whenever the numbers of a row change
+VAR_FILE = "vae_ch160v4096z32.pth"
+DINO_FILE = "dino_deitsmall16_pretrain.pth"
+NETWORK_FILES = (VAR_FILE, inception.FILE, BACKBONES["vgg"], BACKBONES["alex"], DINO_FILE)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Sizes, places and precision of a launched comparison.
+
+    Attributes
+    ----------
+    name : str
+        Name of the preset.
+    sizes : LaunchPreset
+        Its content.
+    out : str
+        Folder of all cells.
+    train, heldout : str
+        Folders of images; an empty one holds out a quarter of the other, by photograph.
+    tokenizer : str
+        Weights of the tokenizer.
+    weights : str
+        Folder of the published networks, where the preset uses them.
+    device : str
+        ``cpu`` or ``cuda``.
+    processes : int
+        Processes that share the batches of a cell.
+    bf16, compiled, recompute : bool
+        Precision and memory; see `Runtime` and `VARTokenizer.recompute`.
+    workers : int
+        Processes that decode images, for each process that trains.
+    tensorboard : bool
+        Write TensorBoard's files beside the log.
+    cached : bool
+        Whether some cell trains on cached latents; the first baseline then computes them.
+    digests : dict of str to str
+        SHA-256 of images and weights.
+    """
+
+    name: str
+    sizes: LaunchPreset
+    out: str
+    train: str
+    heldout: str
+    tokenizer: str
+    weights: str = ""
+    device: str = "cpu"
+    processes: int = 1
+    bf16: bool = False
+    compiled: bool = False
+    recompute: bool = False
+    workers: int = 0
+    tensorboard: bool = False
+    cached: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def folder(self, cell: CellSpec) -> Path:
+        """Return the folder of a cell."""
+        return Path(self.out) / cell.name
+
+    def digest(self, cell: CellSpec) -> str:
+        """Return the digest of all that the numbers of a cell depend on, apart from the machine."""
+        own = {key: value for key, value in asdict(cell).items() if key != "tables"}
+        content = {
+            "version": VERSION,
+            "sizes": asdict(self.sizes),
+            "cell": own,
+            "bf16": self.bf16,
+            "compiled": self.compiled,
+            "digests": dict(self.digests),
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def write(self, cell: CellSpec) -> Path:
+        """Write what a process needs to run a cell, and return the file."""
+        path = self.folder(cell) / "cell.json"
+        content = {"launch": asdict(self), "cell": asdict(cell)}
+        write_bytes_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+        return path
+
+    @staticmethod
+    def read(path: Path) -> "tuple[Launch, CellSpec]":
+        """Return what `write` wrote."""
+        content = json.loads(path.read_text())
+        launch, cell = content["launch"], content["cell"]
+        sizes = launch["sizes"]
+        listed = ("codebook_sizes", "token_chunks", "splits")
+        sizes |= {key: tuple(sizes[key]) for key in listed}
+        sizes |= {key: Budget(**sizes[key]) for key in ("first", "second")}
+        made = Launch(**{**launch, "sizes": LaunchPreset(**sizes)})
+        return made, CellSpec(**{**cell, "tables": tuple(cell["tables"])})
+
+
+def required_files(folder: Path | None) -> dict[str, Path]:
+    """Return the published files in a weights folder, after a check that all are there and right.
+
+    Raises
+    ------
+    DomainError
+        If there is no folder.
+    FileNotFoundError
+        If files are missing: all of them are named, with size, checksum and source.
+    SchemaError
+        If a checksum differs.
+    """
+    if folder is None:
+        raise DomainError("weights must be a folder, got none; give --weights DIR or set QTHEORY_WEIGHTS")
+    paths = {name: folder / name for name in NETWORK_FILES}
+    missing = [find(name) for name, path in paths.items() if not path.is_file()]
+    if missing:
+        lines = [
+            f"  {w.file}, {w.megabytes} MB, sha256 {w.sha256 or 'not published'}, for {w.purpose}: {w.origin}"
+            for w in missing
+        ]
+        raise FileNotFoundError(
+            "\n".join([f"{folder} lacks {len(missing)} file(s); get them first:", *lines])
+        )
+    for name, path in paths.items():
+        if find(name).sha256:
+            verify_sha256(path, find(name).sha256, origin=find(name).origin)
+    return paths
+
+
+def load_tokenizer(path: Path | str) -> Tokenizer:
+    """Return a pocket tokenizer (safetensors) or a VAR tokenizer (the published layout) from a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    SchemaError
+        If the file holds neither, or anything but tensors.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        return PocketTokenizer.from_checkpoint(path)
+    return VARTokenizer.from_checkpoint(path)
+
+
+def indexed(launch: Launch, threads: int = 1) -> tuple[Folder, Folder]:
+    """Return training and held-out images; read once, stored in the launch's folder."""
+    out, size = Path(launch.out), launch.sizes.size
+    train = index_folder(launch.train, size, index=out / "index-train.json", threads=threads)
+    if not launch.heldout:
+        return train, train
+    return train, index_folder(launch.heldout, size, index=out / "index-heldout.json", threads=threads)
+
+
+def prepared(launch: Launch, *, imagenet: str = "", threads: int = 1) -> Launch:
+    """Return the launch with the digests of its images and weights, after a check of all inputs.
+
+    Parameters
+    ----------
+    launch : Launch
+        Without digests.
+    imagenet : str, optional
+        Folder of ImageNet, in whose parts to train and to evaluate.
+    threads : int, optional
+        Images that are read at the same time.
+
+    Raises
+    ------
+    FileNotFoundError, SchemaError, DomainError
+        If an input is missing or wrong.
+    """
+    if imagenet:
+        train, heldout = imagenet_parts(imagenet)
+        launch = replace(launch, train=str(train), heldout=str(heldout))
+    digests: dict[str, str] = {}
+    if launch.sizes.networks:
+        paths = required_files(Path(launch.weights) if launch.weights else None)
+        digests |= {name: sha256_of(path) for name, path in paths.items()}
+        launch = replace(launch, tokenizer=launch.tokenizer or str(paths[VAR_FILE]))
+    launch = replace(launch, tokenizer=launch.tokenizer or str(POCKET_WEIGHTS))
+    channels = load_tokenizer(launch.tokenizer).latent_channels
+    if channels != launch.sizes.channels:
+        raise SchemaError(
+            f"{launch.tokenizer} must have the {launch.sizes.channels} latent channels of preset "
+            f"{launch.name}, got {channels}; take another tokenizer or preset"
+        )
+    folders = indexed(launch, threads)
+    digests |= {"tokenizer": sha256_of(launch.tokenizer)}
+    digests |= {"train": folders[0].digest, "heldout": folders[1].digest}
+    return replace(launch, digests=digests)
+
+
+class Setup:
+    """The inputs of a cell in one process, made when first needed."""
+
+    def __init__(self, launch: Launch, cell: CellSpec, runtime: Runtime) -> None:
+        self.launch, self.cell, self.runtime = launch, cell, runtime
+        self.sizes = launch.sizes
+        train, heldout = indexed(launch)
+        names = range(len(heldout.names))
+        self._train, self._heldout = list(range(len(train.names))), list(names)[: self.sizes.heldout]
+        if not launch.heldout:
+            kept, held = split(train.names)
+            self._train, self._heldout = kept.tolist(), held.tolist()[: self.sizes.heldout]
+        self._folders = train, heldout
+
+    def crops(self, seed: int, most: int | None = None) -> Crops:
+        """Return random crops of the training images, or of so many of them."""
+        return Crops(self._folders[0], self.sizes.size, self._train[:most], seed=seed)
+
+    @cached_property
+    def in_sample(self) -> Crops:
+        """Centre crops of as many training images as are held out."""
+        return Crops(self._folders[0], self.sizes.size, self._train[: len(self._heldout)])
+
+    @cached_property
+    def heldout(self) -> Crops:
+        """Centre crops of the held-out images."""
+        return Crops(self._folders[1], self.sizes.size, self._heldout)
+
+    def tokenizer(self) -> Tokenizer:
+        """Return the tokenizer, on the device, as it is stored."""
+        made = load_tokenizer(self.launch.tokenizer)
+        if isinstance(made, VARTokenizer):
+            made.recompute(self.launch.recompute)
+        if self.launch.compiled:
+            for name in ("encoder", "decoder"):
+                made.get_submodule(name).compile()
+        return self.placed(made)
+
+    def placed(self, module: Any) -> Any:
+        """Return a module on the device, in the layout on which convolutions run faster."""
+        return module.to(self.runtime.device, memory_format=torch.channels_last)
+
+    def _file(self, name: str) -> Path:
+        return Path(self.launch.weights) / name
+
+    def lpips(self, network: str) -> nn.Module | None:
+        """Return LPIPS on ``vgg`` (the loss) or ``alex`` (the metric), None where networks are not used."""
+        if not self.sizes.networks:
+            return None
+        made: Any = self.placed(LPIPS.from_files(network, self._file(BACKBONES[network])))
+        return made
+
+    def discriminator(self) -> nn.Module:
+        """Return the discriminator on DINO, with initial heads."""
+        name = DINO_FILE
+        backbone = ViT.from_file(self._file(name), self.launch.digests[name])
+        generator = torch_stream(self.cell.seed, "discriminator")
+        return Discriminator(backbone, generator=generator).to(self.runtime.device)
+
+    def statistics(self) -> Statistics:
+        """Return the statistics of the held-out set, empty."""
+        if not self.sizes.networks:
+            return EffLiteStatistics(len(self.heldout))
+        network: Any = self.placed(Inception.from_file(self._file(inception.FILE)))
+        return InceptionStatistics(network, len(self.heldout))
+
+    def perceptual(self, x: Tensor, x_hat: Tensor) -> Tensor:
+        """Return LPIPS of pairs of images, as a loss."""
+        if self._loss_network is None:
+            raise DomainError("perceptual needs a preset with networks, got one without")
+        distance: Tensor = self._loss_network(x, x_hat)
+        return distance
+
+    @cached_property
+    def _loss_network(self) -> nn.Module | None:
+        return self.lpips("vgg")
