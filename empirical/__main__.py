@@ -56,6 +56,8 @@ class Comparison:
         data: Image folder; the packaged photographs by default.
         tokenizer: Weights of a pocket tokenizer; the packaged ones by default.
         threads: CPU threads of a process; the last digits depend on them.
+        trials: Independent trainings of every method; by default what the preset says. A run with
+            more of them keeps what an earlier one made.
         jobs: Processes; by default as many as there are cores for.
     """
 
@@ -66,6 +68,7 @@ class Comparison:
     data: Path | None = None
     tokenizer: Path | None = None
     threads: int = 1
+    trials: int | None = None
     jobs: int | None = None
 
 
@@ -88,6 +91,7 @@ def _compare(phase: "type[Phase]", given: Comparison) -> int:
         data=given.data or POCKET_PHOTOS,
         tokenizer=given.tokenizer or WEIGHTS,
         threads=given.threads,
+        trials=given.trials,
         jobs=given.jobs,
     )
     failures = found.manifest["failures"]
@@ -138,7 +142,11 @@ def table(
     protocol: Protocol = "fair",
     out: Path = Path("results"),
 ) -> int:
-    """Print the finished phases of a comparison: averages over trials, intervals over photographs.
+    """Print the finished phases of a comparison, and what they answer.
+
+    Averages over trials with intervals over photographs; the paper's Tables 3 to 7, the authors' logs
+    and what was measured side by side; rank correlations with quality and contrasts between groups
+    of methods, which are also stored as ``correlations/<preset>.csv`` and ``contrasts/<preset>.csv``.
 
     Args:
         preset: Sizes and budget.
@@ -147,13 +155,22 @@ def table(
     """
     import pandas as pd
 
+    from empirical.findings import write_findings
     from empirical.job import table_path
-    from empirical.table import render
+    from empirical.table import render, render_findings, render_side_by_side
     from qtheory.results import read_table
 
     first, *later = [table_path(out, study, preset, protocol) for study in PHASES]
-    frames = [read_table(path).frame for path in [first, *(path for path in later if path.exists())]]
-    print(render(pd.concat(frames, ignore_index=True)))
+    paths = [first, *(path for path in later if path.exists())]
+    tables = [read_table(path) for path in paths]
+    beside = [read_table(path.with_stem(f"{path.stem}-photographs")) for path in paths]
+    whole = pd.concat([table.frame for table in tables], ignore_index=True)
+    print(render(whole))
+    for n in range(3, 8):
+        print(f"\nTable {n}", render_side_by_side(n, whole), sep="\n")
+    names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}
+    for found in write_findings(tables, beside, names):
+        print(f"\n{found.manifest['study']}", render_findings(found.frame), sep="\n")
     return 0
 
 

@@ -53,8 +53,8 @@ class Adaptation(SecondStage):
 
     study = "adaptation"
     command = "adapt"
-    version = 1
-    training = 1
+    version = 2
+    training = 2
     recipes = ADAPTATION
 
     def objective(self, transplant: Transplant, tokenizer: Tokenizer) -> ImageObjective:
@@ -64,4 +64,5 @@ class Adaptation(SecondStage):
 
     def measured(self, cell: Cell, rng: np.random.Generator) -> Evaluation:
         """Adapt a cell, or load what was adapted of it, and evaluate it."""
-        return evaluate(*self.refined(cell), self.held_out, self.z_e, rng=rng)
+        z_e = self.z_e[: len(self.in_sample)]
+        return evaluate(*self.refined(cell), self.held_out, z_e, rng=rng)

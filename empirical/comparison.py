@@ -15,12 +15,14 @@ from empirical.config import PRESETS, SECOND_STAGE
 from empirical.data import POCKET_PHOTOS
 from empirical.determinism import deterministic
 from empirical.evaluate import Evaluation
-from empirical.job import THREADS, Job
+from empirical.job import SUBSTITUTION, THREADS, Job
 from empirical.phase import Phase
 from empirical.quantizers import PROTOCOLS
 from empirical.tokenizers.pocket import WEIGHTS
 from qtheory import _check, command
+from qtheory.errors import DomainError
 from qtheory.results import Cell, Sweep, Table, run_sweep
+from qtheory.results.comparison import main_head
 from sims.assign import available_threads
 
 Row = dict[str, Any]
@@ -46,6 +48,19 @@ def _photographs(job: Job, cell: Cell) -> list[Row]:
     return [{"phase": job.phase.study, **row} for row in evaluated(job, cell).photographs]
 
 
+def _pictures(job: Job, cell: Cell) -> list[Row]:
+    """Return the pictures of a cell that stands for its method: the first trial, with its main head.
+
+    Of the later phases one crop, which is enough to see what they change.
+    """
+    method, head = cell.parameters["method"], cell.parameters["head"]
+    if cell.trial or head != main_head(method):
+        return []
+    shared = {"phase": job.phase.study, "kind": "reconstruction"}
+    rows = [shared | row for row in evaluated(job, cell).pictures]
+    return rows if job.phase.study == SUBSTITUTION else rows[:1]
+
+
 def _in_processes(function: Callable[[Cell], Outcome], cells: Sequence[Cell], jobs: int) -> Iterator[Outcome]:
     """Run cells side by side; forking after a thread pool has started would hang, so processes spawn."""
     if jobs == 1 or len(cells) < 2:
@@ -69,8 +84,9 @@ def _prepared(job: Job) -> tuple[Job, Sweep]:
     """Return the job with its digests, and its cells, after a check of all that they start from."""
     job.phase.require_inputs(job)
     job = job.phase.prepared(job)
-    sweep = job.phase.sweep(job)
-    return replace(job, digest=sweep.digest, training=job.phase.training_digest(job)), sweep
+    sweep, digest = job.phase.sweep(job), job.phase.cell_digest(job, job.phase.version)
+    # cells are the same whatever the number of trials
+    return replace(job, digest=digest, training=job.phase.training_digest(job), trials=None), sweep
 
 
 def compare(
@@ -83,11 +99,13 @@ def compare(
     data: Path = POCKET_PHOTOS,
     tokenizer: Path = WEIGHTS,
     threads: int = THREADS,
+    trials: int | None = None,
     jobs: int | None = None,
 ) -> tuple[Table, Table]:
     """Run what is missing of a phase of the comparison and write its tables.
 
     An interrupted run continues where it stopped, within a training too, and ends in the same bytes.
+    A later run with more trials keeps the cells that are there.
 
     Parameters
     ----------
@@ -100,14 +118,16 @@ def compare(
     seed : int
         Seed of all random streams.
     out : pathlib.Path
-        The tables are ``<study>/<preset>.csv`` below it, and ``<study>/<preset>-photographs.csv``;
-        protocols other than ``fair`` add their name.
+        The tables are ``<study>/<preset>.csv`` below it, ``<study>/<preset>-photographs.csv`` and
+        ``<study>/<preset>-pictures.csv``; protocols other than ``fair`` add their name.
     data : pathlib.Path
         Image folder; the packaged photographs by default.
     tokenizer : pathlib.Path
         Weights of a pocket tokenizer; the packaged ones by default.
     threads : int
         CPU threads of a process, on which the last digits depend.
+    trials : int, optional
+        Independent trainings of every method; by default what the preset says.
     jobs : int, optional
         Processes, each with its own cells; by default as many as there are cores for.
 
@@ -128,8 +148,10 @@ def compare(
     _check.one_of("protocol", protocol, PROTOCOLS)
     threads = _check.integer("threads", threads)
     jobs = max(1, available_threads() // threads) if jobs is None else _check.integer("jobs", jobs)
+    trials = None if trials is None else _check.integer("trials", trials)
     budgets = (PRESETS[preset], SECOND_STAGE[preset])
-    job, sweep = _prepared(Job(phase, preset, *budgets, protocol, seed, out, data, tokenizer, threads))
+    job = Job(phase, preset, *budgets, protocol, seed, out, data, tokenizer, threads, trials)
+    job, sweep = _prepared(job)
     seconds: dict[str, float] = {}
 
     def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
@@ -142,7 +164,8 @@ def compare(
     def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
         return tqdm(outcomes, total=total, desc=phase.study)
 
-    path, made_by = job.table(), replace(job, out=Path("results")).command(phase.command)
+    path = job.table()
+    made_by = replace(job, out=Path("results"), trials=trials).command(phase.command)
     comparison = run_sweep(
         sweep,
         partial(_row, job),
@@ -153,6 +176,20 @@ def compare(
         command=made_by,
         seconds=seconds,
     )
-    beside = path.with_stem(f"{path.stem}-photographs")
-    photographs = run_sweep(sweep, partial(_photographs, job), beside, preset=preset, command=made_by)
+
+    failed = {failure["cell"]: failure["error"] for failure in comparison.manifest["failures"]}
+
+    def beside(name: str, function: Callable[[Job, Cell], list[Row]]) -> Table:
+        """Write another table of what the cells stored; those that failed are not tried again."""
+
+        def rows(cell: Cell) -> list[Row]:
+            if cell.name in failed:
+                raise DomainError(f"not measured: {failed[cell.name]}")
+            return function(job, cell)
+
+        other = path.with_stem(f"{path.stem}-{name}")
+        return run_sweep(sweep, rows, other, preset=preset, command=made_by)
+
+    photographs = beside("photographs", _photographs)
+    beside("pictures", _pictures)
     return comparison, photographs

@@ -11,14 +11,14 @@ from torch import Tensor
 from empirical import metrics
 from empirical.features import efflite0
 from empirical.head import Transplant
+from empirical.pixels import to_png
 from empirical.tokenizers import Tokenizer
-from empirical.usage import mean_perplexity, mean_utilization, usage_intervals
+from empirical.usage import jackknife_interval, mean_perplexity, mean_utilization, pseudo_values, usage
 
 Row = dict[str, Any]
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
-_NORMAL_QUANTILE = 1.959963984540054  # of (1 + LEVEL) / 2
 _BATCH = 128
 
 
@@ -38,6 +38,8 @@ class HeldOut:
         Their latents.
     features : (N, 1280) array
         Their EfficientNet-Lite0 features.
+    shown : tuple of int
+        Numbers of the crops whose pictures are kept.
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,7 @@ class HeldOut:
     photo_index: NDArray[np.int64]
     z_e: Tensor
     features: Floats
+    shown: tuple[int, ...] = ()
 
 
 @torch.no_grad()
@@ -143,11 +146,15 @@ class Evaluation:
     row : dict
         Averages over crops with the bounds of their intervals.
     photographs : list of dict
-        Averages over the crops of each photograph, for paired comparisons.
+        Averages over the crops of each photograph, for paired comparisons; of KID, utilization and
+        perplexity, which are no averages, the jackknife's pseudo-values.
+    pictures : list of dict
+        Reconstructions of the crops to show, as PNG in base64.
     """
 
     row: Row
     photographs: list[Row]
+    pictures: list[Row]
 
 
 def _with_interval(
@@ -167,28 +174,47 @@ def _images(x_hat: Tensor, data: HeldOut) -> dict[str, Floats]:
     return {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
 
 
-def _kid(x_hat: Tensor, data: HeldOut) -> Row:
-    value, error = metrics.kid(data.features, efflite0(x_hat), data.photo_index)
-    half = _NORMAL_QUANTILE * error
-    return {"kid_efflite0": value, "kid_efflite0_low": value - half, "kid_efflite0_high": value + half}
+def _kid(x_hat: Tensor, data: HeldOut) -> tuple[float, Floats]:
+    value, left_out = metrics.kid_left_out(data.features, efflite0(x_hat), data.photo_index)
+    return value, pseudo_values(value, left_out)
 
 
-def _by_photograph(values: dict[str, Floats], data: HeldOut) -> list[Row]:
+def pictures(crops: Tensor, data: HeldOut) -> list[Row]:
+    """Return the crops to show as rows of a table."""
+    return [
+        {"photograph": data.names[data.photo_index[i]], "crop_number": i, "png": to_png(crops[i])}
+        for i in data.shown
+    ]
+
+
+def _by_photograph(values: dict[str, Floats], pseudo: dict[str, Floats], data: HeldOut) -> list[Row]:
     crops = np.bincount(data.photo_index)
     means = {k: np.bincount(data.photo_index, weights=v) / crops for k, v in values.items()}
+    columns = {name: [float(f"{value:.7g}") for value in mean] for name, mean in (means | pseudo).items()}
     return [
-        {"photograph": name, "crops": int(crops[i]), **{k: mean[i] for k, mean in means.items()}}
+        {"photograph": name, "crops": int(crops[i]), **{k: column[i] for k, column in columns.items()}}
         for i, name in enumerate(data.names)
     ]
 
 
 def _evaluation(
-    values: dict[str, Floats], x_hat: Tensor, data: HeldOut, rng: np.random.Generator
+    values: dict[str, Floats],
+    pseudo: dict[str, tuple[float, Floats]],
+    x_hat: Tensor,
+    data: HeldOut,
+    rng: np.random.Generator,
 ) -> Evaluation:
+    """Return averages and their bootstrap intervals, and other statistics with the jackknife's."""
     row: Row = {}
+    values = values | _images(x_hat, data)
     for name, value in values.items():
         row |= {name: value.mean(), **_with_interval(name, value, data.photo_index, rng)}
-    return Evaluation(row | _kid(x_hat, data), _by_photograph(values, data))
+    pseudo = {"kid_efflite0": _kid(x_hat, data), **pseudo}
+    for name, (statistic, own) in pseudo.items():
+        low, high = jackknife_interval(statistic, own, level=LEVEL)
+        row |= {name: statistic, f"{name}_low": low, f"{name}_high": high}
+    photographs = _by_photograph(values, {name: own for name, (_, own) in pseudo.items()}, data)
+    return Evaluation(row, photographs, pictures(x_hat, data))
 
 
 def evaluate_unquantized(tokenizer: Tokenizer, data: HeldOut, *, rng: np.random.Generator) -> Evaluation:
@@ -204,7 +230,7 @@ def evaluate_unquantized(tokenizer: Tokenizer, data: HeldOut, *, rng: np.random.
         Resampling of photographs.
     """
     x_hat = decode_in_batches(tokenizer, data.z_e)
-    return _evaluation(_images(x_hat, data), x_hat, data, rng)
+    return _evaluation({}, {}, x_hat, data, rng)
 
 
 def evaluate(
@@ -220,7 +246,7 @@ def evaluate(
     Parameters
     ----------
     transplant : Transplant
-        The trained quantizers with their heads.
+        The trained quantizers with their heads; or none, for the tokenizer alone.
     tokenizer : Tokenizer
         Its decoder takes part.
     data : HeldOut
@@ -237,13 +263,16 @@ def evaluate(
         hold its denominator fixed), those of KID, utilization and perplexity from a jackknife
         over them; utilization and perplexity are of the counts over all tokens of their set.
     """
+    if not transplant.quantizers:
+        return evaluate_unquantized(tokenizer, data, rng=rng)
     errors = latent_errors(transplant, data.z_e)
     x_hat = decode_in_batches(tokenizer, errors.y)
     latent = {"quantizer_distortion": errors.quantizer, "latent_distortion_per_dim": errors.latent}
-    found = _evaluation(latent | _images(x_hat, data), x_hat, data, rng)
-    usage = usage_intervals(errors.codes, data.photo_index, errors.counts.shape[1], LEVEL)
-    row = errors.row() | usage | found.row
+    used = usage(errors.codes, data.photo_index, errors.counts.shape[1])
+    found = _evaluation(latent, used, x_hat, data, rng)
+    row = errors.row() | found.row
     for bound in ("low", "high"):
         row[f"quantizer_nmse_{bound}"] = row[f"quantizer_distortion_{bound}"] / errors.input_variance
         row[f"latent_nmse_{bound}"] = row[f"latent_distortion_per_dim_{bound}"] / errors.latent_variance
-    return Evaluation(row | latent_errors(transplant, train_z_e).row("train_"), found.photographs)
+    row |= latent_errors(transplant, train_z_e).row("train_")
+    return Evaluation(row, found.photographs, found.pictures)

@@ -18,7 +18,7 @@ _GROUPS = 8
 
 
 class Head(nn.Module):
-    """Three 3x3 convolutions with GroupNorm and SiLU between, added to the input where that fits.
+    """Three convolutions with GroupNorm and SiLU between, added to the input where that fits.
 
     Parameters
     ----------
@@ -29,6 +29,9 @@ class Head(nn.Module):
         times the size of the codebooks between them.
     groups : int, optional
         Groups of the normalizations; the published heads have 32.
+    kernel : int, optional
+        Side of the convolutions: 3 as published, or 1, where positions meet in the normalizations'
+        moments only.
     generator : torch.Generator
         Initial weights: uniform in +-1/sqrt(fan-in), torch's default for convolutions.
     """
@@ -40,6 +43,7 @@ class Head(nn.Module):
         width: int,
         groups: int = _GROUPS,
         *,
+        kernel: int = 3,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -47,17 +51,17 @@ class Head(nn.Module):
             raise DomainError(f"width must be a multiple of {groups}, got {width}")
         self.residual = channels_in == channels_out
         self.branch = nn.Sequential(
-            nn.Conv2d(channels_in, width, 3, padding=1),
+            nn.Conv2d(channels_in, width, kernel, padding=kernel // 2),
             nn.GroupNorm(groups, width),
             nn.SiLU(),
-            nn.Conv2d(width, width, 3, padding=1),
+            nn.Conv2d(width, width, kernel, padding=kernel // 2),
             nn.GroupNorm(groups, width),
             nn.SiLU(),
-            nn.Conv2d(width, channels_out, 3, padding=1),
+            nn.Conv2d(width, channels_out, kernel, padding=kernel // 2),
         )
         for layer in self.branch:
             if isinstance(layer, nn.Conv2d) and layer.bias is not None:
-                bound = 1 / math.sqrt(layer.in_channels * 9)
+                bound = 1 / math.sqrt(layer.in_channels * kernel**2)
                 nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
                 nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
@@ -98,7 +102,7 @@ class Transplant(nn.Module):
     Parameters
     ----------
     quantizers : sequence of Quantizer
-        One a half, of equal dimension.
+        One a half, of equal dimension; none at all passes the latents on as they are.
     head_in, head_out : Head or None
         The heads; None leaves both out.
     """
@@ -126,6 +130,9 @@ class Transplant(nn.Module):
 
     def forward(self, z_e: Tensor) -> Transplanted:
         """Quantize the latents (B, C, h, w) of an encoder."""
+        if not self.quantizers:
+            codes = torch.zeros(len(z_e), *z_e.shape[2:], 0, dtype=torch.int64)
+            return Transplanted(z_e, codes, {}, (), ())
         inputs = self.quantizer_inputs(z_e)
         done = [quantizer(half) for quantizer, half in zip(self.quantizers, inputs, strict=True)]
         losses: Losses = {}
@@ -142,9 +149,11 @@ class Transplant(nn.Module):
         )
 
 
-REFERENCES = ("kmeans", "lloyd_max")
+UNQUANTIZED = "unquantized"
+REFERENCES = ("kmeans", "pq", "opq", "rq", "lloyd_max")
 TRAINED = tuple(name for name in QUANTIZERS if name not in FITTED)
-HEADS = ("none", "full")
+KERNELS = {"1x1": 1, "full": 3}
+HEADS = ("none", *KERNELS)
 # the heads of FSQ halve the channels, so that each takes 4 levels instead of 2
 _SQUEEZE = {"fsq": 2}
 # without heads each channel gets 2 levels, where the official shift is undefined
@@ -168,9 +177,9 @@ def build_transplant(
     Parameters
     ----------
     method : str
-        One of `TRAINED` or `REFERENCES`; the references have no head.
+        One of `TRAINED`, `REFERENCES` or `UNQUANTIZED`; only the first have heads.
     head : str
-        ``none`` or ``full``.
+        ``none``, ``1x1`` (convolutions of one position) or ``full`` (3x3, as published).
     channels : int
         Latent channels of the tokenizer.
     codebook_size : int
@@ -191,12 +200,14 @@ def build_transplant(
     DomainError
         If a name is unknown, or the channels do not split into that many parts.
     """
-    _check.one_of("method", method, [*TRAINED, *REFERENCES])
+    _check.one_of("method", method, [*TRAINED, *REFERENCES, UNQUANTIZED])
     _check.one_of("head", head, HEADS if method in TRAINED else ("none",))
-    inner = channels // _SQUEEZE.get(method, 1) if head == "full" else channels
+    if method == UNQUANTIZED:
+        return Transplant([])
+    inner = channels if head == "none" else channels // _SQUEEZE.get(method, 1)
     if inner % _check.integer("chunks", chunks):
         raise DomainError(f"chunks must divide the {inner} channels at the quantizers, got {chunks}")
-    options = {} if head == "full" else _BARE_OPTIONS.get(method, {})
+    options = _BARE_OPTIONS.get(method, {}) if head == "none" else {}
     quantizers = [
         build(method, inner // chunks, codebook_size, protocol, generator=generator, **options)
         for _ in range(chunks)
@@ -205,6 +216,6 @@ def build_transplant(
         return Transplant(quantizers)
     return Transplant(
         quantizers,
-        Head(channels, inner, width, groups, generator=generator),
-        Head(inner, channels, width, groups, generator=generator),
+        Head(channels, inner, width, groups, kernel=KERNELS[head], generator=generator),
+        Head(inner, channels, width, groups, kernel=KERNELS[head], generator=generator),
     )

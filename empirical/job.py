@@ -53,10 +53,12 @@ class Job:
         Weights of the tokenizer.
     threads : int
         CPU threads of a process.
+    trials : int or None
+        Independent trainings of every method; None leaves them to the budget and the preset.
     start : str
         Digest of the transplants that the phase starts from; empty for the first.
     digest, training : str
-        Digests of the sweep, which mark stored evaluations and stored weights.
+        Digests that mark stored evaluations and stored weights of single cells.
     """
 
     phase: "type[Phase]"
@@ -69,6 +71,7 @@ class Job:
     data: Path
     tokenizer: Path
     threads: int
+    trials: int | None = None
     start: str = ""
     digest: str = ""
     training: str = ""
@@ -90,6 +93,7 @@ class Job:
             "data": (self.data, POCKET_PHOTOS),
             "tokenizer": (self.tokenizer, WEIGHTS),
             "threads": (self.threads, THREADS),
+            "trials": (self.trials, None),
         }
         given |= {key: value for key, (value, default) in optional.items() if value != default}
         return " ".join([f"python -m empirical {name}", *(f"--{k} {v}" for k, v in given.items())])

@@ -114,8 +114,8 @@ class Joint(SecondStage):
 
     study = "joint"
     command = "joint"
-    version = 1
-    training = 1
+    version = 2
+    training = 2
     recipes = dict.fromkeys(PROTOCOLS, JOINT)
 
     def objective(self, transplant: Transplant, tokenizer: Tokenizer) -> ImageObjective:
@@ -126,5 +126,5 @@ class Joint(SecondStage):
         """Optimise a cell, or load what was optimised of it, and evaluate it with its own encoder."""
         transplant, tokenizer = self.refined(cell)
         held_out = replace(self.held_out, z_e=encode_in_batches(tokenizer, self.held_out.crops))
-        z_e = encode_in_batches(tokenizer, self.crops)
+        z_e = encode_in_batches(tokenizer, self.in_sample)
         return evaluate(transplant, tokenizer, held_out, z_e, rng=rng)

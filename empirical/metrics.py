@@ -183,6 +183,15 @@ def kid(features_real: ArrayLike, features_fake: ArrayLike, groups: ArrayLike) -
     >>> abs(value) < 1e-12, standard_error < 1e-12
     (True, True)
     """
+    value, left_out = kid_left_out(features_real, features_fake, groups)
+    standard_error = np.sqrt((len(left_out) - 1) * left_out.var())
+    return value, float(standard_error)
+
+
+def kid_left_out(
+    features_real: ArrayLike, features_fake: ArrayLike, groups: ArrayLike
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the distance of `kid`, and the (P,) distances without each of the photographs in turn."""
     real, fake = _check_features(features_real, features_fake)
     numbered = _check_groups(groups, len(real), minimum=3)
     membership = np.eye(numbered.max() + 1)[numbered]
@@ -194,9 +203,7 @@ def kid(features_real: ArrayLike, features_fake: ArrayLike, groups: ArrayLike) -
     np.fill_diagonal(sums, 0)
     np.fill_diagonal(pairs, 0)
     left_out = (sums.sum() - 2 * sums.sum(1)) / (pairs.sum() - 2 * pairs.sum(1))
-    n = len(sizes)
-    standard_error = np.sqrt((n - 1) / n * np.square(left_out - left_out.mean()).sum())
-    return float(sums.sum() / pairs.sum()), float(standard_error)
+    return float(sums.sum() / pairs.sum()), left_out
 
 
 def _cubic(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,15 +1,17 @@
 """What the phases of the comparison share: their inputs, and the store of what they train and measure."""
 
+import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from empirical import checkpoint
@@ -29,6 +31,43 @@ from qtheory.results import Cell, Sweep, stream, write_bytes_atomically
 Row = dict[str, Any]
 
 LEAST_HELDOUT = 3  # intervals resample photographs
+_IN_SAMPLE = 1024  # training crops behind the columns that start with train_
+_SHOWN = 3  # held-out photographs of which one crop is kept as a picture
+
+
+@dataclass(frozen=True)
+class MethodSweep(Sweep):
+    """A sweep with a number of trials for each method.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        Trials of each method; `trials` is their maximum.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """All that the numbers depend on, apart from code and machine."""
+        return {**super().configuration, "counts": dict(self.counts)}
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Return all cells, trials running fastest."""
+        return tuple(cell for cell in super().cells() if cell.trial < self.counts[cell.parameters["method"]])
+
+
+def spread_over_groups(groups: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return the numbers of at most `most` members of each group, evenly spread, in order.
+
+    Examples
+    --------
+    >>> spread_over_groups(np.array([0, 0, 0, 0, 1]), 2).tolist()
+    [0, 2, 4]
+    """
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    picked = [own[np.arange(min(most, len(own))) * len(own) // min(most, len(own))] for own in members]
+    return np.sort(np.concatenate(picked))
 
 
 def _tokenizer(job: Job) -> PocketTokenizer:
@@ -115,26 +154,50 @@ class Phase(ABC):
             )
 
     @classmethod
-    def sweep(cls, job: Job) -> Sweep:
-        """Return the configuration of the phase."""
-        budget = cls.budget(job)
-        sizes = asdict(job.preset) | asdict(budget)
-        fixed = {
+    def shared(cls, job: Job) -> Row:
+        """Return the parameters that all cells share."""
+        sizes = asdict(job.preset) | asdict(cls.budget(job))
+        left_out = ("methods", "repeated", "ablated", "trials")
+        return {
             "preset": job.name,
             "protocol": job.protocol,
             "loss": cls.loss(job.protocol),
-            **{key: value for key, value in sizes.items() if key not in ("methods", "trials")},
+            **{key: value for key, value in sizes.items() if key not in left_out},
             "images": load_images(job.data).digest[:12],
             "tokenizer": checkpoint.sha256_of(job.tokenizer)[:12],
             "threads": job.threads,
             **({"start": job.start[:12]} if job.start else {}),
         }
-        return Sweep(cls.study, cls.version, job.seed, budget.trials, cls.points(job.preset), fixed)
+
+    @classmethod
+    def trials(cls, job: Job, method: str) -> int:
+        """Return the number of independent trainings of a method."""
+        if job.trials is not None:
+            return job.trials
+        return cls.budget(job).trials if method in job.preset.repeated else 1
+
+    @classmethod
+    def sweep(cls, job: Job) -> Sweep:
+        """Return the configuration of the phase."""
+        points = cls.points(job.preset)
+        counts = {point["method"]: cls.trials(job, point["method"]) for point in points}
+        most = max(counts.values())
+        return MethodSweep(cls.study, cls.version, job.seed, most, points, cls.shared(job), counts)
+
+    @classmethod
+    def cell_digest(cls, job: Job, version: int) -> str:
+        """Return what marks the results of a cell: all they depend on but its name, which a file has.
+
+        Numbers of trials and the other methods are no part of it, so that a comparison that grows
+        keeps what it has.
+        """
+        content = {"study": cls.study, "version": version, "seed": job.seed, "shared": cls.shared(job)}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def training_digest(cls, job: Job) -> str:
         """Return the digest that marks the trained weights."""
-        return replace(cls.sweep(job), version=cls.training).digest
+        return cls.cell_digest(job, cls.training)
 
     @cached_property
     def crops(self) -> Tensor:
@@ -152,12 +215,24 @@ class Phase(ABC):
         return z_e.contiguous(memory_format=torch.channels_last)
 
     @cached_property
+    def in_sample(self) -> Tensor:
+        """Those of the training crops on which errors are measured beside the held-out ones."""
+        return self.crops[:_IN_SAMPLE]
+
+    @cached_property
     def held_out(self) -> HeldOut:
         """Crops of the held-out photographs, with latents and features."""
-        chosen = split(self._images.names)[1][: self.job.preset.heldout_photographs]
-        crops, photo_index = eval_crops([self._images.images[i] for i in chosen], self.job.preset.crop)
+        preset = self.job.preset
+        chosen = split(self._images.names)[1][: preset.heldout_photographs]
+        crops, photo_index = eval_crops([self._images.images[i] for i in chosen], preset.crop)
+        kept = spread_over_groups(photo_index, preset.heldout_crops)
+        crops, photo_index = crops[torch.from_numpy(kept)], photo_index[kept]
         names = tuple(self._images.names[i] for i in chosen)
-        return HeldOut(names, crops, photo_index, encode_in_batches(self.tokenizer, crops), efflite0(crops))
+        pictured = np.linspace(0, len(names), _SHOWN, endpoint=False).astype(int)
+        # the middle crop of a photograph shows more of its subject than the first
+        shown = tuple(int(np.median(np.flatnonzero(photo_index == i))) for i in dict.fromkeys(pictured))
+        z_e, features = encode_in_batches(self.tokenizer, crops), efflite0(crops)
+        return HeldOut(names, crops, photo_index, z_e, features, shown)
 
     def built(self, cell: Cell) -> Transplant:
         """Return the transplant of a cell with its initial weights, the same in every phase."""
@@ -203,7 +278,7 @@ class Phase(ABC):
         if path.exists():
             stored = json.loads(path.read_text())
             if stored["digest"] == self.job.digest:
-                return Evaluation(stored["row"], stored["photographs"])
+                return Evaluation(stored["row"], stored["photographs"], stored["pictures"])
         start = time.perf_counter()
         # the same photographs are drawn in every phase: what did not change keeps its interval
         rng = stream(self.job.seed, SUBSTITUTION, "bootstrap", f"trial={cell.trial}")

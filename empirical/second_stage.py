@@ -13,7 +13,7 @@ from empirical import checkpoint
 from empirical.adversary import Adversary
 from empirical.checkpoint import Part, State
 from empirical.config import Budget, Preset
-from empirical.head import Transplant
+from empirical.head import UNQUANTIZED, Transplant
 from empirical.job import SUBSTITUTION, Job
 from empirical.phase import Phase, Row
 from empirical.pretrain import reconstruction_loss
@@ -23,6 +23,9 @@ from empirical.tokenizers import Tokenizer
 from empirical.training import Objective, Source, train
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import Cell, grid
+
+# the ends of the scale: near the best vector quantizer, and the best scalar one
+_REFERENCES = ("kmeans", "lloyd_max")
 
 
 class ImageObjective(Objective):
@@ -121,14 +124,19 @@ def _require(path: Path, digest: str, command: str) -> None:
 
 
 class SecondStage(Phase):
-    """A phase that starts from the transplants with heads that the substitution stage stored."""
+    """A phase that starts from the transplants that the substitution stage stored.
+
+    The trained methods keep their heads; two references have none and keep their codewords. The
+    tokenizer alone, without a quantizer, is the control: what it gains comes from the training.
+    """
 
     recipes: ClassVar[dict[str, ImageRecipe]]
 
     @classmethod
     def points(cls, preset: Preset) -> tuple[Row, ...]:
-        """Return the trained methods, with heads."""
-        return grid(method=preset.methods, head=["full"])
+        """Return the control, two references and the trained methods, these with heads."""
+        bare = grid(method=[UNQUANTIZED, *_REFERENCES], head=["none"])
+        return (*bare, *grid(method=preset.methods, head=["full"]))
 
     @classmethod
     def budget(cls, job: Job) -> Budget:
@@ -146,20 +154,14 @@ class SecondStage(Phase):
 
         Raises
         ------
-        DomainError
-            If the substitution stage has fewer trials.
         FileNotFoundError, SchemaError
             If a transplant is missing or of another configuration.
         """
-        if job.second_stage.trials > job.preset.trials:
-            raise DomainError(
-                f"trials of the second stage must be at most those of the first, {job.preset.trials}, "
-                f"got {job.second_stage.trials}"
-            )
         job = replace(job, start=Substitution.training_digest(job))
         for cell in cls.sweep(job).cells():
-            path = job.file(cell, ".safetensors", SUBSTITUTION)
-            _require(path, job.start, job.command(Substitution.command))
+            if cell.parameters["method"] != UNQUANTIZED:
+                path = job.file(cell, ".safetensors", SUBSTITUTION)
+                _require(path, job.start, job.command(Substitution.command))
         return job
 
     @abstractmethod
@@ -169,8 +171,9 @@ class SecondStage(Phase):
     def refined(self, cell: Cell) -> tuple[Transplant, Tokenizer]:
         """Return transplant and tokenizer of a cell after the phase, from the store where they are there."""
         job, transplant = self.job, self.built(cell)
-        tensors, _ = checkpoint.load(job.file(cell, ".safetensors", SUBSTITUTION))
-        checkpoint.unpack(tensors, transplant=transplant)
+        if transplant.quantizers:
+            tensors, _ = checkpoint.load(job.file(cell, ".safetensors", SUBSTITUTION))
+            checkpoint.unpack(tensors, transplant=transplant)
         tokenizer = copy.deepcopy(self.tokenizer).to(memory_format=torch.channels_last)
         objective = self.objective(transplant, tokenizer)
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from empirical.checkpoint import State
 from empirical.config import Budget, Preset
-from empirical.evaluate import Evaluation, evaluate, evaluate_unquantized
-from empirical.head import HEADS, REFERENCES, Transplant
+from empirical.evaluate import Evaluation, evaluate, pictures
+from empirical.head import REFERENCES, UNQUANTIZED, Transplant
 from empirical.job import SUBSTITUTION, Job
 from empirical.phase import Phase, Row
 from empirical.protocol import Recipe, recipe
@@ -21,8 +21,6 @@ from empirical.tokenizers import Tokenizer
 from empirical.training import Objective, Source, fit_references, train
 from qtheory.errors import DomainError
 from qtheory.results import Cell, grid
-
-UNQUANTIZED = "unquantized"
 
 
 class SubstitutionObjective(Objective):
@@ -115,7 +113,8 @@ class Substitution(Phase):
         return (
             *grid(method=[UNQUANTIZED], head=["none"]),
             *grid(method=REFERENCES, head=["none"]),
-            *grid(method=preset.methods, head=HEADS),
+            *grid(method=preset.methods, head=["none", "full"]),
+            *grid(method=preset.ablated, head=["1x1"]),
         )
 
     @classmethod
@@ -127,6 +126,11 @@ class Substitution(Phase):
     def loss(cls, protocol: str) -> str:
         """Return the loss in words."""
         return recipe(protocol).loss
+
+    @classmethod
+    def trials(cls, job: Job, method: str) -> int:
+        """Return the number of independent trainings; the tokenizer alone has nothing to train."""
+        return 1 if method == UNQUANTIZED else super().trials(job, method)
 
     def transplant(self, cell: Cell) -> Transplant:
         """Return the trained transplant of a cell, from the store where it is there."""
@@ -142,11 +146,17 @@ class Substitution(Phase):
             # the batches depend on the trial alone: all methods see the same ones
             train(objective, job.preset, rng=cell.rng("batches"), state=state)
 
-        self.trained(cell, {"transplant": built}, trained)
+        if built.quantizers:
+            self.trained(cell, {"transplant": built}, trained)
         return built
 
     def measured(self, cell: Cell, rng: np.random.Generator) -> Evaluation:
         """Train a cell, or load what was trained of it, and evaluate it."""
+        found = evaluate(
+            self.transplant(cell), self.tokenizer, self.held_out, self.z_e[: len(self.in_sample)], rng=rng
+        )
         if cell.parameters["method"] == UNQUANTIZED:
-            return evaluate_unquantized(self.tokenizer, self.held_out, rng=rng)
-        return evaluate(self.transplant(cell), self.tokenizer, self.held_out, self.z_e, rng=rng)
+            # what the reconstructions are of, kept once
+            originals = [row | {"kind": "original"} for row in pictures(self.held_out.crops, self.held_out)]
+            found.pictures.extend(originals)
+        return found

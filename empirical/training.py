@@ -17,6 +17,7 @@ from empirical.head import Transplant
 from empirical.protocol import Optimization
 from empirical.quantizers.reference import ReferenceQuantizer
 from empirical.runtime import Runtime, average, average_gradients
+from qtheory.errors import DomainError
 
 
 class Source(Protocol):
@@ -114,22 +115,30 @@ class _Trainer:
                 group["lr"] = self.budget.learning_rate * group["ratio"] * (decay if group["decays"] else 1)
 
     def step(self, step: int, chosen: Tensor) -> float:
-        """Do one step and return its loss, averaged over all processes."""
+        """Do one step and return its loss, averaged over all processes.
+
+        What is not finite is told before the optimizer moves a parameter.
+        """
+        name = f"step {step + 1} of {self.budget.steps}"
         self.objective.begin(step)
-        with self.runtime.autocast():
-            loss = self.objective.loss(chosen)
+        try:
+            with self.runtime.autocast():
+                loss = self.objective.loss(chosen)
+        except DomainError as error:  # latents that are not finite, found by a quantizer
+            raise FloatingPointError(f"{name}: {error}") from error
         value = average(loss, self.runtime)
         if not math.isfinite(value):
-            raise FloatingPointError(
-                f"loss of step {step + 1} of {self.budget.steps} is {value}; "
-                "lower learning_rate in the preset"
-            )
+            raise FloatingPointError(f"loss of {name} is {value}; lower learning_rate in the preset")
         if self.optimizer is not None:
             self.optimizer.zero_grad()
             loss.backward()
             average_gradients(self.parameters, self.runtime)
             clip_norm = self.objective.optimization.clip_norm
-            torch.nn.utils.clip_grad_norm_(self.parameters, clip_norm, error_if_nonfinite=True)
+            norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, clip_norm))
+            if not math.isfinite(norm):
+                raise FloatingPointError(
+                    f"norm of the gradient of {name} is {norm}; lower learning_rate in the preset"
+                )
             self.set_learning_rates(step)
             self.optimizer.step()
         self.logged = self.objective.finish()
@@ -158,9 +167,7 @@ def train(
     Raises
     ------
     FloatingPointError
-        If the loss is not finite.
-    RuntimeError
-        If a gradient is not finite.
+        If the loss or a gradient is not finite; the last state that was kept stands.
     """
     # all at once, so that a step's batch does not depend on where the training was resumed
     batches = torch.from_numpy(rng.integers(objective.size, size=(budget.steps, budget.batch_size)))
@@ -194,9 +201,7 @@ def train_on(
     DomainError
         If a batch does not split evenly over the processes.
     FloatingPointError
-        If the loss is not finite.
-    RuntimeError
-        If a gradient is not finite.
+        If the loss or a gradient is not finite; the last state that was kept stands.
     """
     runtime = runtime or Runtime()
     shares = runtime.share(batches)

@@ -11,6 +11,7 @@ from qtheory.entropy import perplexity, utilization
 from qtheory.errors import DomainError, ShapeError
 
 Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def counts_by_group(codes: Codes, groups: Codes, codebook_size: int) -> Codes:
@@ -52,10 +53,43 @@ def counts_by_group(codes: Codes, groups: Codes, codebook_size: int) -> Codes:
     return np.bincount(flat.ravel(), minlength=total).reshape(-1, codebook_size)
 
 
-def jackknife_interval(
-    statistic: Callable[[Codes], float], counts: Codes, *, level: float = 0.95
-) -> tuple[float, float]:
-    """Return an interval for a statistic of summed counts, leaving out one photograph at a time.
+def pseudo_values(value: float, left_out: Floats) -> Floats:
+    """Return the jackknife's pseudo-values of a statistic, one a photograph.
+
+    Parameters
+    ----------
+    value : float
+        The statistic of all P photographs.
+    left_out : (P,) array
+        The statistic without each of them, P at least 2.
+
+    Returns
+    -------
+    (P,) array
+        ``P value - (P - 1) left_out``: to first order what each photograph contributes. Their mean is
+        the statistic less the jackknife's estimate of its bias, and the standard error of that mean
+        is the jackknife's.
+
+    Raises
+    ------
+    DomainError
+        If there are fewer than 2 photographs.
+
+    Notes
+    -----
+    Tukey (1958); Efron and Stein (1981).
+
+    Examples
+    --------
+    >>> pseudo_values(2.0, np.array([2.5, 2.0, 1.5])).tolist()  # of a mean: the values themselves
+    [1.0, 2.0, 3.0]
+    """
+    n = _check.integer("number of photographs", len(left_out), minimum=2)
+    return n * value - (n - 1) * left_out
+
+
+def jackknife(statistic: Callable[[Codes], float], counts: Codes) -> tuple[float, Floats]:
+    """Return a statistic of summed counts, and its pseudo-values.
 
     Parameters
     ----------
@@ -63,6 +97,33 @@ def jackknife_interval(
         Maps the counts summed over photographs, of shape ``counts.shape[1:]``, to a number.
     counts : (P, ...) array of int
         Counts of P photographs, at least 2.
+
+    Returns
+    -------
+    value, pseudo_values : float, (P,) array
+        See `pseudo_values`.
+
+    Raises
+    ------
+    DomainError
+        If there are fewer than 2 photographs.
+    """
+    _check.integer("number of photographs", len(counts), minimum=2)
+    total = counts.sum(axis=0)
+    left_out = np.array([statistic(total - part) for part in counts])
+    value = statistic(total)
+    return value, pseudo_values(value, left_out)
+
+
+def jackknife_interval(value: float, pseudo: Floats, *, level: float = 0.95) -> tuple[float, float]:
+    """Return an interval for a statistic from its pseudo-values.
+
+    Parameters
+    ----------
+    value : float
+        The statistic.
+    pseudo : (P,) array
+        Its pseudo-values, one a photograph.
     level : float
         Nominal coverage, between 0 and 1.
 
@@ -75,21 +136,15 @@ def jackknife_interval(
     Raises
     ------
     DomainError
-        If there are fewer than 2 photographs, or the level is not between 0 and 1.
+        If the level is not between 0 and 1.
 
     Notes
     -----
-    Efron and Stein (1981). Resampling photographs instead would lose codes and shift both statistics
-    downwards.
+    Resampling photographs instead would lose codes and shift utilization and perplexity downwards.
     """
-    n = _check.integer("number of photographs", len(counts), minimum=2)
     if not 0 < _check.real("level", level) < 1:
         raise DomainError(f"level must lie between 0 and 1, got {level:g}; 0.95 is usual")
-    total = counts.sum(axis=0)
-    left_out = np.array([statistic(total - part) for part in counts])
-    error = np.sqrt((n - 1) / n * np.square(left_out - left_out.mean()).sum())
-    half = float(stats.norm.ppf((1 + level) / 2) * error)
-    value = statistic(total)
+    half = float(stats.norm.ppf((1 + level) / 2) * stats.sem(pseudo))
     return value - half, value + half
 
 
@@ -103,8 +158,8 @@ def mean_perplexity(counts: Codes) -> float:
     return float(np.mean([perplexity(row / row.sum()) for row in counts]))
 
 
-def usage_intervals(codes: Codes, groups: Codes, codebook_size: int, level: float) -> dict[str, float]:
-    """Return the bounds of utilization and perplexity, as columns of the comparison.
+def usage(codes: Codes, groups: Codes, codebook_size: int) -> dict[str, tuple[float, Floats]]:
+    """Return utilization and perplexity with their pseudo-values.
 
     Parameters
     ----------
@@ -114,16 +169,9 @@ def usage_intervals(codes: Codes, groups: Codes, codebook_size: int, level: floa
         Photograph of each crop.
     codebook_size : int
         K of each quantizer.
-    level : float
-        Nominal coverage.
     """
     counts = np.stack([counts_by_group(half, groups, codebook_size) for half in codes], axis=1)
-    bounds = {
-        "utilization": jackknife_interval(mean_utilization, counts, level=level),
-        "perplexity": jackknife_interval(mean_perplexity, counts, level=level),
-    }
     return {
-        f"{name}_{side}": value
-        for name, both in bounds.items()
-        for side, value in zip(("low", "high"), both, strict=True)
+        "utilization": jackknife(mean_utilization, counts),
+        "perplexity": jackknife(mean_perplexity, counts),
     }

@@ -23,6 +23,7 @@ def transplant(method, head, seed=0):
 
 
 CASES = [(m, h) for m in TRAINED for h in HEADS] + [(m, "none") for m in REFERENCES]
+KERNELS = {"1x1": 1, "full": 9}
 
 
 @pytest.mark.parametrize(("method", "head"), CASES)
@@ -60,8 +61,9 @@ def test_a_head_is_residual_exactly_where_dimensions_agree():
 
 def test_without_heads_the_halves_are_quantized_as_they_are():
     halves = [build("ema", 8, 16), build("ema", 8, 16, generator=generator(5))]
-    built, z_e = Transplant(halves).eval(), latents()
-    result = built(z_e)
+    built, z_e = Transplant(halves), latents()
+    built(latents(seed=1))  # the codebooks start from vectors of the first batch
+    result = built.eval()(z_e)
     for i, (quantizer, channels) in enumerate(zip(halves, z_e.chunk(2, dim=1), strict=True)):
         own = quantizer(channels.movedim(1, -1))
         assert torch.equal(result.codes[..., i], own.codes)
@@ -92,9 +94,35 @@ def test_fsq_with_heads_rounds_half_of_the_channels_to_four_levels():
     assert not with_heads.head_in.residual
 
 
+def test_no_quantizers_pass_the_latents_on():
+    built, z_e = transplant("unquantized", "none"), latents()
+    result = built(z_e)
+    assert torch.equal(result.y, z_e)
+    assert result.codes.shape == (8, 8, 8, 0)
+    assert not result.losses
+    assert not list(built.parameters())
+
+
+@pytest.mark.parametrize("head", KERNELS)
+def test_heads_differ_in_the_positions_that_they_see(head):
+    built = transplant("ema", head)
+    weights = built.head_in.branch[0].weight
+    assert weights[0, 0].numel() == KERNELS[head]
+    assert float(weights.detach().abs().max()) <= 1 / (16 * KERNELS[head]) ** 0.5
+
+
+def test_narrow_heads_outweigh_the_codebooks_about_as_much_as_the_published_ones():
+    """20.1 million parameters beside 2 x 65536 x 16 numbers; here width 32 beside 2 x 256 x 8."""
+    ratios = []
+    for channels, width, codebooks in ((32, 1024, 2 * 65536 * 16), (16, 32, 2 * 256 * 8)):
+        head = Head(channels, channels, width, generator=generator())
+        ratios.append(2 * sum(p.numel() for p in head.parameters()) / codebooks)
+    assert ratios == pytest.approx([9.57, 9.10], abs=0.01)
+
+
 def test_bad_frames_are_named():
     with pytest.raises(DomainError, match="method must be one of"):
-        transplant("pq", "none")
+        transplant("nothing", "none")
     with pytest.raises(DomainError, match="head must be one of none; got 'full'"):
         transplant("kmeans", "full")
     with pytest.raises(DomainError, match="width must be a multiple of 8, got 12"):

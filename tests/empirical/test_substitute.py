@@ -9,6 +9,7 @@ import torch
 
 from empirical import substitute as module
 from empirical.__main__ import main
+from empirical.checkpoint import State, load
 from empirical.comparison import compare
 from empirical.config import PRESETS
 from empirical.head import build_transplant
@@ -54,7 +55,9 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path, arguments, monke
     monkeypatch.setattr(module, "fit_references", None)  # k-means was done: fitting again would fail
     run(tmp_path / "resumed", arguments)
     assert contents(tmp_path / "resumed") == contents(tmp_path / "straight")
-    assert set(contents(tmp_path / "straight")) == {"smoke.csv", "smoke-photographs.csv"}
+    assert set(contents(tmp_path / "straight")) == {
+        f"smoke{name}.csv" for name in ("", "-photographs", "-pictures")
+    }
 
 
 def test_the_table_has_a_row_a_cell_and_the_manifest_the_seconds(tmp_path, arguments):
@@ -73,6 +76,56 @@ def test_cells_run_side_by_side_give_the_same_bytes(tmp_path, arguments):
     run(tmp_path / "one", arguments)
     run(tmp_path / "two", arguments, jobs=2)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_more_trials_keep_the_cells_that_are_there(tmp_path, arguments, monkeypatch):
+    first, _ = run(tmp_path, arguments)
+    trained = []
+    monkeypatch.setattr(module, "train", lambda *args, **kw: trained.append(args) or train(*args, **kw))
+    second, _ = compare(Substitution, "smoke", "fair", out=tmp_path, jobs=1, trials=2, **arguments)
+    assert len(trained) == 3
+    assert second.frame.query("trial == 0").reset_index(drop=True).equals(first.frame)
+    assert second.frame.groupby("method")["trial"].nunique().to_dict() == {
+        **dict.fromkeys(("ema", "ema_vp2", "fsq", "kmeans"), 2),
+        "unquantized": 1,
+    }
+    assert second.manifest["command"].endswith("--trials 2")
+
+
+def test_the_preset_says_which_methods_are_repeated(tmp_path, arguments, monkeypatch):
+    changed = replace(PRESETS["smoke"], repeated=("fsq", "kmeans"), trials=2)
+    monkeypatch.setitem(PRESETS, "smoke", changed)
+    frame = run(tmp_path, arguments)[0].frame
+    assert frame.groupby("method")["trial"].nunique().to_dict() == {
+        "unquantized": 1,
+        "kmeans": 2,
+        "ema": 1,
+        "ema_vp2": 1,
+        "fsq": 2,
+    }
+
+
+def test_pictures_are_those_of_the_crops_and_of_what_the_decoder_makes_of_them(tmp_path, arguments):
+    import base64
+    import io
+
+    from PIL import Image
+
+    run(tmp_path, arguments)
+    frame = read_table(tmp_path / "substitution" / "smoke-pictures.csv").frame
+    # a head other than the main one has none
+    assert list(dict.fromkeys(frame["method"])) == ["unquantized", "kmeans", "ema_vp2", "fsq"]
+    pixels = {
+        (row["kind"], row["method"], row["crop_number"]): np.asarray(
+            Image.open(io.BytesIO(base64.b64decode(row["png"]))), dtype=float
+        )
+        for _, row in frame.iterrows()
+    }
+    number = frame["crop_number"].iloc[0]
+    name = frame["photograph"].iloc[0]
+    source = np.asarray(Image.open(arguments["data"] / name), dtype=float)
+    np.testing.assert_array_equal(pixels["original", "unquantized", number], source[:, 4:68])
+    assert np.abs(pixels["reconstruction", "fsq", number] - source[:, 4:68]).mean() < 100
 
 
 def test_a_lost_table_is_rebuilt_from_the_stored_transplants(tmp_path, arguments, monkeypatch):
@@ -98,7 +151,7 @@ def test_a_diverging_cell_is_a_recorded_failure_and_the_others_stand(tmp_path, a
     comparison, _ = run(tmp_path, arguments)
     failed = {failure["cell"].split("method=")[1] for failure in comparison.manifest["failures"]}
     assert failed == {"ema_vp2/head=full/trial=0", "fsq/head=full/trial=0"}
-    assert "finite" in comparison.manifest["failures"][0]["error"]
+    assert "step 2 of 3: z must be finite" in comparison.manifest["failures"][0]["error"]
     assert len(comparison.frame) == len(POINTS) - 2
 
 
@@ -139,7 +192,38 @@ def test_commands_print_the_comparison(tmp_path, arguments, capsys):
     assert main(["substitute", *where, *given]) == 0
     printed = capsys.readouterr().out
     assert main(["table", *where]) == 0
-    assert capsys.readouterr().out == printed
+    table = capsys.readouterr().out
+    assert table.startswith(printed)
+    assert [line for line in table.splitlines() if line.startswith("Table")] == [
+        f"Table {n}" for n in range(3, 8)
+    ]
     assert "ema_vp2" in printed
     manifest = json.loads((tmp_path / "substitution" / "smoke.json").read_text())
     assert manifest["sha256"] == read_table(tmp_path / "substitution" / "smoke.csv").manifest["sha256"]
+
+
+def test_a_loss_that_is_no_number_stops_its_cell_and_keeps_the_last_good_state(
+    tmp_path, arguments, monkeypatch
+):
+    loss, calls = SubstitutionObjective.loss, []
+
+    def broken(self, chosen):
+        calls.append(chosen)
+        # fsq is the second to train heads, in its third step
+        return loss(self, chosen) * (torch.nan if len(calls) == 9 else 1)
+
+    monkeypatch.setattr(SubstitutionObjective, "loss", broken)
+    monkeypatch.setattr(State.__init__, "__defaults__", (2,))
+    comparison, _ = run(tmp_path, arguments)
+    (failure,) = comparison.manifest["failures"]
+    assert "method=fsq" in failure["cell"]
+    assert "loss of step 3 of 3 is nan; lower learning_rate" in failure["error"]
+    assert len(comparison.frame) == len(POINTS) - 1
+    folder = tmp_path / "substitution" / "smoke"
+    tensors, metadata = load(folder / "fsq-full-0.state.safetensors")
+    assert metadata["step"] == "2"
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
+    assert not (folder / "fsq-full-0.safetensors").exists()
+    again, _ = run(tmp_path, arguments)
+    assert again.manifest["failures"] == []
+    assert len(calls) == 10  # the last step alone

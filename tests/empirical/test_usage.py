@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from empirical.usage import counts_by_group, jackknife_interval, mean_perplexity, usage_intervals
+from empirical.usage import counts_by_group, jackknife, jackknife_interval, mean_perplexity, usage
 from qtheory.errors import DomainError, ShapeError
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 50, size=(20, 2))
-    low, high = jackknife_interval(lambda total: float(total[0] / 20), counts)
+    low, high = jackknife_interval(*jackknife(lambda total: float(total[0] / 20), counts))
     # leaving one out and dividing by 20 moves the mean by x/20: the standard error of a sum of 20 / 20
     error = np.sqrt(19 / 20 * np.square(counts[:, 0] - counts[:, 0].mean()).sum()) / 20
     assert high - low == pytest.approx(2 * 1.959964 * error, rel=1e-6)
@@ -19,7 +19,7 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
 
 def test_photographs_that_agree_leave_no_uncertainty():
     counts = np.broadcast_to(np.array([[3, 1, 4]]), (6, 1, 3))
-    low, high = jackknife_interval(mean_perplexity, counts)
+    low, high = jackknife_interval(*jackknife(mean_perplexity, counts))
     assert low == pytest.approx(high, abs=1e-12)
 
 
@@ -31,7 +31,7 @@ def test_the_interval_covers_the_perplexity_of_the_population():
     hits = 0
     for _ in range(200):
         counts = rng.multinomial(2000, pmf, size=32)[:, None, :]
-        low, high = jackknife_interval(mean_perplexity, counts)
+        low, high = jackknife_interval(*jackknife(mean_perplexity, counts))
         expected = 16 * (1 - 15 / (2 * 32 * 2000))  # the plug-in entropy lies (K - 1) / (2 n) nats low
         hits += low <= expected <= high
     assert hits >= 170
@@ -43,11 +43,13 @@ def test_counts_add_up_by_photograph():
     np.testing.assert_array_equal(counts, [[1, 0, 2, 0], [1, 5, 0, 0]])
 
 
-def test_columns_are_named_after_what_they_bound():
-    codes = np.random.default_rng(2).integers(0, 8, size=(2, 6, 10))
-    bounds = usage_intervals(codes, np.arange(6) // 2, 8, 0.95)
-    assert set(bounds) == {"utilization_low", "utilization_high", "perplexity_low", "perplexity_high"}
-    assert bounds["perplexity_low"] < bounds["perplexity_high"]
+def test_use_is_counted_over_all_and_without_each_photograph():
+    codes, groups = np.random.default_rng(2).integers(0, 8, size=(2, 6, 10)), np.arange(6) // 2
+    value, pseudo = usage(codes, groups, 8)["perplexity"]
+    counts = np.stack([counts_by_group(half, groups, 8) for half in codes], axis=1)
+    assert value == mean_perplexity(counts.sum(axis=0))
+    left_out = mean_perplexity(counts[[0, 2]].sum(axis=0))
+    assert pseudo[1] == pytest.approx(3 * value - 2 * left_out, rel=1e-12)
 
 
 def test_bad_input_is_named():
@@ -56,6 +58,6 @@ def test_bad_input_is_named():
     with pytest.raises(ShapeError, match="one entry a crop"):
         counts_by_group(np.array([[0, 1]]), np.array([0, 1]), 2)
     with pytest.raises(DomainError, match="number of photographs must be at least 2, got 1"):
-        jackknife_interval(mean_perplexity, np.ones((1, 1, 3), dtype=np.int64))
+        jackknife(mean_perplexity, np.ones((1, 1, 3), dtype=np.int64))
     with pytest.raises(DomainError, match="level"):
-        jackknife_interval(mean_perplexity, np.ones((3, 1, 3), dtype=np.int64), level=1.5)
+        jackknife_interval(1.0, np.ones(3), level=1.5)
