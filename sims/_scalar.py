@@ -1,5 +1,6 @@
 """Scalar quantizers of samples: Lloyd-Max levels, their allocation to coordinates, entropy coding."""
 
+import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ _SETTLED = 1e-6  # moves of levels below this part of the range end the iteratio
 _HISTOGRAM = 400
 _PILOT = 64  # levels at which the constant of the high-rate law is read off
 _MANY = 16  # levels from which that law is used
+_EXACT_UP_TO = 16  # coordinates; states of the exact allocation grow exponentially with them
 
 
 class Levels(NamedTuple):
@@ -118,11 +120,41 @@ def _high_rate_sizes(curves: Sequence[SampleCurve], codebook_size: int) -> list[
         sizes[min(fitting, key=lambda j: sizes[j] / shares[j])] += 1
 
 
+def _greedy_sizes(curves: Sequence[SampleCurve], codebook_size: int) -> list[int]:
+    """Sizes of product at most `codebook_size`: one level more where it gains most a nat of rate."""
+    sizes = [1] * len(curves)
+
+    def gain(j: int) -> float:
+        n = sizes[j]
+        return (curves[j](n) - curves[j](n + 1)) / math.log((n + 1) / n)
+
+    product = 1
+    waiting = [(-gain(j), j) for j in range(len(curves))]
+    heapq.heapify(waiting)
+    while waiting:
+        _, j = heapq.heappop(waiting)
+        raised = product // sizes[j] * (sizes[j] + 1)
+        if raised <= codebook_size:  # where it is not, it never will be
+            product, sizes[j] = raised, sizes[j] + 1
+            heapq.heappush(waiting, (-gain(j), j))
+    return sizes
+
+
+def _sizes(curves: Sequence[SampleCurve], codebook_size: int) -> Sequence[int]:
+    high_rate = _high_rate_sizes(curves, codebook_size)
+    if high_rate is not None:
+        return high_rate
+    if len(curves) > _EXACT_UP_TO:
+        return _greedy_sizes(curves, codebook_size)
+    return allocate(curves, codebook_size).levels
+
+
 def fit(x: Array, codebook_size: int) -> tuple[tuple[Levels, ...], float]:
     """Fit levels to each coordinate, their numbers allocated under ``product <= codebook_size``.
 
     The allocation is exact, except where each coordinate has many levels: there one level more gains
-    less than the scatter of the sample, and the high-rate law is the better guide.
+    less than the scatter of the sample, and the high-rate law is the better guide; and except in more
+    than 16 dimensions, where it is greedy (in 8 and 16 dimensions that costs up to 0.4 %).
 
     Returns
     -------
@@ -130,7 +162,7 @@ def fit(x: Array, codebook_size: int) -> tuple[tuple[Levels, ...], float]:
         Levels of each coordinate, and the in-sample distortion.
     """
     curves = [SampleCurve(np.sort(column)) for column in x.T]
-    sizes = _high_rate_sizes(curves, codebook_size) or allocate(curves, codebook_size).levels
+    sizes = _sizes(curves, codebook_size)
     levels = tuple(curve.levels(n) for curve, n in zip(curves, sizes, strict=True))
     return levels, sum(curve(n) for curve, n in zip(curves, sizes, strict=True))
 

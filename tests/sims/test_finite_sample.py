@@ -8,8 +8,14 @@ from sims.runner import run_study
 
 
 @pytest.fixture(scope="module")
-def frame(tmp_path_factory):
+def every(tmp_path_factory):
     return run_study(STUDY, "smoke", seed=0, out=tmp_path_factory.mktemp("results"), quiet=True).frame
+
+
+@pytest.fixture(scope="module")
+def frame(every):
+    """Rows of the source with a density."""
+    return every[every.source == "gaussian"]
 
 
 def test_the_gap_closes_with_points_and_is_largest_where_most_is_fitted(frame):
@@ -42,5 +48,27 @@ def test_scalar_quantizers_cost_at_least_their_exact_optimum(frame):
     np.testing.assert_allclose(many.distortion, many.expected_distortion, rtol=0.05)
 
 
-def test_findings_cover_all_methods(frame):
-    assert [line.split(":")[0] for line in findings(frame)] == ["vq", "pq-2", "sq"]
+def test_other_photographs_are_further_from_the_training_error_than_other_vectors_of_the_same(every):
+    rows = every[(every.source == "latents") & (every.method == "vq")]
+    few, many = (rows[rows.points_per_codeword == points] for points in (4, 64))
+    assert (few.same_photographs_distortion > few.in_sample_distortion).all()
+    same, other = (
+        (few[column] / few.in_sample_distortion).mean() - (many[column] / many.in_sample_distortion).mean()
+        for column in ("same_photographs_distortion", "distortion")
+    )
+    assert same > 0
+    assert other > 0
+    assert every.shannon_lower_bound[every.source == "latents"].isna().all()
+
+
+def test_intervals_of_latents_are_over_photographs(every):
+    relative = (every.standard_error / every.distortion * every.n_measured**0.5).groupby(every.source).mean()
+    # as if there were far fewer vectors: those of a photograph say much the same
+    assert relative["latents"] > 3 * relative["gaussian"]
+
+
+def test_findings_cover_all_methods(every):
+    named = {tuple(line.split(":")[0].split(", ")) for line in findings(every)}
+    assert named == {
+        (source, method) for source in ("gaussian", "latents") for method in ("vq", "pq-2", "sq")
+    }

@@ -50,6 +50,33 @@ def test_many_levels_are_allocated_nearly_as_well_as_the_exact_optimum():
     assert exact.distortion * 0.97 < distortion < 1.04 * exact.distortion
 
 
+def test_the_allocation_for_many_dimensions_costs_little_where_the_exact_one_is_known():
+    x = rng(5).standard_normal((20_000, 8)) * 2.0 ** np.arange(-4, 4)
+    curves = [_scalar.SampleCurve(np.sort(column)) for column in x.T]
+    for bits in (4, 12, 24):
+        sizes = _scalar._greedy_sizes(curves, 2**bits)
+        assert math.prod(sizes) <= 2**bits
+        found = sum(curve(n) for curve, n in zip(curves, sizes, strict=True))
+        exact = optimal.allocate(curves, 2**bits).distortion
+        assert exact <= found * (1 + 1e-12)
+        assert found < 1.01 * exact
+
+
+def test_levels_are_allocated_in_more_dimensions_than_the_exact_search_can():
+    fitted = _fitted.scalar(rng(8).standard_normal((5_000, 40)), 2**80)
+    assert fitted.block_sizes == (4,) * 40
+
+
+def test_codes_of_fresh_vectors_take_the_entropy_of_the_training_codes():
+    x, fresh = (Laplace(2).sample(100_000, rng=rng(seed)) for seed in (6, 7))
+    coded = _fitted.entropy_coded(x, 6.0)
+    np.testing.assert_allclose(coded.code_lengths(fresh).mean(), 6.0, rtol=5e-3)
+    # a code made for other vectors takes more bits: the control
+    assert coded.code_lengths(1.5 * fresh).mean() > 6.3
+    turned = _fitted.rotated(lambda y: _fitted.entropy_coded(y, 6.0), x, np.eye(2)[:, ::-1])
+    np.testing.assert_allclose(turned.code_lengths(fresh), coded.code_lengths(fresh), rtol=1e-9)
+
+
 @pytest.mark.parametrize("rate", [0.3, 1.0, 3.0])
 def test_entropy_coding_keeps_its_rate_and_reaches_the_exact_distortion(rate):
     x = Laplace(1).sample(200_000, rng=rng())
