@@ -97,6 +97,10 @@ class Adversary:
         """
         if not math.isfinite(average(pixel, self.runtime)):
             return pixel
+        with self.runtime.full_precision():
+            return self._loss(x.float(), x_hat.float(), pixel)
+
+    def _loss(self, x: Tensor, x_hat: Tensor, pixel: Tensor) -> Tensor:
         self._pair = x, x_hat.detach()
         perceptual = self.perceptual(x, x_hat).mean()
         reconstruction = pixel + self.recipe.perceptual * perceptual
@@ -117,10 +121,9 @@ class Adversary:
         x, x_hat = self._pair
         self._pair = None
         self.discriminator.train()
-        with self.runtime.autocast():
-            critique = discriminator_loss(
-                self.discriminator, x, x_hat, self.recipe, self.lecam, generator=self._generator
-            )
+        critique = discriminator_loss(
+            self.discriminator, x, x_hat, self.recipe, self.lecam, generator=self._generator
+        )
         self.optimizer.zero_grad()  # the generator's step left gradients here too
         critique.loss.backward()
         average_gradients(self.parameters, self.runtime)

@@ -77,7 +77,7 @@ class CellRun:
             tokenizer,
             self.setup.crops(_CACHE_SEED, most),
             Path(self.launch.out) / ("latents" if most is None else "latents-references"),
-            {"tokenizer": self.launch.digests["tokenizer"], "bf16": self.launch.bf16},
+            {"tokenizer": self.launch.digests["tokenizer"]},
             views=self.sizes.views if most is None else 1,
             workers=self.launch.workers,
             runtime=self.runtime,

@@ -75,15 +75,13 @@ def _slice(path: Path) -> Any:
 
 @torch.no_grad()
 def _encoded(
-    tokenizer: Tokenizer, crops: Crops, visits: range, batch: int, workers: int, runtime: Runtime
+    tokenizer: Tokenizer, crops: Crops, visits: range, batch: int, workers: int, device: str
 ) -> Tensor:
-    """Return the latents of visits in float16, on the CPU."""
+    """Return the latents of visits in float16, on the CPU; they are computed in float32."""
     groups = [list(visits[i : i + batch]) for i in range(0, len(visits), batch)]
     found = []
     for images in crops.batches(groups, workers):
-        with runtime.autocast():
-            z_e = tokenizer.encode(to_float(images, runtime.device))
-        found.append(z_e.half().cpu())
+        found.append(tokenizer.encode(to_float(images, device)).half().cpu())
     z_e = torch.cat(found)
     if not torch.isfinite(z_e).all():
         raise DomainError(
@@ -129,7 +127,7 @@ def cache_latents(
     workers : int, optional
         Processes that decode images.
     runtime : Runtime, optional
-        Device and precision.
+        Device and processes.
 
     Returns
     -------
@@ -154,7 +152,7 @@ def cache_latents(
         path = _shard(folder, number)
         if number % runtime.world == runtime.rank and load_matching(path, digest) is None:
             visits = range(starts[number], min(starts[number] + shard, count))
-            z_e = _encoded(tokenizer, crops, visits, batch, workers, runtime)
+            z_e = _encoded(tokenizer, crops, visits, batch, workers, runtime.device)
             checkpoint.save(path, {_KEY: z_e}, {"digest": digest})
     wait(runtime)
     if runtime.first:

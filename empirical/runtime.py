@@ -22,8 +22,8 @@ class Runtime:
     device : str
         ``cpu`` or ``cuda``, with a number where there are several.
     bf16 : bool
-        Compute convolutions and matrix products in bfloat16. Weights, quantizers, statistics and
-        losses of latents stay in float32.
+        Compute convolutions and matrix products of tokenizer and heads in bfloat16. Weights,
+        quantizers, LPIPS, discriminator and statistics stay in float32.
     compiled : bool
         Compile encoder and decoder with ``torch.compile``.
     rank, world : int
@@ -43,6 +43,10 @@ class Runtime:
     def autocast(self) -> Any:
         """Return the context in which losses are computed."""
         return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16)
+
+    def full_precision(self) -> Any:
+        """Return the context in which networks that compare images are computed."""
+        return torch.autocast(torch.device(self.device).type, enabled=False)
 
     def share(self, batch: Tensor) -> Tensor:
         """Return this process's part of a batch, (B,) or (steps, B).

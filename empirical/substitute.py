@@ -7,6 +7,7 @@ the same order.
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from empirical.checkpoint import State
@@ -95,7 +96,9 @@ class SubstitutionObjective(Objective):
             x, x_hat = self.crops[chosen], self.tokenizer.decode(result.y)
             loss = loss + self.recipe.pixel * (x_hat - x).square().mean()
             if self.perceptual is not None:
-                loss = loss + self.recipe.perceptual * self.perceptual(x, x_hat).mean()
+                with torch.autocast(x.device.type, enabled=False):
+                    distance = self.perceptual(x.float(), x_hat.float()).mean()
+                loss = loss + self.recipe.perceptual * distance
         return loss
 
 

@@ -16,9 +16,10 @@ from empirical.head import build_transplant
 from empirical.losses import ADAPTATION as ADVERSARIAL
 from empirical.losses import adaptive_weight, generator_loss
 from empirical.protocol import ADAPTATION
+from empirical.runtime import Runtime
 from empirical.streams import torch_stream
 from empirical.tokenizers import PocketTokenizer, VARTokenizer
-from empirical.training import _Trainer, train
+from empirical.training import _Trainer, train, train_on
 from qtheory.errors import DomainError
 
 BUDGET = Budget(steps=4, batch_size=4, learning_rate=1e-3, trials=1)
@@ -161,3 +162,23 @@ def test_equal_generators_give_equal_networks_whatever_the_global_one_does():
     for first, second in ((one, other), (one.backbone, other.backbone)):
         states = first.state_dict(), second.state_dict()
         assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+def test_bfloat16_reaches_convolutions_and_spares_what_compares_images():
+    losses = {}
+    for bf16 in (False, True):
+        made = objective()
+        seen = []
+        made.adversary.perceptual = lambda x, y, seen=seen: seen.append(y.dtype) or perceptual(x, y)
+        made.adversary.runtime = Runtime(bf16=bf16)
+        values = []
+        batches = torch.arange(16).view(4, 4) % 8
+        train_on(
+            batches, made, BUDGET, runtime=Runtime(bf16=bf16), log=lambda _, row, v=values: v.append(row)
+        )
+        assert set(seen) == {torch.float32}
+        states = pack(**made.parts(), **made.companions())
+        assert {t.dtype for t in states.values() if t.is_floating_point()} <= {torch.float32, torch.float64}
+        losses[bf16] = [row["pixel"] for row in values]
+    assert losses[True] != losses[False]
+    np.testing.assert_allclose(losses[True], losses[False], rtol=0.02)
