@@ -11,6 +11,7 @@ import tyro
 from empirical.launch_command import Arguments as Launched
 from empirical.launch_command import evaluate
 from qtheory import command
+from qtheory.errors import SchemaError
 
 if TYPE_CHECKING:
     from empirical.phase import Phase
@@ -40,6 +41,41 @@ def pretrain(
 
     folder = command.output_folder("--out", out) / "pretrain" / preset
     print(run(replace(PRESETS[preset], seed=seed, out=folder, data=data or POCKET_PHOTOS)))
+    return 0
+
+
+def arena(
+    preset: Literal["smoke", "paper"] = "paper",
+    protocol: Protocol = "fair",
+    seed: int = 0,
+    out: Path = Path("results"),
+    threads: int = 1,
+    jobs: int | None = None,
+) -> int:
+    """Compare all quantizers on the same vectors at equal bits, without heads, and print the answers.
+
+    An interrupted run continues where it stopped when the same command is given again.
+
+    Args:
+        preset: Sizes and budget; ``paper`` takes under 10 minutes on two free cores.
+        protocol: Settings of the quantizers: those of the published run, of the paper, or fair ones.
+        seed: Seed of all random streams.
+        out: Results folder; the tables are ``arena/<preset>.csv`` and ``arena/<preset>-curves.csv`` in it.
+        threads: CPU threads of a process; the last digits depend on them.
+        jobs: Processes; by default as many as there are cores for.
+    """
+    from empirical.arena import report, study
+
+    folder = command.output_folder("--out", out)
+    found, _ = study.run(preset, protocol, seed=seed, out=folder, threads=threads, jobs=jobs)
+    if len(found.frame):
+        print("dB above k-means, held out, means of the trials:", report.summary(found.frame), sep="\n")
+        print(*report.findings(found.frame), f"table: {found.path}", sep="\n")
+    failures = found.manifest["failures"]
+    for failure in failures:
+        print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)
+    if failures:
+        raise SchemaError(f"{command.counted(len(failures), 'cell')} failed; the same command tries again")
     return 0
 
 
@@ -213,6 +249,7 @@ def launch(given: Annotated[Launched, tyro.conf.arg(name="")]) -> int:
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "pretrain": pretrain,
+    "arena": arena,
     "substitute": substitute,
     "adapt": adapt,
     "joint": joint,

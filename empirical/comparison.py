@@ -61,7 +61,7 @@ def _pictures(job: Job, cell: Cell) -> list[Row]:
     return rows if job.phase.study == SUBSTITUTION else rows[:1]
 
 
-def _in_processes(function: Callable[[Cell], Outcome], cells: Sequence[Cell], jobs: int) -> Iterator[Outcome]:
+def in_processes(function: Callable[[Cell], Outcome], cells: Sequence[Cell], jobs: int) -> Iterator[Outcome]:
     """Run cells side by side; forking after a thread pool has started would hang, so processes spawn."""
     if jobs == 1 or len(cells) < 2:
         yield from map(function, cells)
@@ -155,7 +155,7 @@ def compare(
     seconds: dict[str, float] = {}
 
     def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
-        for cell, outcome in _in_processes(function, cells, jobs):
+        for cell, outcome in in_processes(function, cells, jobs):
             if not isinstance(outcome, str):
                 stored = json.loads(job.file(cell, ".json").read_text())
                 seconds[cell.name] = stored["seconds"]

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -28,13 +29,26 @@ BLOCKS = 2  # of a VP2, and stages of RQ
 Builder = Callable[..., Quantizer]
 
 
-def _learned(kind: Callable[..., Quantizer], settings: Mapping[str, Any]) -> Builder:
-    """Return the builder of a quantizer with a learned codebook."""
-
-    def builder(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
-        return kind(dim, codebook_size, settings[protocol], generator=generator)
-
+def _with_options(builder: Builder, settings: Mapping[str, Any]) -> Builder:
+    """Name the fields of the settings in the builder's signature, in place of its last parameter."""
+    signature = inspect.signature(builder)
+    options = [
+        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY) for field in fields(settings["fair"])
+    ]
+    given = [*signature.parameters.values()][:-1]
+    builder.__signature__ = signature.replace(parameters=given + options)  # type: ignore[attr-defined]
     return builder
+
+
+def _learned(kind: Callable[..., Quantizer], settings: Mapping[str, Any]) -> Builder:
+    """Return the builder of a quantizer with a learned codebook; options change its settings."""
+
+    def builder(
+        dim: int, codebook_size: int, protocol: str, generator: torch.Generator, **changes: Any
+    ) -> Quantizer:
+        return kind(dim, codebook_size, replace(settings[protocol], **changes), generator=generator)
+
+    return _with_options(builder, settings)
 
 
 def _equal_sizes(codebook_size: int, parts: int, what: str) -> tuple[int, ...]:
@@ -59,11 +73,13 @@ def _vp2(kind: Callable[..., Quantizer], settings: Mapping[str, Any]) -> Builder
     """Return the builder of the product of two such quantizers, each on half of the dimensions."""
     block = _learned(kind, settings)
 
-    def builder(dim: int, codebook_size: int, protocol: str, generator: torch.Generator) -> Quantizer:
-        dims, sizes = _equal_blocks(dim, codebook_size)
-        return ProductQuantizer([block(*part, protocol, generator) for part in zip(dims, sizes, strict=True)])
+    def builder(
+        dim: int, codebook_size: int, protocol: str, generator: torch.Generator, **changes: Any
+    ) -> Quantizer:
+        parts = zip(*_equal_blocks(dim, codebook_size), strict=True)
+        return ProductQuantizer([block(*part, protocol, generator, **changes) for part in parts])
 
-    return builder
+    return _with_options(builder, settings)
 
 
 def _binary(kind: Callable[..., BinaryQuantizer], settings: Mapping[str, BinarySettings]) -> Builder:
@@ -219,7 +235,8 @@ def build(
     gradient : str
         How gradients pass the rounding: ``straight_through`` or ``rotation``.
     **options
-        Options of the quantizer: ``levels`` and ``form`` of FSQ, ``iterations`` and ``restarts`` of
+        Options of the quantizer: settings of learned codebooks (``decay`` of EMA VQ, ``rows`` of MMD VQ,
+        those of both blocks of a VP2), ``levels`` and ``form`` of FSQ, ``iterations`` and ``restarts`` of
         k-means, ``stages`` of RQ, ``scales`` and ``sizes`` of VAR's multi-scale quantizer.
 
     Returns

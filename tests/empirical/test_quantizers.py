@@ -277,8 +277,8 @@ def test_unknown_options_are_named_with_the_known_ones():
         DomainError, match=r"options of kmeans must be among: iterations, restarts; got restart$"
     ):
         build("kmeans", 4, 16, restart=3)
-    with pytest.raises(DomainError, match="options of ema must be among: none; got levels"):
-        build("ema", 4, 16, levels=[2])
+    with pytest.raises(DomainError, match="options of lfq must be among: none; got levels"):
+        build("lfq", 4, 16, levels=[2])
     with pytest.raises(DomainError, match=r"generator must be a torch.Generator, got 0"):
         build("ema", 4, 16, generator=0)
 
@@ -301,6 +301,13 @@ def test_unknown_names_and_protocols_are_named():
         build("vq", DIM, K)
     with pytest.raises(DomainError, match="protocol must be one of as_run, paper, fair; got 'mine'"):
         build("ema", DIM, K, "mine")
+
+
+def test_options_change_the_settings_of_learned_codebooks_and_unknown_ones_are_named():
+    assert build("ema", 4, 16, decay=0.5).settings.decay == 0.5
+    assert [block.rows for block in build("mmd_vp2", 4, 16, rows=7).blocks] == [7, 7]
+    with pytest.raises(DomainError, match=r"options of ema must be among: .*decay.*; got rows"):
+        build("ema", 4, 16, rows=7)
 
 
 def test_image_layouts_are_inverse_to_each_other():

@@ -1,0 +1,228 @@
+"""The quantizers of the arena: each between the least maps that it needs, trained and measured alike.
+
+A learned or fitted codebook needs no map. The codewords of FSQ, LFQ and BSQ are fixed: they work on
+vectors as they are (``none``), where the numbers of bits and dimensions fit, and between affine maps that
+are trained (``affine``). Optimal scalar levels work on the coordinates, and on principal axes
+(``principal``).
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from empirical.protocol import Optimization
+from empirical.quantizers import REFERENCES, FSQQuantizer, LloydMaxQuantizer, Quantizer, build
+from empirical.quantizers.base import Losses
+from empirical.quantizers.ema import EMAQuantizer
+from empirical.quantizers.reference import ReferenceQuantizer
+from empirical.quantizers.vanilla import GradientCodebook
+from empirical.training import Objective
+from qtheory.entropy import perplexity, utilization
+
+FIXED = ("fsq", "lfq", "bsq")
+_ROWS = 16384
+# two levels a coordinate need FSQ's symmetric form; all pairs of MMD would take most of the time
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "fsq": {"form": "symmetric"},
+    "mmd": {"rows": 1024},
+    "mmd_vp2": {"rows": 1024},
+}
+
+
+class Entrant(nn.Module):
+    """A quantizer between two affine maps, or none.
+
+    Parameters
+    ----------
+    quantizer : Quantizer
+        The quantizer.
+    before, after : torch.nn.Linear or None
+        The maps.
+    """
+
+    def __init__(
+        self, quantizer: Quantizer, before: nn.Linear | None = None, after: nn.Linear | None = None
+    ) -> None:
+        super().__init__()
+        self.quantizer = quantizer
+        self.before = before or nn.Identity()
+        self.after = after or nn.Identity()
+
+    @property
+    def learns(self) -> bool:
+        """Whether training changes anything."""
+        averages = any(isinstance(module, EMAQuantizer) for module in self.modules())
+        return averages or any(parameter.requires_grad for parameter in self.parameters())
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Losses]:
+        """Return the reconstruction of vectors (n, d), and the loss terms of the quantizer."""
+        result = self.quantizer(self.before(z))
+        return self.after(result.z_q), result.losses
+
+    @torch.no_grad()
+    def coded(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return reconstructions and codes of vectors (n, d)."""
+        codes = self.quantizer.encode(self.before(z))
+        return self.after(self.quantizer.decode(codes)), codes
+
+
+def _whitening(z: Tensor, k: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return mean (d,) and rows (k, d) that make principal coordinates of unit variance of vectors.
+
+    Beyond the dimension of the vectors' support, rows are random mixtures of these.
+    """
+    wide = z.double()
+    mean = wide.mean(dim=0)
+    values, axes = torch.linalg.eigh(torch.cov(wide.T))
+    kept = torch.nonzero(values > 1e-10 * values[-1])[:, 0].flip(0)[:k]
+    rows = (axes[:, kept] / values[kept].sqrt()).T
+    mixed = torch.randn(k - len(kept), len(kept), generator=generator, dtype=torch.float64)
+    return mean, torch.cat([rows, mixed / len(kept) ** 0.5 @ rows])
+
+
+def _maps(z: Tensor, k: int, generator: torch.Generator) -> tuple[nn.Linear, nn.Linear]:
+    """Return the affine map to k whitened coordinates, and the one back."""
+    mean, rows = _whitening(z, k, generator)
+    before, after = nn.Linear(z.shape[1], k), nn.Linear(k, z.shape[1])
+    with torch.no_grad():
+        before.weight.copy_(rows)
+        before.bias.copy_(-rows @ mean)
+        after.weight.copy_(torch.linalg.pinv(rows))
+        after.bias.copy_(mean)
+    return before, after
+
+
+def _principal(z: Tensor) -> tuple[nn.Linear, nn.Linear]:
+    """Return the rotation to principal axes and the one back, which are not trained."""
+    axes = torch.linalg.eigh(torch.cov(z.double().T))[1].float()
+    before, after = (nn.Linear(z.shape[1], z.shape[1], bias=False) for _ in range(2))
+    with torch.no_grad():
+        before.weight.copy_(axes.T)
+        after.weight.copy_(axes)
+    return before.requires_grad_(False), after.requires_grad_(False)
+
+
+def _levels(z: Tensor, codebook_size: int) -> list[int]:
+    """Return the levels of FSQ: those of the optimal scalar quantizer along principal axes, above one."""
+    before, _ = _principal(z)
+    optimal = LloydMaxQuantizer(z.shape[1], codebook_size)
+    optimal.fit(before(z).detach())
+    return [n for n in optimal.sizes.tolist() if n > 1]
+
+
+def entrant(
+    method: str, maps: str, codebook_size: int, z: Tensor, protocol: str, *, generator: torch.Generator
+) -> Entrant:
+    """Return a method as it enters, fitted where it is fitted once.
+
+    Parameters
+    ----------
+    method : str
+        Key of a quantizer.
+    maps : str
+        ``none``, ``affine`` or ``principal``.
+    codebook_size : int
+        K; FSQ has the product of its levels, which may lie below.
+    z : (n, d) tensor
+        Training vectors: for fits, and for the start of maps.
+    protocol : str
+        ``as_run``, ``paper`` or ``fair``.
+    generator : torch.Generator
+        Initial weights and codebooks.
+    """
+    dim, size = z.shape[1], codebook_size
+    options = _OPTIONS.get(method, {}) if protocol == "fair" or method == "fsq" else {}
+    if maps == "none":
+        entered = Entrant(build(method, dim, size, protocol, generator=generator, **options))
+    elif maps == "principal":
+        entered = Entrant(build(method, dim, size, protocol, generator=generator), *_principal(z))
+    elif method == "fsq":
+        levels = _levels(z, size)
+        commitment = 1.0 if protocol == "as_run" else 0.0
+        entered = Entrant(
+            FSQQuantizer(levels, form="symmetric", commitment=commitment), *_maps(z, len(levels), generator)
+        )
+    else:
+        bits = size.bit_length() - 1
+        entered = Entrant(
+            build(method, bits, size, protocol, generator=generator), *_maps(z, bits, generator)
+        )
+    if isinstance(entered.quantizer, ReferenceQuantizer):
+        entered.quantizer.fit(entered.before(z).detach())
+    return entered.eval()
+
+
+def is_reference(method: str) -> bool:
+    """Whether a method is fitted once instead of trained."""
+    return method in REFERENCES
+
+
+class ArenaObjective(Objective):
+    """Mean squared error of the reconstruction, and the quantizer's own loss terms."""
+
+    def __init__(self, model: Entrant, z: Tensor, optimization: Optimization, watch: Any) -> None:
+        self.model, self.z, self.optimization, self.size = model, z, optimization, len(z)
+        self.watch = watch
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Return the entrant."""
+        return {"entrant": self.model}
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return the maps' parameters and each learned codebook, with their learning-rate ratios."""
+        codebooks = [module for module in self.model.modules() if isinstance(module, GradientCodebook)]
+        own = {id(module.codebook) for module in codebooks}
+        maps = [p for p in self.model.parameters() if id(p) not in own and p.requires_grad]
+        groups: list[dict[str, Any]] = [{"params": maps, "ratio": 1.0, "decays": True}] if maps else []
+        for module in codebooks:
+            ratio, decays = module.settings.learning_rate_ratio, module.settings.decays
+            groups.append({"params": [module.codebook], "ratio": ratio, "decays": decays})
+        return groups
+
+    def train(self, mode: bool) -> None:
+        """Set the entrant's mode."""
+        self.model.train(mode)
+
+    def begin(self, step: int) -> None:
+        """Let the watcher look at the entrant between steps."""
+        super().begin(step)
+        self.watch(step)
+
+    def loss(self, chosen: Tensor) -> Tensor:
+        """Return the loss of a batch of vectors."""
+        z = self.z[chosen]
+        y, losses = self.model(z)
+        loss = (y - z).square().mean()
+        for value in losses.values():
+            loss = loss + value
+        return loss
+
+
+def squared_errors(model: Entrant, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return squared errors (n,) in float64, summed over d, and the counts of all codes."""
+    errors, counts = [], torch.zeros(model.quantizer.codebook_size, dtype=torch.int64)
+    for rows in z.split(_ROWS):
+        y, codes = model.coded(rows)
+        errors.append((rows.double() - y.double()).square().sum(dim=1))
+        counts += model.quantizer.usage(codes)
+    return torch.cat(errors), counts
+
+
+def measured(model: Entrant, train: Tensor, held_out: Tensor) -> dict[str, Any]:
+    """Return the columns of the table that one entrant alone gives."""
+    errors, counts = squared_errors(model, held_out)
+    inside, _ = squared_errors(model, train)
+    variance = held_out.double().var(dim=0, correction=0).sum()
+    distortion = float(errors.mean())
+    used = counts.numpy()
+    return {
+        "codewords": model.quantizer.codebook_size,
+        "distortion": distortion,
+        "standard_error": float(errors.std() / np.sqrt(len(errors))),
+        "in_sample_distortion": float(inside.mean()),
+        "nmse": distortion / float(variance),
+        "utilization": utilization(used),
+        "perplexity": perplexity(used / used.sum()),
+    }
