@@ -15,7 +15,7 @@ from qtheory.errors import DomainError
 
 Number = int | float | Fraction
 
-KINDS = ("symbolic", "certified", "exact", "statistical", "transcribed")
+KINDS = ("symbolic", "certified", "exact", "numerical", "statistical", "transcribed")
 RELATIONS = ("<", "<=", ">", ">=", "==", "~=")
 VERDICTS = ("holds", "holds-amended", "refuted", "open")
 
@@ -38,9 +38,11 @@ class Evidence:
     Parameters
     ----------
     kind : str
-        ``symbolic`` (computer algebra), ``certified`` (ball arithmetic), ``exact`` (enumeration or
-        dynamic programming), ``statistical`` (the error rate stands in `detail`) or ``transcribed``
-        (recomputed from a printed table).
+        ``symbolic`` (computer algebra), ``certified`` (ball arithmetic), ``exact`` (enumeration, dynamic
+        programming or a closed form, compared as it is: no allowance for rounding), ``numerical``
+        (floating point, equal up to a tolerance that covers rounding, a quadrature, or the distance to
+        a limit), ``statistical`` (the error rate stands in `detail`) or ``transcribed`` (recomputed from
+        a printed table).
     computed : int, float or Fraction
         What the check computed. For certified evidence this is the endpoint of the ball that makes
         the relation hardest to satisfy.
@@ -49,20 +51,22 @@ class Evidence:
     expected : int, float or Fraction
         The other side.
     tolerance : float
-        Largest accepted difference, for ``~=`` only.
+        Largest accepted difference, for ``~=`` only. Exact evidence has one between rationals only,
+        where it is part of what is said.
     detail : str
         What was computed, in words.
 
     Raises
     ------
     DomainError
-        For unknown kinds and relations, booleans, NaN, and a tolerance that the relation ignores.
+        For unknown kinds and relations, booleans, NaN, a tolerance that the relation ignores, and one
+        between floats in exact evidence.
 
     Examples
     --------
     >>> Evidence("exact", Fraction(1, 3), "<", Fraction(1, 2)).holds
     True
-    >>> Evidence("exact", 2.0, "~=", 2.5, tolerance=0.1).margin
+    >>> Evidence("numerical", 2.0, "~=", 2.5, tolerance=0.1).margin
     -0.4
     """
 
@@ -83,6 +87,15 @@ class Evidence:
                 f"tolerance must be positive for '~=' and 0 otherwise, got {self.tolerance:g} "
                 f"for {self.relation!r}"
             )
+        if self.kind == "exact" and self.relation == "~=" and self._rounded:
+            raise DomainError(
+                f"kind must be numerical for '~=' between floats, got 'exact' for {self.computed:g} and "
+                f"{self.expected:g}"
+            )
+
+    @property
+    def _rounded(self) -> bool:
+        return isinstance(self.computed, float) or isinstance(self.expected, float)
 
     @property
     def _slack(self) -> Fraction:

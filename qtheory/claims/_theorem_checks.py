@@ -65,7 +65,7 @@ def random_codebooks_near_zador() -> Evidence:
 def perplexity_is_approached() -> Evidence:
     used = perplexity(lloyd_max(Gaussian(1), 256).masses) / 256
     return Evidence(
-        "exact", used, "~=", limits.optimal_perplexity_ratio(Gaussian(1)), tolerance=0.005,
+        "numerical", used, "~=", limits.optimal_perplexity_ratio(Gaussian(1)), tolerance=0.005,
         detail="perplexity over n of Lloyd-Max with 256 levels and its limit exp(-KL), N(0, 1)",
     )  # fmt: skip
 
@@ -132,9 +132,10 @@ def water_filling_below_scalar() -> Evidence:
 
 def entropy_coded_gap() -> Evidence:
     coded = limits.entropy_coded_at_rate(Gaussian(1), 6.0)
+    excess = coded.rate + 0.5 * math.log2(coded.distortion)
     return Evidence(
-        "exact", coded.rate + 0.5 * math.log2(coded.distortion), "~=", 0.5 * math.log2(math.pi * math.e / 6),
-        tolerance=1e-4, detail="bits above D(R) of uniform cells with entropy coding at 6 bits, N(0, 1)",
+        "numerical", excess, "~=", 0.5 * math.log2(math.pi * math.e / 6), tolerance=1e-4,
+        detail="bits above D(R) of uniform cells with entropy coding at 6 bits, N(0, 1)",
     )  # fmt: skip
 
 
@@ -168,7 +169,12 @@ def memory_gain_is_hadamard() -> Evidence:
     ratio = np.prod(np.diag(_COVARIANCE)) / np.linalg.det(_COVARIANCE)
     memory = limits.gains(Gaussian(3, covariance=_COVARIANCE)).memory
     return Evidence(
-        "exact", memory, "~=", float(ratio) ** (1 / 3), tolerance=1e-12, detail="memory gain of a Gaussian"
+        "numerical",
+        memory,
+        "~=",
+        float(ratio) ** (1 / 3),
+        tolerance=1e-12,
+        detail="memory gain of a Gaussian",
     )
 
 
@@ -176,7 +182,7 @@ def scalar_limit_is_approached() -> Evidence:
     source = Diagonal([Gaussian(1, 4.0), Laplace(1, 0.5)])
     ratio = optimal_scalar(source, 5000).distortion / limits.scalar_limit(source, 5000)
     return Evidence(
-        "exact", ratio, "~=", 1, tolerance=0.05, detail="E*_SQ over its limit, two coordinates, K = 5000"
+        "numerical", ratio, "~=", 1, tolerance=0.05, detail="E*_SQ over its limit, two coordinates, K = 5000"
     )
 
 

@@ -50,7 +50,7 @@ def _joint_codes_approach_the_definition() -> Evidence:
     tokens = 1000
     bits = (messages(tokens, 3) - 1).bit_length()
     return Evidence(
-        "exact",
+        "numerical",
         bits,
         "~=",
         tokens * math.log2(3),

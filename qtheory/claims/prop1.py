@@ -116,7 +116,7 @@ def _example_minimum() -> Evidence:
 def _example_value() -> Evidence:
     value = conditional_entropy(EXAMPLE, [0, 0, 1, 1])
     expected = 0.75 * math.log2(3) - 0.25
-    return Evidence("exact", value, "~=", expected, tolerance=1e-12, detail="H(X | g) of the example")
+    return Evidence("numerical", value, "~=", expected, tolerance=1e-12, detail="H(X | g) of the example")
 
 
 def _example_is_worse() -> Evidence:
@@ -142,7 +142,7 @@ def _randomised() -> Evidence:
     joint = np.outer(EXAMPLE, [0.25] * 4)
     information = entropy(joint.sum(0)) + entropy(joint.sum(1)) - entropy(joint.ravel())
     return Evidence(
-        "exact", information, "~=", 0, tolerance=1e-12, detail="I(X; Z), Z uniform on 4 and independent"
+        "numerical", information, "~=", 0, tolerance=1e-12, detail="I(X; Z), Z uniform on 4 and independent"
     )
 
 

@@ -73,7 +73,7 @@ def _attained() -> Evidence:
     equality, _ = _minimax.largest_constant()
     bound = BOUNDS["prop2.upper.sharp"](d=2, K=5)
     detail = "bound, and error of two levels a coordinate, d = 2, K = 5"
-    return Evidence("exact", bound, "~=", equality * 2 / 5, tolerance=1e-12, detail=detail)
+    return Evidence("numerical", bound, "~=", equality * 2 / 5, tolerance=1e-12, detail=detail)
 
 
 def _attained_by_a_law() -> Evidence:
@@ -138,7 +138,7 @@ def _printed_above_sharp() -> Evidence:
 
 def _printed_constant() -> Evidence:
     bound = BOUNDS["prop2.upper.paper"](d=2, K=16)
-    return Evidence("exact", bound, "~=", 1.0, tolerance=1e-12, detail="8 d / K^(2/d) at d = 2, K = 16")
+    return Evidence("numerical", bound, "~=", 1.0, tolerance=1e-12, detail="8 d / K^(2/d) at d = 2, K = 16")
 
 
 def _floor_step() -> Evidence:

@@ -51,8 +51,14 @@ def test_relations_decide_as_they_read(relation, less, equal, greater):
 
 
 def test_approximation_holds_within_the_tolerance_only():
-    assert Evidence("exact", 1.0, "~=", 1.5, tolerance=0.5).holds
-    assert not Evidence("exact", 1.0, "~=", 1.5, tolerance=0.25).holds
+    assert Evidence("numerical", 1.0, "~=", 1.5, tolerance=0.5).holds
+    assert not Evidence("numerical", 1.0, "~=", 1.5, tolerance=0.25).holds
+
+
+def test_exact_evidence_makes_no_allowance_for_rounding():
+    with pytest.raises(DomainError, match="kind must be numerical for '~=' between floats"):
+        Evidence("exact", 1.0, "~=", Fraction(1), tolerance=1e-12)
+    assert Evidence("exact", Fraction(1, 3), "~=", Fraction(1, 2), tolerance=0.25).holds
 
 
 def test_margin_is_the_signed_slack():
