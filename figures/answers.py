@@ -13,6 +13,7 @@ import pandas as pd
 from qtheory.claims import LEDGER, Claim
 from qtheory.errors import DomainError
 from qtheory.results import Table
+from qtheory.results.slope import slope_of_variance
 
 TABLES = ("variance-scaling/paper", "substitution/pocket")
 
@@ -75,13 +76,10 @@ def _ledger(ledger: Sequence[Claim]) -> str:
 
 
 def _linear_law(table: Table) -> str:
-    frame = table.frame
-    ratios = frame["distortion"] / frame["variance"]
-    exact = float((frame["expected_distortion"] / frame["variance"]).iloc[0])
-    error = float(ratios.std(ddof=1) / np.sqrt(len(ratios)))
+    slope = slope_of_variance(table.frame)
     return (
-        f"Figure 2 needs no fit: its slope is {exact:.4f} by quadrature, "
-        f"{ratios.mean():.4f} ± {error:.4f} by simulation."
+        f"Figure 2 needs no fit: its slope is {slope.exact:.4f} by quadrature, "
+        f"{slope.value:.4f} ± {slope.error:.4f} by simulation."
     )
 
 

@@ -7,6 +7,7 @@ from figures.intervals import mean_and_halfwidth
 from figures.look import BLACK, BLUE, GREY
 from figures.recipe import Recipe
 from qtheory.results import Table
+from qtheory.results.slope import slope_of_variance
 
 
 def draw(table: Table) -> Figure:
@@ -55,14 +56,12 @@ def caption(table: Table) -> str:
     frame = table.frame
     dim, codebook_size, n = (int(frame[key].iloc[0]) for key in ("dim", "codebook_size", "n"))
     trials = int(frame["trial"].nunique())
-    ratios = frame["distortion"] / frame["variance"]
-    error = float(ratios.std(ddof=1) / np.sqrt(len(ratios)))
-    slope = float((frame["expected_distortion"] / frame["variance"]).iloc[0])
+    slope = slope_of_variance(frame)
     return (
         f"Distortion of a random codebook drawn from the source, N(0, σ²I) in {dim} dimensions, "
         f"K = {codebook_size}; {n} fresh vectors a trial, {trials} independent trials a variance "
-        f"(dots; means with 95 % t intervals). The line is no fit: it is the exact slope {slope:.5f}, "
-        f"a quadrature; the measured slope is {ratios.mean():.5f} ± {error:.5f} (standard error). "
+        f"(dots; means with 95 % t intervals). The line is no fit: it is the exact slope {slope.exact:.5f}, "
+        f"a quadrature; the measured slope is {slope.value:.5f} ± {slope.error:.5f} (standard error). "
         f"Every class of codebooks closed under scaling, scalar ones included, obeys the law exactly. "
         f"Made by `{table.manifest['command']}`."
     )
@@ -74,4 +73,5 @@ RECIPE = Recipe(
     tables=("variance-scaling/paper",),
     draw=draw,
     caption=caption,
+    claims=("scaling.vq", "scaling.sq", "figure5.pq-linear"),
 )

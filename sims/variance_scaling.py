@@ -15,6 +15,7 @@ from qtheory.entropy import utilization
 from qtheory.expected import matched_codebook_distortion
 from qtheory.limits import shannon_lower_bound
 from qtheory.results import Cell, grid
+from qtheory.results.slope import slope_of_variance
 from qtheory.results.sweep import Row
 from qtheory.sources import Gaussian
 from sims import assign
@@ -62,31 +63,15 @@ def run(cell: Cell) -> Row | list[Row]:
     ]
 
 
-def slope_estimate(frame: pd.DataFrame) -> tuple[float, float]:
-    """Return the slope of distortion against variance and its standard error.
-
-    The standard deviation of a trial is proportional to the variance, so the efficient estimate
-    through the origin is the mean of the ratios, one for each independent trial.
-    """
-    ratios = independent(frame)["distortion"] / independent(frame)["variance"]
-    return float(ratios.mean()), float(ratios.std(ddof=1) / math.sqrt(len(ratios)))
-
-
-def independent(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that are measurements of their own: all, or in equivariant mode one a trial."""
-    return frame[(frame["mode"] == "direct") | (frame["variance"] == 1.0)]
-
-
 def findings(frame: pd.DataFrame) -> list[str]:
     """Say how the measured slope compares with the exact one."""
     lines = []
     for (dim, codebook_size), part in frame.groupby(["dim", "codebook_size"]):
-        slope, error = slope_estimate(part)
-        exact = float((part["expected_distortion"] / part["variance"]).iloc[0])
+        slope = slope_of_variance(part)
         lines.append(
-            f"d={dim}, K={codebook_size}: measured slope {slope:.5f} +- {error:.5f} "
-            f"({len(independent(part))} independent trials), exact {exact:.5f}, "
-            f"{(slope - exact) / error:+.1f} standard errors apart"
+            f"d={dim}, K={codebook_size}: measured slope {slope.value:.5f} +- {slope.error:.5f} "
+            f"({slope.measurements} independent trials), exact {slope.exact:.5f}, "
+            f"{(slope.value - slope.exact) / slope.error:+.1f} standard errors apart"
         )
     return lines
 
