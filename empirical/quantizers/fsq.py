@@ -11,6 +11,7 @@ from qtheory import _check
 from qtheory.errors import DomainError
 
 _MARGIN = 1e-3  # keeps tanh from reaching the outer rounding threshold
+_MOST_OFFICIAL = 1000  # beyond, the margin is wider than half a level, and the outer levels never occur
 
 
 class FSQQuantizer(Quantizer):
@@ -23,7 +24,7 @@ class FSQQuantizer(Quantizer):
     form : str
         ``official``: integers ``round(h tanh(z + s) - o)`` over floor(L / 2), with
         h = (L - 1)(1 - 0.001) / 2, o = 1/2 for even L and 0 for odd L, s = atanh(o / h); for 4 levels
-        {-1, -0.5, 0, 0.5}. Needs L >= 3.
+        {-1, -0.5, 0, 0.5}. Needs 3 <= L <= 1000.
         ``symmetric``: L values evenly spaced from -1 to 1, the nearest to tanh(z).
     commitment : float
         Coefficient of the mean squared error between the input before its tanh and the codeword.
@@ -32,7 +33,7 @@ class FSQQuantizer(Quantizer):
     Raises
     ------
     DomainError
-        If a coordinate has too few levels.
+        If a coordinate has too few levels, or too many.
 
     Notes
     -----
@@ -59,6 +60,11 @@ class FSQQuantizer(Quantizer):
             raise DomainError(
                 f"levels must be at least {fewest} in the {form} form, got {checked}; take form='symmetric' "
                 "for 2 levels, or fewer dimensions for the same codebook_size"
+            )
+        if form == "official" and max(checked) > _MOST_OFFICIAL:
+            raise DomainError(
+                f"levels must be at most {_MOST_OFFICIAL} in the official form, got {max(checked)}; "
+                "use form='symmetric'"
             )
         super().__init__(len(checked), math.prod(checked))
         self.levels = checked
