@@ -8,15 +8,20 @@ from pathlib import Path
 from tqdm import tqdm
 
 from figures import (
+    bounds_by_dimension,
     codebook_density,
     equal_rate,
     finite_sample,
+    implementation_diagram,
+    ledger_glance,
     low_dimensional_support,
     paper_tables,
     pocket,
     quantizer_variance,
     readme,
     token_codebook,
+    tokenizer_diagram,
+    transplant_diagram,
     utilization,
     variance_scaling,
     worst_case_rates,
@@ -28,6 +33,11 @@ from qtheory.errors import DomainError
 from qtheory.results import write_bytes_atomically
 
 _MODULES = (
+    tokenizer_diagram,
+    transplant_diagram,
+    implementation_diagram,
+    ledger_glance,
+    bounds_by_dimension,
     variance_scaling,
     quantizer_variance,
     equal_rate,

@@ -29,18 +29,21 @@ def draw(table: Table) -> Figure:
             for variance, trials in rows.groupby("codebook_variance")["distortion"]:
                 mean, half = mean_and_halfwidth(trials / best["best_distortion"])
                 axes.errorbar([variance], [mean], [half], fmt=marker, ms=3, color=colour)
-            axes.plot([], [], color=colour, marker=marker, ms=3, label=f"K = {size}")
+            axes.plot([], [], color=colour, marker=marker, ms=3, lw=0.9, label=f"K = {size}")
             axes.plot(best["best_variance"], 1, "*", color=colour, ms=8, mec=BLACK, mew=0.4)
-        axes.axvline(1, color=BLACK, lw=0.8, ls="--")
-        axes.axvline(float(part["high_rate_variance"].max()), color=GREY, lw=0.8, ls=":")
+        axes.axvline(1, color=BLACK, lw=0.8, ls="--", label="matched to the source")
+        best_at_high_rate = float(part["high_rate_variance"].max())
+        axes.axvline(best_at_high_rate, color=GREY, lw=0.8, ls=":", label="best at high rate, (d + 2) / d")
         axes.set_xscale("log", base=2)
         axes.set(
-            xlabel="variance of the codewords / variance of the source",
+            xlabel="codewords' variance / source's",
             ylabel="E / least E",
             title=f"{letter}  d = {dim}",
         )
         axes.set_ylim(0.95, 1.6)
-        axes.legend(loc="upper center")
+    panels[-1].plot([], [], "*", color=GREY, ms=8, mec=BLACK, mew=0.4, label="best spread")
+    handles, labels = panels[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -50,8 +53,8 @@ def caption(table: Table) -> str:
     return (
         f"Distortion of K random codewords from N(0, s²I) on N(0, I), over its least value. Lines are exact; "
         f"points are means of {frame['trial'].nunique()} trials of {int(frame['n'].iloc[0])} vectors with "
-        f"95 % t intervals; stars mark the best spread. Dashed: the spread that matches the source. Dotted: "
-        f"the best at high rate, (d + 2) / d. They agree only by accident. Made by "
+        f"95 % t intervals, cut at the frame. The spread that matches the source is the best one by "
+        f"accident only. Made by "
         f"`{table.manifest['command']}`."
     )
 
@@ -62,4 +65,5 @@ RECIPE = Recipe(
     tables=("codebook-density/paper",),
     draw=draw,
     caption=caption,
+    claims=("appendixD.matched", "theorem.point-density"),
 )

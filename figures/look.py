@@ -8,6 +8,7 @@ ones vermilion and triangular; references are open and black.
 from dataclasses import dataclass
 
 BLACK = "#000000"
+WHITE = "#ffffff"
 ORANGE = "#E69F00"
 SKY = "#56B4E9"
 GREEN = "#009E73"
@@ -17,6 +18,7 @@ VERMILION = "#D55E00"
 PURPLE = "#CC79A7"
 GREY = "#767676"
 PANEL = "#f3f3f1"
+ON_COLOUR = "#010101"  # text on a coloured box, which stays dark where the page is
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ _PANELS = (
     ("sphere", 2, "c  Sphere"),
     ("swiss-roll", 2, "d  Swiss roll"),
 )
-_ORDER = ("sq", "pq-8", "pq-4", "pq-2", "opq-4", "sq-pca", "vq")
+_ORDER = ("sq", "pq-8", "pq-4", "pq-2", "opq-4", "vq", "sq-pca")
 
 
 def _panel(axes: Axes, table: Table, shape: str, support_dim: int, title: str) -> None:
@@ -36,9 +36,9 @@ def _panel(axes: Axes, table: Table, shape: str, support_dim: int, title: str) -
             part["nominal_size"],
             part["distortion"],
             look.marker,
-            ms=4,
+            ms=4 if look.filled else 6,  # around those that it coincides with
             color=look.colour,
-            mfc=look.colour if look.filled else "white",
+            mfc=look.colour if look.filled else "none",
             label=look.label,
         )
     _guide(axes, chosen["nominal_size"].to_numpy(), chosen["distortion"].to_numpy(), support_dim)
@@ -53,9 +53,11 @@ def _guide(axes: Axes, sizes: np.ndarray, distortions: np.ndarray, support_dim: 
     axes.plot(ends, level * ends ** (-2 / support_dim), color=GREY, lw=0.8, ls="--")
     axes.annotate(
         rf"$K^{{-{2 // support_dim}}}$",
-        (ends[0], level * ends[0] ** (-2 / support_dim)),
-        xytext=(10, -14),
+        (ends[1], level * ends[1] ** (-2 / support_dim)),
+        xytext=(-16, 1),
         textcoords="offset points",
+        ha="right",
+        va="center",
         color=GREY,
         fontsize=7,
     )
@@ -95,4 +97,5 @@ RECIPE = Recipe(
     tables=("low-dimensional-support/paper",),
     draw=draw,
     caption=caption,
+    claims=("prop3.vq.upper", "prop3.pq.lower", "prop3.sq.lower", "prop3.interpretation", "prop3.manifolds"),
 )

@@ -111,4 +111,6 @@ RECIPE = Recipe(
     tables=("substitution/pocket", "substitution/pocket-photographs"),
     draw=draw,
     caption=caption,
+    section="comparison",
+    claims=("spearman.paramount", "text.theory-validated"),
 )

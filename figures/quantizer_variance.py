@@ -123,4 +123,12 @@ RECIPE = Recipe(
     tables=("quantizer-variance/paper",),
     draw=draw,
     caption=caption,
+    claims=(
+        "condition2.figure5",
+        "figure5.pq-linear",
+        "figure5.fsq",
+        "figure5.lfq",
+        "figure5.bsq",
+        "appendixK.near-optimal",
+    ),
 )

@@ -47,7 +47,7 @@ def draw(table: Table) -> Figure:
             title=f"{letters[1]}  Perplexity, d = {dim}", label="perplexity / K",
         )  # fmt: skip
     handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -73,4 +73,5 @@ RECIPE = Recipe(
     tables=("utilization/paper",),
     draw=draw,
     caption=caption,
+    claims=("theorem.utilization", "prop5", "theorem.perplexity", "prop1.a"),
 )
