@@ -68,7 +68,8 @@ def _points(sizes: tuple[tuple[int, int], ...], spreads: tuple[float, ...]) -> t
 
 
 _SPREADS = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.25, 1.6, 2.0, 2.5, 3.2)
-_SIZES = tuple((dim, size) for dim in (2, 4, 8, 16) for size in (16, 256, 4096))
+_DIMS = (2, 4, 8, 16)
+_SIZES = tuple((dim, size) for dim in _DIMS for size in (16, 256, 4096))
 
 STUDY = Study(
     name="codebook-density",
@@ -82,6 +83,12 @@ STUDY = Study(
             cost="1 s",
         ),
         "paper": Preset(trials=5, points=_points(_SIZES, _SPREADS), fixed={"n": 10_000}, cost="35 s, 0.3 GB"),
+        "large": Preset(
+            trials=10,
+            points=_points((*_SIZES, *((dim, 65536) for dim in _DIMS)), _SPREADS),
+            fixed={"n": 100_000},
+            cost="10 min, 0.5 GB (estimated)",
+        ),
     },
     run=run,
     findings=findings,

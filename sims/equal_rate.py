@@ -283,6 +283,12 @@ STUDY = Study(
             fixed={"n": 32_768, "n_train": 32_768, "n_train_vq": 131_072},
             cost="250 s, 0.6 GB",
         ),
+        "large": Preset(
+            trials=5,
+            points=_points(RATES),
+            fixed={"n": 131_072, "n_train": 131_072, "n_train_vq": 524_288},
+            cost="50 min, 2 GB (estimated)",
+        ),
     },
     run=run,
     findings=findings,

@@ -137,6 +137,12 @@ STUDY = Study(
             fixed={"codebook_size": 256, "n": 100_000},
             cost="45 s, 0.3 GB",
         ),
+        "large": Preset(
+            trials=5,
+            points=_points((2, 4, 8, 16, 32, 64, 128, 256, 512), (2, 4, 8, 16)),
+            fixed={"codebook_size": 4096, "n": 500_000},
+            cost="10 min, 1 GB (estimated)",
+        ),
     },
     run=run,
     findings=findings,

@@ -172,9 +172,9 @@ def findings(frame: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _points(variances: tuple[float, ...]) -> tuple[dict[str, Any], ...]:
+def _points(variances: tuple[float, ...], rates: tuple[int, ...] = (8, 12)) -> tuple[dict[str, Any], ...]:
     return grid(panel=("figure-5",), rate=(12,), variance=variances) + grid(
-        panel=("equal-rate",), rate=(8, 12), variance=(1.0,)
+        panel=("equal-rate",), rate=rates, variance=(1.0,)
     )
 
 
@@ -194,6 +194,12 @@ STUDY = Study(
             points=_points(VARIANCES),
             fixed={"n": 100_000, "n_train": 262_144},
             cost="70 s, 0.6 GB",
+        ),
+        "large": Preset(
+            trials=5,
+            points=_points(VARIANCES, (8, 12, 16)),
+            fixed={"n": 1_000_000, "n_train": 2_097_152},
+            cost="50 min, 2 GB (estimated; 30 min of it k-means with 65536 codewords)",
         ),
     },
     run=run,

@@ -105,6 +105,12 @@ STUDY = Study(
             fixed={"n_maps": 500, "n_train_maps": 2_048},
             cost="110 s, 1 GB",
         ),
+        "large": Preset(
+            trials=2,
+            points=grid(size=(16, 64, 256), correlation=(0.0, 0.5, 0.8, 0.95)),
+            fixed={"n_maps": 2_000, "n_train_maps": 32_768},
+            cost="90 min, 6 GB (estimated; 50 min of it k-means with 65536 codewords)",
+        ),
     },
     run=run,
     findings=findings,

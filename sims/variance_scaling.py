@@ -93,6 +93,12 @@ STUDY = Study(
             fixed={"mode": "direct", "dim": 8, "codebook_size": 8192, "n": 100_000},
             cost="7 s, 0.3 GB",
         ),
+        "large": Preset(
+            trials=5,
+            points=grid(variance=VARIANCES),
+            fixed={"mode": "direct", "dim": 8, "codebook_size": 65536, "n": 1_000_000},
+            cost="7 min, 1 GB (estimated)",
+        ),
         "equivariant": Preset(
             trials=5,
             points=grid(variance=(1.0,)),
