@@ -70,6 +70,16 @@ COLUMNS = (
 def main_head(method: str) -> str:
     """Return the head with which a quantizer enters comparisons: the published one, where it has heads.
 
+    Parameters
+    ----------
+    method : str
+        Name of a quantizer.
+
+    Returns
+    -------
+    str
+        ``full`` for the methods of Table 3, ``none`` for references and without a quantizer.
+
     Examples
     --------
     >>> main_head("ema"), main_head("kmeans")
@@ -133,6 +143,11 @@ def cell_text(row: "pd.Series", column: Column, missing: str = "") -> str:
         Which number.
     missing : str
         What stands for one that does not exist, as an error without a quantizer.
+
+    Returns
+    -------
+    str
+        The number, and in brackets the bounds of its interval where the column has one.
 
     Examples
     --------
