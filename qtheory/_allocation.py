@@ -124,6 +124,11 @@ def allocate(curves: Sequence[Curve], K: int) -> Allocation:
     Allocation
         Size of each block, and the sum of their distortions.
 
+    References
+    ----------
+    Y. Shoham, A. Gersho, Efficient bit allocation for an arbitrary set of quantizers, 1988, for the
+    Lagrangian bound.
+
     Examples
     --------
     >>> from qtheory.optimal import optimal_scalar

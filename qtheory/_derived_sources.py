@@ -158,6 +158,11 @@ class Subspace(Source):
         -------
         Subspace
             Of support dimension 1.
+
+        Raises
+        ------
+        DomainError
+            If the dimension is no positive integer.
         """
         dim = _check.integer("dim", dim)
         return cls.replicated(Uniform(1, half_width=dim**0.5), dim)

@@ -40,6 +40,8 @@ def diagonal_allocation(K: int, block_dims: Sequence[int]) -> tuple[tuple[int, .
     ``d_m / n^2 + t ln n - min`` add up to at most the gap to the dual value, which leaves few. Floats
     only discard, with room for rounding; candidates are compared as fractions.
 
+    The law is the example of the paper's Proposition 3.
+
     Examples
     --------
     >>> diagonal_allocation(4096, (1,) * 8)

@@ -120,6 +120,13 @@ def optimal_quantizer_1d(atoms: ArrayLike, pmf: ArrayLike, K: int) -> ScalarQuan
     ScalarQuantizer
         With ``min(K, distinct atoms)`` levels. ``searchsorted(thresholds, x)`` gives the cell of x.
 
+    Raises
+    ------
+    ShapeError
+        If the numbers of atoms and probabilities differ.
+    DomainError
+        If the probabilities are none, or K is no positive integer.
+
     Notes
     -----
     Divide and conquer over prefixes: O(K m log m) time, O(K m) memory; exact up to the rounding of sums
@@ -156,6 +163,15 @@ def optimal_distortion_1d(atoms: ArrayLike, pmf: ArrayLike, K: int) -> float:
     -------
     float
         The optimum over all codebooks of at most `K` numbers; see `optimal_quantizer_1d`.
+
+    Raises
+    ------
+    ShapeError, DomainError
+        As in `optimal_quantizer_1d`.
+
+    References
+    ----------
+    J. D. Bruce, Optimum quantization, 1965. X. Wu, Optimal quantization by matrix searching, 1991.
 
     Examples
     --------

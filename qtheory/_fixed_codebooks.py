@@ -24,6 +24,15 @@ def lfq_distortion(d: int, variance: float) -> float:
     float
         ``d (s^2 - 2 s sqrt(2 / pi) + 1)`` with ``s^2 = variance``; least, ``d (1 - 2 / pi)``, at 2 / pi.
 
+    Raises
+    ------
+    DomainError
+        If the dimension is no positive integer or the variance is negative.
+
+    Notes
+    -----
+    Appendix K.2 and Figure 5(c) of the paper.
+
     Examples
     --------
     >>> round(lfq_distortion(8, 2 / math.pi), 5)
@@ -46,6 +55,15 @@ def mean_sphere_l1(d: int) -> float:
     -------
     float
         Between 0 and 1; ``sqrt(d) Gamma(d/2) / (sqrt(pi) Gamma((d+1)/2))``.
+
+    Raises
+    ------
+    DomainError
+        If the dimension is no positive integer.
+
+    Notes
+    -----
+    What the words of BSQ, Section 2.4 of the paper, have in common with their vectors.
 
     Examples
     --------
@@ -74,6 +92,15 @@ def bsq_distortion(d: int, radius: float = 1.0) -> float:
     float
         ``1 - 2 radius c + radius^2`` with ``c = mean_sphere_l1(d)``; the best radius is c.
 
+    Raises
+    ------
+    DomainError
+        If the dimension is no positive integer or the radius is negative.
+
+    Notes
+    -----
+    Appendix K.2 and Figure 5(d) of the paper.
+
     Examples
     --------
     >>> round(bsq_distortion(8), 6), round(bsq_distortion(8, radius=mean_sphere_l1(8)), 6)
@@ -97,6 +124,15 @@ def bsq_input_distortion(d: int, variance: float) -> float:
     -------
     float
         ``d s^2 - 2 s sqrt(2 d / pi) + 1`` with ``s^2 = variance``.
+
+    Raises
+    ------
+    DomainError
+        If the dimension is no positive integer or the variance is negative.
+
+    Notes
+    -----
+    Appendix K.2 of the paper measures the normalised vectors instead: `bsq_distortion`.
 
     Examples
     --------
@@ -132,6 +168,10 @@ def fsq_distortion(d: int, levels: int | Sequence[int], variance: float, form: s
     ------
     ShapeError
         If the number of levels given is neither 1 nor d.
+
+    Notes
+    -----
+    Appendix K.2 and Figure 5(b) of the paper.
 
     Examples
     --------

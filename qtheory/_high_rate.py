@@ -120,6 +120,11 @@ def product_limit(blocks: Sequence[Source], K: int) -> float:
     DomainError
         If a block has no density.
 
+    References
+    ----------
+    P. L. Zador 1982, a block at a time. J. J. Y. Huang, P. M. Schultheiss, Block quantization of correlated
+    Gaussian random variables, 1963, for the allocation.
+
     Examples
     --------
     >>> from qtheory.sources import Gaussian
@@ -169,6 +174,10 @@ def scalar_limit(source: Source, K: int) -> float:
     ------
     DomainError
         If a marginal has no density known exactly.
+
+    References
+    ----------
+    P. F. Panter, W. Dite 1951, a coordinate at a time. J. J. Y. Huang, P. M. Schultheiss 1963.
 
     Examples
     --------

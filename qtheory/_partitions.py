@@ -124,6 +124,8 @@ def optimal_vector(source: FiniteSource, K: int) -> FiniteOptimum:
     A codebook and its cells are optimal exactly when the cells are an optimal partition with their
     centroids. All partitions are searched by dynamic programming over subsets, O(K 3^m).
 
+    ``E*_VQ`` of Section 4.4 of the paper, attained.
+
     Examples
     --------
     >>> square = FiniteSource([[0, 0], [0, 1], [5, 0], [5, 1]], [0.25] * 4)

@@ -32,6 +32,10 @@ def optimal_point_density(source: Source) -> Source:
     DomainError
         If the source is not Gaussian or has no density.
 
+    References
+    ----------
+    J. A. Bucklew, Two results on the asymptotic performance of quantizers, 1984.
+
     Examples
     --------
     >>> from qtheory.sources import Gaussian
@@ -114,10 +118,19 @@ def optimal_perplexity_ratio(source: Source) -> float:
         ``exp(-KL(f || f*))`` with ``f*`` proportional to ``f^(d/(d+2))``. It is below 1 unless the density is
         constant on its support: the codewords of an optimal codebook are not used equally often.
 
+    Raises
+    ------
+    DomainError
+        If the source has no density, or its entropy or a power of its density is not known.
+
     Notes
     -----
     A cell near x has volume ``1 / (K f*(x))`` and mass ``f(x) / (K f*(x))``: proved for d = 1, Gersho's
     heuristic for d >= 2.
+
+    References
+    ----------
+    P. F. Panter, W. Dite 1951 (d = 1). A. Gersho, Asymptotically optimal block quantization, 1979.
 
     Examples
     --------

@@ -88,6 +88,11 @@ class Source(ABC):
         -------
         (n, d) array
             One vector a row.
+
+        Raises
+        ------
+        DomainError
+            If `n` is no positive integer, or `rng` is no generator.
         """
 
     def marginal(self, j: int) -> Marginal:

@@ -81,6 +81,11 @@ def zador_constant(d: int) -> ZadorConstant:
     ZadorConstant
         ``lower <= G_d <= upper``, equal for d = 1 and 2.
 
+    Raises
+    ------
+    DomainError
+        If the dimension is no positive integer.
+
     References
     ----------
     L. Fejes Toth 1959 (d = 2). P. L. Zador 1963, 1982: the ball below, random codebooks above.

@@ -91,6 +91,8 @@ def minimax_scalar(n: int) -> float:
     For n >= 3, a lattice of spacing h = 2 / (n - 1), shifted uniformly at random, has exactly n points
     in [-1 - h/2, 1 + h/2), and its mean squared error is h^2 / 12 at every point of [-1, 1].
 
+    What Proposition 2 of the paper needs in one dimension.
+
     Examples
     --------
     >>> minimax_scalar(3)

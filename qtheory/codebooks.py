@@ -25,6 +25,10 @@ class Codebook:
     ShapeError, DomainError
         When `vectors` is not a finite, non-empty matrix.
 
+    Notes
+    -----
+    Section 2.2 of the paper.
+
     Examples
     --------
     >>> book = Codebook([[0.0, 0.0], [1.0, 2.0]])
@@ -110,6 +114,10 @@ def token_digits(tokens: ArrayLike, sizes: Sequence[int]) -> NDArray[np.int64]:
     ------
     DomainError
         When a token is out of range.
+
+    Notes
+    -----
+    The inverse of `token_index`, equations 5 and 9 of the paper counted from 0.
 
     Examples
     --------
@@ -202,6 +210,15 @@ def midpoint_grid(n: int) -> Codebook:
     Codebook
         ``-1 + (2 i - 1) / n`` for i from 1; no point of [-1, 1] is further than 1 / n from it, and no
         grid of n points does better.
+
+    Raises
+    ------
+    DomainError
+        If the number of points or the dimension is no positive integer.
+
+    Notes
+    -----
+    It takes the place of the grid with end points in the paper's Appendix B.
 
     Examples
     --------

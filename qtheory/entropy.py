@@ -54,6 +54,15 @@ def perplexity(pmf: ArrayLike) -> float:
     float
         Between 1 and K.
 
+    Raises
+    ------
+    DomainError
+        When `pmf` has negative entries or does not sum to 1.
+
+    Notes
+    -----
+    Of the entropy in equation 15 of the paper.
+
     Examples
     --------
     >>> perplexity([0.5, 0.5, 0, 0])

@@ -125,6 +125,10 @@ def matched_product_distortion(
     ShapeError
         If the two sequences have different lengths.
 
+    Notes
+    -----
+    Appendix K.1 and Figure 5(a) of the paper, with two blocks.
+
     Examples
     --------
     >>> round(matched_product_distortion((4, 4), (64, 64)), 5)  # the paper's Figure 5(a)
@@ -179,6 +183,8 @@ def best_codebook_variance(d: int, K: int, variance: float = 1.0) -> Spread:
     -----
     Few codewords should shrink towards the mean; very many should spread to ``(d + 2) / d`` times the
     source's variance, the density ``f^(d/(d+2))``. They match the source only where these effects cancel.
+
+    Appendix D of the paper takes the variance of the source instead.
 
     Examples
     --------

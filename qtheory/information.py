@@ -33,6 +33,11 @@ def input_bits(h: int, w: int, d: int) -> int:
     int
         Q_i of Definition 1. It is the size of the container, not an entropy of what it holds.
 
+    Raises
+    ------
+    DomainError
+        When a size is no positive integer.
+
     Examples
     --------
     >>> input_bits(16, 16, 32)
@@ -56,6 +61,11 @@ def messages(tokens: int, codebook_size: int) -> int:
     int
         The exact count. Finding 1 of the paper is the identity
         ``messages(2 * T, K) == messages(T, K**2)``.
+
+    Raises
+    ------
+    DomainError
+        When an argument is no positive integer.
 
     Examples
     --------
@@ -132,6 +142,11 @@ class Scheme:
         -------
         Fraction
             Tokens of the whole latent.
+
+        Raises
+        ------
+        DomainError
+            When a size is no positive integer.
         """
         return _check.integer("h", h) * _check.integer("w", w) * self.token_ratio
 
@@ -264,6 +279,15 @@ def elasticities(codebook_size: int) -> tuple[float, float]:
     tuple of float
         d ln Q_o / d ln T, which is 1, and d ln Q_o / d ln K, which is 1 / ln K. A bit spent on tokens
         and a bit spent on the codebook change Q_o by the same bit.
+
+    Raises
+    ------
+    DomainError
+        When the codebook has fewer than two words.
+
+    Notes
+    -----
+    For the comparison in Finding 1 of the paper.
 
     Examples
     --------

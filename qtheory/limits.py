@@ -5,6 +5,7 @@ High-rate values (`zador`, `panter_dite`, `product_limit`, ...) are limits divid
 are no bounds at finite K. Distortions are summed over coordinates; entropies are in nats, rates in bits.
 """
 
+from qtheory._entropy_coded import EntropyCoded, entropy_coded_at_rate, entropy_coded_uniform
 from qtheory._high_rate import Gains, gains, panter_dite, product_limit, scalar_limit, zador
 from qtheory._point_density import (
     bennett,
@@ -14,10 +15,7 @@ from qtheory._point_density import (
     random_codebook_limit,
 )
 from qtheory._shannon import (
-    EntropyCoded,
     WaterFilling,
-    entropy_coded_at_rate,
-    entropy_coded_uniform,
     gaussian_distortion_rate,
     perplexity_lower_bound,
     reverse_water_filling,

@@ -97,6 +97,10 @@ def optimal_scalar(source: Source, K: int) -> Allocation:
     DomainError
         If a marginal is neither finite nor known to be log-concave.
 
+    Notes
+    -----
+    ``E*_SQ`` of Section 4.4 of the paper, attained.
+
     Examples
     --------
     >>> from qtheory.sources import Gaussian
@@ -129,6 +133,10 @@ def optimal_product(source: FiniteSource, block_dims: Sequence[int], K: int) -> 
     ------
     DomainError
         If a block has too many atoms.
+
+    Notes
+    -----
+    ``E*_PQ`` of Section 4.4 of the paper, attained, for one partition into blocks.
 
     Examples
     --------

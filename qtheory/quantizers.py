@@ -62,6 +62,13 @@ class Quantizer(Protocol):
         -------
         (n,) array of int64
             Codes.
+
+        Raises
+        ------
+        ShapeError
+            If the rows have not `dim` entries.
+        DomainError
+            If an entry is not finite.
         """
 
     def decode(self, codes: ArrayLike) -> Floats:
@@ -76,6 +83,11 @@ class Quantizer(Protocol):
         -------
         (n, d) array
             Codewords.
+
+        Raises
+        ------
+        DomainError
+            If a code is no integer in the range.
         """
 
 
@@ -93,6 +105,10 @@ def quantize(quantizer: Quantizer, x: ArrayLike) -> Floats:
     -------
     (n, d) array
         Codewords, in the space that `project` maps to.
+
+    Notes
+    -----
+    Equation 2 of the paper.
 
     Examples
     --------
@@ -126,6 +142,10 @@ def distortion(quantizer: Quantizer, x: ArrayLike, pmf: ArrayLike | None = None)
     DomainError
         If an entry is not finite, or `pmf` does not sum to 1.
 
+    Notes
+    -----
+    Definition 4 of the paper, averaged over vectors.
+
     Examples
     --------
     >>> distortion(NearestNeighbor(Codebook([[0.0]])), [[1.0], [3.0]])
@@ -149,6 +169,10 @@ class NearestNeighbor:
     ----------
     codebook : Codebook
         The codewords.
+
+    Notes
+    -----
+    Equations 1 and 2 of the paper.
 
     Examples
     --------
@@ -196,6 +220,10 @@ class Product:
     ----------
     blocks : sequence of Quantizer
         The quantizers; their dimensions add up. With scalar blocks this is scalar quantization.
+
+    Notes
+    -----
+    Equations 3 to 6 of the paper.
 
     Examples
     --------

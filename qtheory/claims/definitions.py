@@ -7,6 +7,7 @@ from typing import Any
 
 from qtheory import paper
 from qtheory.claims._claim import Check, Claim, Evidence
+from qtheory.claims._formula_checks import table2_is_computed
 from qtheory.claims._printed import phase
 from qtheory.entropy import conditional_entropy
 from qtheory.information import FLOAT_BITS, VAR_SCALES, messages, scheme
@@ -230,6 +231,7 @@ CLAIMS = (
             Check("Q_o = tokens times log2 of the codebook size", _output_row),
             Check("alpha_2", _alpha2),
             Check("the experiments compress 32 to 1", _experiment_ratio),
+            Check("the package computes all 25 entries", lambda: table2_is_computed(_table2_formulas())),
         ),
         group="definitions",
     ),

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import product
 
+from qtheory.claims import _formula_checks as formulas
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.information import elasticities, messages
 from qtheory.limits import zador_constant
@@ -58,7 +59,10 @@ CLAIMS = (
         verdict="holds",
         sharp="Q_o(2T, K) = Q_o(T, K^2); both count K^(2T) messages.",
         proof="K^(2T) = (K^2)^T. In the display the left side must read Q_o(2T, K), not Q_o.",
-        checks=(Check("message counts agree", _identity),),
+        checks=(
+            Check("message counts agree", _identity),
+            Check("they are the numbers of messages listed", formulas.messages_by_enumeration),
+        ),
         group="finding1",
     ),
     Claim(
@@ -75,6 +79,7 @@ CLAIMS = (
         checks=(
             Check("K = 3: tokens matter more", _tokens_matter_more_from_three_codewords),
             Check("K = 2: codewords matter more", _codewords_matter_more_at_two),
+            Check("elasticities are derivatives", formulas.elasticities_are_derivatives),
         ),
         group="finding1",
     ),

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 
 from qtheory import limits
+from qtheory.claims import _formula_checks as formulas
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.claims.hierarchy import sources
 from qtheory.expected import matched_codebook_distortion
@@ -170,6 +171,7 @@ CLAIMS = (
         checks=(
             Check("2000 levels at quantiles of a wider law", _bennett_is_approached),
             Check("no other variance on a list is as good", _bennett_is_least_at_the_optimum),
+            Check("closed form for Gaussian levels", formulas.bennett_of_gaussian_levels),
         ),
         group="theorems",
     ),
@@ -195,6 +197,7 @@ CLAIMS = (
         checks=(
             Check("random words of three variances approach it", _random_words_approach_mismatch),
             Check("too narrow words lose the rate", _mismatch_diverges),
+            Check("the integral by quadrature", formulas.mismatch_by_quadrature),
         ),
         group="theorems",
     ),

@@ -2,6 +2,7 @@
 
 from qtheory.claims import _scalar_checks as on
 from qtheory.claims._claim import Check, Claim
+from qtheory.claims._formula_checks import bsq_words_are_scaled_lfq_words
 
 CLAIMS = (
     Claim(
@@ -121,6 +122,7 @@ CLAIMS = (
             Check("a sample and its double have one error", on.bsq_is_constant),
             Check("its value for d = 8", on.bsq_value),
             Check("against the features it is not constant", on.bsq_against_its_input),
+            Check("its words are scaled words of LFQ", bsq_words_are_scaled_lfq_words),
         ),
         group="scalar",
     ),

@@ -1,5 +1,6 @@
 """Theorems of quantization that the comparison of VQ, PQ and SQ rests on."""
 
+from qtheory.claims import _formula_checks as formulas
 from qtheory.claims import _lloyd_max_checks as lloyd
 from qtheory.claims import _theorem_checks as on
 from qtheory.claims._claim import Check, Claim
@@ -48,6 +49,7 @@ CLAIMS = (
         checks=(
             Check("256 levels are within 1 %", on.panter_dite_is_approached),
             Check("the gap halves when n doubles", on.panter_dite_gap_halves),
+            Check("its constants for three laws", formulas.panter_dite_constants),
         ),
         group="theorems",
     ),
@@ -72,6 +74,7 @@ CLAIMS = (
             Check("the bracket of G_d is not empty", on.sphere_below_random),
             Check("random codebooks of the best density stay above it", on.random_codebooks_stay_above_zador),
             Check("and come within 13 % in dimension 8", on.random_codebooks_near_zador),
+            Check("the constants of lattices, balls and random words", formulas.space_filling_constants),
         ),
         group="theorems",
     ),
@@ -87,7 +90,10 @@ CLAIMS = (
         verdict="holds",
         sharp="What other densities cost is theorem.mismatch.",
         proof="Hoelder's inequality, as in appendixD.matched.",
-        checks=(Check("no other variance on a grid is as good, d = 8", on.best_density),),
+        checks=(
+            Check("no other variance on a grid is as good, d = 8", on.best_density),
+            Check("the density of a Gaussian to the power d/(d+2)", formulas.point_density_of_gaussians),
+        ),
         group="theorems",
     ),
     Claim(
@@ -113,6 +119,7 @@ CLAIMS = (
         checks=(
             Check("256 levels of N(0, 1) are near the limit", on.perplexity_is_approached),
             Check("perplexity is below n from 3 levels on", on.perplexity_is_below_full),
+            Check("the limit for Gaussians in closed form", formulas.perplexity_of_gaussians),
         ),
         group="theorems",
     ),
@@ -133,6 +140,8 @@ CLAIMS = (
         checks=(
             Check("no optimal quantizer on the line is below it", on.shannon_below_optimal_levels),
             Check("nor below it at its perplexity", on.shannon_at_the_perplexity),
+            Check("its value for three laws", formulas.shannon_of_three_laws),
+            Check("for N(0, I) it is the distortion-rate function", formulas.shannon_is_reached_by_gaussians),
         ),
         group="theorems",
     ),

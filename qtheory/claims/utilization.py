@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from qtheory.claims import _formula_checks as formulas
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.claims._printed import decimal, phase
 from qtheory.entropy import perplexity
@@ -203,6 +204,9 @@ CLAIMS = (
         checks=(
             Check("arbitrary rules of N(0, 1) obey it", _any_rule_obeys_its_perplexity),
             Check("perplexity is at most the number of used words", _perplexity_below_use),
+            Check("n equal masses have perplexity n", formulas.perplexity_of_equal_masses),
+            Check("utilization counts words with mass", formulas.utilization_counts),
+            Check("the perplexity that an error asks for", formulas.perplexity_bound_inverts_shannon),
             Check("Table 3: collapsed codebooks are within 10 % of U^(-1/8)", _table_3_follows),
             Check("Table 3: in the predicted order", _table_3_orders),
         ),

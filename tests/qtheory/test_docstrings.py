@@ -136,30 +136,46 @@ def test_methods_describe_their_arguments_and_what_they_return(name):
     assert inspect.signature(function).return_annotation in (None, "None") or "Returns" in sections(doc)
 
 
-LIMITS = {
-    name
-    for name in FUNCTIONS
-    if re.match(r"qtheory\._(high_rate|point_density|shannon|space_filling)\.", name)
-}
-DERIVED = {
-    f"qtheory.{name}"
-    for name in (
-        "_shannon.perplexity_lower_bound",
-        "_shannon.gaussian_distortion_rate",
-        "_shannon.entropy_coded_uniform",
-        "_shannon.entropy_coded_at_rate",
-        "_high_rate.product_limit",
-        "_high_rate.scalar_limit",
-        "_point_density.optimal_point_density",
-        "_point_density.optimal_perplexity_ratio",
-    )
-}
-"""Consequences of theorems whose sources stand at the function that they follow from."""
+THEORY = ("information", "entropy", "codebooks", "quantizers", "optimal", "bounds", "limits", "expected")
+"""Modules whose functions compute what the paper or the literature defines."""
+
+SOURCE = re.compile(
+    r"^References\n-{3,}|\b([Dd]efinition|[Ee]quations?|Section|Appendix|Proposition|Table|Finding)\b",
+    re.MULTILINE,
+)
 
 
-@pytest.mark.parametrize("name", sorted(LIMITS - DERIVED))
-def test_theorems_name_their_source(name):
-    assert "References" in sections(inspect.getdoc(FUNCTIONS[name]))
+def of_theory(kinds):
+    offered = {f"qtheory.{name}": public(importlib.import_module(f"qtheory.{name}")) for name in THEORY}
+    things = {id(inspect.unwrap(thing)) for things in offered.values() for thing in things}
+    return sorted(name for name, thing in kinds.items() if id(thing) in things)
+
+
+@pytest.mark.parametrize("name", of_theory(FUNCTIONS))
+def test_functions_of_the_theory_name_the_papers_equation_or_a_reference(name):
+    assert SOURCE.search(inspect.getdoc(FUNCTIONS[name]))
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in of_theory(CLASSES) if "Parameters" in sections(inspect.getdoc(CLASSES[n]))]
+)
+def test_classes_of_the_theory_name_the_papers_section_or_a_reference(name):
+    assert SOURCE.search(
+        inspect.getdoc(CLASSES[name]) + (CLASSES[name].__init__.__doc__ or "")
+    ) or "et al." in (inspect.getdoc(CLASSES[name]))
+
+
+def test_the_theory_is_more_than_fifty_functions():
+    assert len(of_theory(FUNCTIONS)) > 50
+
+
+@pytest.mark.parametrize("name", sorted({**FUNCTIONS, **METHODS}.keys() - COMMANDS))
+def test_what_checks_its_arguments_says_so(name):
+    function = {**FUNCTIONS, **METHODS}[name]
+    checks = re.search(r"\b_check\.(?!numbers\b)\w+\(", inspect.getsource(function))
+    owner = name.split(".")[-2]
+    if checks and not (function.__name__ in INHERITED and owner not in ("Source", "Quantizer")):
+        assert "Raises" in sections(inspect.getdoc(function))
 
 
 def test_sections_are_read_as_they_are_written():
