@@ -67,7 +67,8 @@ def find_table(name: str, folders: Sequence[Path] = TABLE_FOLDERS) -> Table:
     FileNotFoundError
         If no folder holds it; the message names the folders.
     SchemaError
-        If the first one found is not what its manifest says.
+        If the first one found is not what its manifest says, or is a table of another study or preset
+        under this name.
     """
     for folder in folders:
         path = folder / f"{name}.csv"
@@ -75,9 +76,34 @@ def find_table(name: str, folders: Sequence[Path] = TABLE_FOLDERS) -> Table:
             table = read_table(path)
             if table.manifest.get("failures"):
                 raise SchemaError(f"{path} lacks cells that failed; run the study again to complete it")
+            _require_its_name(table, name)
             return table
     looked = ", ".join(str(folder) for folder in folders)
     raise FileNotFoundError(f"table {name} is in none of {looked}; `make reproduce` makes it")
+
+
+def _require_its_name(table: Table, name: str) -> None:
+    """Raise where a table was given the name of another: captions say what the recipe asked for."""
+    study, preset = name.split("/")
+    of, size = table.manifest["study"], table.manifest.get("preset", preset)
+    if of != study or (preset != size and not preset.startswith(f"{size}-")):
+        raise SchemaError(
+            f"{table.path} must hold {name}, its manifest says {of}/{size}; put it back under its own name "
+            f"and run {study} with its preset"
+        )
+
+
+def _require_one_configuration(recipe: Recipe, tables: Sequence[Table]) -> None:
+    """Raise where tables of one study come from different seeds or configurations."""
+    digests: dict[str, str] = {}
+    for table in tables:
+        digest = str(table.manifest.get("digest", ""))
+        if digests.setdefault(table.manifest["study"], digest) != digest:
+            listed = ", ".join(f"{t.path} (seed {t.manifest.get('seed')})" for t in tables)
+            raise SchemaError(
+                f"{recipe.name} must be drawn from one run, got tables of different configurations: "
+                f"{listed}; run the study again to complete one"
+            )
 
 
 def draw(recipe: Recipe, tables: Sequence[Table]) -> Figure:
@@ -123,6 +149,7 @@ def build(recipe: Recipe, out: Path, folders: Sequence[Path] = TABLE_FOLDERS) ->
     What was drawn before from the same tables by the same code is left as it is.
     """
     tables = [find_table(name, folders) for name in recipe.tables]
+    _require_one_configuration(recipe, tables)
     svg_path, pdf_path = (out / f"{recipe.name}.{kind}" for kind in ("svg", "pdf"))
     record = out / ".drawn" / f"{recipe.name}.json"
     sums = {name: table.manifest["sha256"] for name, table in zip(recipe.tables, tables, strict=True)}

@@ -1,5 +1,6 @@
 """Small tables to draw from."""
 
+import json
 import shutil
 
 import pytest
@@ -25,8 +26,9 @@ def results(tmp_path_factory):
     shutil.copytree(ROOT / "qtheory" / "theory", out / "theory")
     for study in STUDIES.values():
         run_study(study, "smoke", seed=0, out=out, quiet=True)
-        for suffix in ("csv", "json"):
-            (out / study.name / f"smoke.{suffix}").rename(out / study.name / f"paper.{suffix}")
+        (out / study.name / "smoke.csv").rename(out / study.name / "paper.csv")
+        manifest = json.loads((out / study.name / "smoke.json").read_text())
+        (out / study.name / "paper.json").write_text(json.dumps({**manifest, "preset": "paper"}))
     return out
 
 

@@ -1,5 +1,8 @@
 """Figures show the tables, nothing else, and are the same bytes at each build."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -70,6 +73,24 @@ def test_a_table_of_ones_own_comes_before_the_stored_one(results, tmp_path):
         recipe.find_table("variance-scaling/paper", [empty])
 
 
+def test_a_table_under_the_name_of_another_is_not_drawn(results, tmp_path):
+    for folder, name in (("variance-scaling", "smoke"), ("utilization", "paper")):
+        (tmp_path / folder).mkdir()
+        for suffix in ("csv", "json"):
+            source = results / "variance-scaling" / f"paper.{suffix}"
+            (tmp_path / folder / f"{name}.{suffix}").write_bytes(source.read_bytes())
+        with pytest.raises(SchemaError, match=f"must hold {folder}/{name}, .* says variance-scaling/paper"):
+            recipe.find_table(f"{folder}/{name}", [tmp_path])
+
+
+def test_tables_of_different_configurations_are_not_drawn_together(results, tmp_path):
+    shutil.copytree(results / "substitution", tmp_path / "substitution")
+    path = tmp_path / "substitution" / "pocket-photographs.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "digest": "another", "seed": 1}))
+    with pytest.raises(SchemaError, match=r"must be drawn from one run.*seed 0.*seed 1"):
+        recipe.build(RECIPES["pocket-comparison"], tmp_path / "out", [tmp_path])
+
+
 def test_an_edited_table_is_not_drawn(results, tmp_path):
     folder = tmp_path / "variance-scaling"
     folder.mkdir()
@@ -83,7 +104,9 @@ def test_an_edited_table_is_not_drawn(results, tmp_path):
 
 def test_an_unknown_figure_is_named_with_the_known_ones(capsys):
     assert main(["nothing"]) == 2
-    assert "NAME must be one of variance-scaling" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "NAME must be one of " in printed
+    assert all(name in printed for name in RECIPES)
 
 
 def test_the_list_names_each_figure_and_its_tables(capsys):
