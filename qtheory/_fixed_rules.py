@@ -90,8 +90,12 @@ class FSQ:
 
     def encode(self, x: ArrayLike) -> Codes:
         """Return the token of each row, the first coordinate running fastest."""
-        integers = np.round(self.project(_check.rows("x", x, self.dim))).astype(np.int64)
+        integers = self.round(self.project(_check.rows("x", x, self.dim))).astype(np.int64)
         return token_index(integers - self._lowest, self.block_sizes)
+
+    def round(self, projected: Floats) -> Floats:
+        """Return the codewords of projected vectors: what `decode` makes of their tokens."""
+        return np.round(projected)
 
     def decode(self, codes: ArrayLike) -> Floats:
         """Return the integers, as floats."""
@@ -140,6 +144,11 @@ class LFQ:
         """Return the token whose bit i is the sign of coordinate i."""
         return token_index((_check.rows("x", x, self.dim) > 0).astype(np.int64), (2,) * self.dim)
 
+    def round(self, projected: Floats) -> Floats:
+        """Return the codewords of projected vectors: what `decode` makes of their tokens."""
+        signs: Floats = 2.0 * (projected > 0) - 1.0
+        return self.scale * signs
+
     def decode(self, codes: ArrayLike) -> Floats:
         """Return the vectors of signs, times the scale."""
         signs = 2 * token_digits(codes, (2,) * self.dim) - 1
@@ -158,6 +167,8 @@ class BSQ:
     Notes
     -----
     Zhao et al. (2025). Zero counts as negative.
+
+    Section 2.4 of the paper.
 
     Examples
     --------
@@ -187,6 +198,10 @@ class BSQ:
     def encode(self, x: ArrayLike) -> Codes:
         """Return the token whose bit i is the sign of coordinate i."""
         return self._signs.encode(x)
+
+    def round(self, projected: Floats) -> Floats:
+        """Return the codewords of projected vectors: what `decode` makes of their tokens."""
+        return self._signs.round(projected)
 
     def decode(self, codes: ArrayLike) -> Floats:
         """Return the unit vectors."""

@@ -1,6 +1,7 @@
 """Expected error of finite scalar quantization on one Gaussian coordinate."""
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ def _bounded(rule: FSQ, z: Array) -> Array:
     return rule.project(z.reshape(-1, 1)).reshape(z.shape)
 
 
+@cache
 def _jumps(rule: FSQ) -> Array:
     """Inputs at which the rounding of the bounded value changes, by bisection."""
     lowest = -(rule.levels[0] // 2)

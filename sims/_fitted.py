@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 principal_axes = kmeans.principal_axes
 
 
+_CACHED_ROWS = 8192  # so that differences stay in the cache
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A fitted quantizer.
@@ -44,7 +47,11 @@ class Fitted:
 
 def errors(x: Array, x_hat: Array) -> dict[str, float]:
     """Return the mean squared error of a vector and its standard error over the rows."""
-    squared = np.square(x - x_hat).sum(axis=1)
+    squared = np.empty(len(x))
+    for first in range(0, len(x), _CACHED_ROWS):
+        part = slice(first, first + _CACHED_ROWS)
+        left = x[part] - x_hat[part]
+        np.square(left, out=left).sum(axis=1, out=squared[part])
     return {
         "distortion": float(squared.mean()),
         "standard_error": float(squared.std(ddof=1) / math.sqrt(len(squared))),

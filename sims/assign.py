@@ -25,6 +25,11 @@ _PILOT_ROWS = 64
 _RANK_ROWS = 4096
 
 
+def _exponent(*arrays: NDArray[np.float64]) -> int:
+    """Return e for which the largest absolute value over 2^e lies in [1/2, 1)."""
+    return int(np.frexp(max(max(array.max(), -array.min()) for array in arrays))[1])
+
+
 def to_unit_scale(*arrays: NDArray[np.float64]) -> tuple[int, list[NDArray[np.float64]]]:
     """Return an exponent e, and the arrays over 2^e, the largest absolute value then lying in [1/2, 1).
 
@@ -36,8 +41,10 @@ def to_unit_scale(*arrays: NDArray[np.float64]) -> tuple[int, list[NDArray[np.fl
     >>> to_unit_scale(np.array([3.0, -1.0]), np.array([4.0]))
     (3, [array([ 0.375, -0.125]), array([0.5])])
     """
-    exponent = int(np.frexp(max(np.abs(array).max() for array in arrays))[1])
-    return exponent, [np.ldexp(array, -exponent) for array in arrays]
+    exponent = _exponent(*arrays)
+    if abs(exponent) > 1000:  # where 2^-e is no float
+        return exponent, [np.ldexp(array, -exponent) for array in arrays]
+    return exponent, [array * 2.0**-exponent for array in arrays]
 
 
 def _spread(x: NDArray[Any], rows: int) -> NDArray[Any]:
@@ -113,7 +120,8 @@ def nearest(x: ArrayLike, codebook: ArrayLike, *, threads: int | None = None) ->
             f"codebook must have the dimension of x, {points.shape[1]}, got shape {codewords.shape}; "
             "transpose it?"
         )
-    _, (points, codewords) = to_unit_scale(points, codewords)
+    if abs(_exponent(points, codewords)) > 500:  # where a difference may leave float64
+        _, (points, codewords) = to_unit_scale(points, codewords)
     centre = codewords.mean(axis=0)
     _, (points, codewords) = to_unit_scale(points - centre, codewords - centre)
     workers = threads_for(points.size * len(codewords), threads)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from qtheory import expected
 from qtheory.limits import shannon_lower_bound, zador
 from qtheory.optimal import lloyd_max, optimal_scalar
-from qtheory.quantizers import BSQ, FSQ, LFQ, Quantizer, quantize
+from qtheory.quantizers import BSQ, FSQ, LFQ, Quantizer
 from qtheory.results import Cell, grid
 from qtheory.results.sweep import Row
 from qtheory.sources import Gaussian
@@ -28,7 +28,7 @@ from sims.variance_scaling import VARIANCES
 Array = NDArray[np.float64]
 
 DIM = 8
-RULES: dict[str, Quantizer] = {
+RULES: dict[str, FSQ | LFQ | BSQ] = {
     "fsq-paper": FSQ([4] * DIM, form="paper"),
     "fsq-official": FSQ([4] * DIM),
     "lfq": LFQ(DIM),
@@ -96,7 +96,8 @@ def _figure_5(cell: Cell, source: Gaussian, x: Array) -> list[Row]:
     sizes = {"matched-vq": (2**rate,), "matched-pq": (2 ** (rate // 2),) * 2}
     rows = _matched_rows(cell, source, x, sizes)
     for method, rule in RULES.items():
-        errors = _fitted.errors(rule.project(x), quantize(rule, x))
+        projected = rule.project(x)
+        errors = _fitted.errors(projected, rule.round(projected))
         exact = _rule_distortion(method, source.variance)
         rows.append(_row(method, source, rule.codebook_size, errors, exact=exact, space=SPACES[method]))
     return rows

@@ -45,6 +45,13 @@ def test_no_codeword_is_nearer_in_the_projected_space(rule):
     assert gaps.min(axis=1) == pytest.approx(((rule.project(x) - quantize(rule, x)) ** 2).sum(axis=1))
 
 
+@pytest.mark.parametrize("rule", [rule for rule in RULES if hasattr(rule, "round")], ids=repr)
+def test_rounding_gives_the_codewords_that_encoding_and_decoding_give(rule):
+    x = 3 * np.random.default_rng(3).standard_normal((500, rule.dim))
+    x[0, 0] = 0.0
+    np.testing.assert_array_equal(rule.round(rule.project(x)), quantize(rule, x))
+
+
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_a_wrong_number_of_columns_is_refused(rule):
     with pytest.raises(ShapeError, match="x must have 2 columns"):
