@@ -146,8 +146,7 @@ class LFQ:
 
     def round(self, projected: Floats) -> Floats:
         """Return the codewords of projected vectors: what `decode` makes of their tokens."""
-        signs: Floats = 2.0 * (projected > 0) - 1.0
-        return self.scale * signs
+        return self.scale * (2 * (projected > 0).astype(np.float64) - 1)
 
     def decode(self, codes: ArrayLike) -> Floats:
         """Return the vectors of signs, times the scale."""
