@@ -89,6 +89,49 @@ def _prepared(job: Job) -> tuple[Job, Sweep]:
     return replace(job, digest=digest, training=job.phase.training_digest(job), trials=None), sweep
 
 
+def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Table]:
+    """Run the cells that are missing in so many processes, and write what all have stored."""
+    seconds: dict[str, float] = {}
+
+    def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
+        for cell, outcome in in_processes(function, cells, jobs):
+            if not isinstance(outcome, str):
+                stored = json.loads(job.file(cell, ".json").read_text())
+                seconds[cell.name] = stored["seconds"]
+            yield cell, outcome
+
+    def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
+        return tqdm(outcomes, total=total, desc=job.phase.study)
+
+    path = job.table()
+    comparison = run_sweep(
+        sweep,
+        partial(_row, job),
+        path,
+        mapper=timed,
+        progress=progress,
+        preset=job.name,
+        command=made_by,
+        seconds=seconds,
+    )
+    failed = {failure["cell"]: failure["error"] for failure in comparison.manifest["failures"]}
+
+    def beside(name: str, function: Callable[[Job, Cell], list[Row]]) -> Table:
+        """Write another table of what the cells stored; those that failed are not tried again."""
+
+        def rows(cell: Cell) -> list[Row]:
+            if cell.name in failed:
+                raise DomainError(f"not measured: {failed[cell.name]}")
+            return function(job, cell)
+
+        other = path.with_stem(f"{path.stem}-{name}")
+        return run_sweep(sweep, rows, other, preset=job.name, command=made_by)
+
+    photographs = beside("photographs", _photographs)
+    beside("pictures", _pictures)
+    return comparison, photographs
+
+
 def compare(
     phase: type[Phase],
     preset: str = "pocket",
@@ -151,45 +194,5 @@ def compare(
     trials = None if trials is None else _check.integer("trials", trials)
     budgets = (PRESETS[preset], SECOND_STAGE[preset])
     job = Job(phase, preset, *budgets, protocol, seed, out, data, tokenizer, threads, trials)
-    job, sweep = _prepared(job)
-    seconds: dict[str, float] = {}
-
-    def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
-        for cell, outcome in in_processes(function, cells, jobs):
-            if not isinstance(outcome, str):
-                stored = json.loads(job.file(cell, ".json").read_text())
-                seconds[cell.name] = stored["seconds"]
-            yield cell, outcome
-
-    def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
-        return tqdm(outcomes, total=total, desc=phase.study)
-
-    path = job.table()
-    made_by = replace(job, out=Path("results"), trials=trials).command(phase.command)
-    comparison = run_sweep(
-        sweep,
-        partial(_row, job),
-        path,
-        mapper=timed,
-        progress=progress,
-        preset=preset,
-        command=made_by,
-        seconds=seconds,
-    )
-
-    failed = {failure["cell"]: failure["error"] for failure in comparison.manifest["failures"]}
-
-    def beside(name: str, function: Callable[[Job, Cell], list[Row]]) -> Table:
-        """Write another table of what the cells stored; those that failed are not tried again."""
-
-        def rows(cell: Cell) -> list[Row]:
-            if cell.name in failed:
-                raise DomainError(f"not measured: {failed[cell.name]}")
-            return function(job, cell)
-
-        other = path.with_stem(f"{path.stem}-{name}")
-        return run_sweep(sweep, rows, other, preset=preset, command=made_by)
-
-    photographs = beside("photographs", _photographs)
-    beside("pictures", _pictures)
-    return comparison, photographs
+    made_by = replace(job, out=Path("results")).command(phase.command)
+    return _tables(*_prepared(job), made_by, jobs)

@@ -135,3 +135,22 @@ def test_modules_stay_under_300_lines():
         if (lines := len(path.read_text().splitlines())) > 300
     }
     assert long == {}
+
+
+def lines_without_docstring(function):
+    first = function.body[0]
+    documented = ast.get_docstring(function, clean=False) is not None
+    text = first.end_lineno - first.lineno + 1 if documented else 0
+    return function.end_lineno - function.lineno + 1 - text
+
+
+def test_functions_stay_within_40_lines():
+    long = {
+        f"{path.relative_to(ROOT)}: {node.name}": lines
+        for room in (*ALLOWED, "benchmarks")
+        for path in modules(room)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (lines := lines_without_docstring(node)) > 40
+    }
+    assert long == {}
