@@ -53,8 +53,9 @@ _FROM_CLAIMS = (
     (
         "spearman.paramount",
         "refuted",
-        "Error predicts r-FID with a frozen encoder (ρ = 0.996 adapted, 0.894 substituted), "
-        "but not after joint training (0.168), where utilization does (-0.638).",
+        "Over the n = 13 methods, error predicts r-FID with a frozen encoder (ρ = 0.996 adapted, p = 2.6e-9; "
+        "0.894 substituted, p = 8.9e-5), but not after joint training (0.168, p = 0.58), where utilization "
+        "does (-0.638, p = 0.022); exact permutation p.",
     ),
 )
 
