@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from empirical.cells import CellSpec
-from empirical.cost import SUSTAINED, cache_cost, cost, counts
+from empirical.cost import SUSTAINED, cache_cost, cost, counts, tokenizer_side
 from empirical.protocol import RECIPES
 from empirical.setup import Launch
 from qtheory import _check
@@ -195,8 +195,12 @@ def collect(launch: Launch, outcomes: Sequence[tuple[CellSpec, dict[str, Any] | 
             failures.append({"cell": cell.name, "error": outcome})
             continue
         budget = launch.sizes.budget(cell.phase, cell.protocol)
+        positions = (launch.sizes.size // tokenizer_side(launch.sizes)) ** 2
+        tokens = {"image_tokens": positions * cell.chunks}
         trained = {"loss": loss(launch, cell), "steps": budget.steps, "batch_size": budget.batch_size}
-        rows.append({**cell.row, **(trained if cell.head == "full" else {"loss": ""}), **outcome["row"]})
+        rows.append(
+            {**cell.row, **tokens, **(trained if cell.head == "full" else {"loss": ""}), **outcome["row"]}
+        )
         seconds[cell.name] = outcome["seconds"]
     places = ("out", "train", "heldout", "tokenizer", "weights")
     settings = {key: value for key, value in asdict(launch).items() if key not in places}

@@ -127,6 +127,7 @@ def launch(given: Arguments) -> int:
     stopped and tries again what failed.
     """
     from empirical.launch import collect, forecast, walk
+    from empirical.launch_table import render
 
     if given.dry_run:
         planned, cells = _launch(given)
@@ -142,7 +143,9 @@ def launch(given: Arguments) -> int:
         outcomes.append((cell, outcome))
     outcomes.sort(key=lambda pair: cells.index(pair[0]))
     table = collect(planned, outcomes, shlex.join(["python", "-m", "empirical", *sys.argv[1:]]))
-    print(table.path)
+    for number in given.tables if outcomes and len(table.frame) else ():
+        print(f"\nTable {number}", render(number, table.frame), sep="\n")
+    print(f"\n{table.path}")
     failures = sum(isinstance(outcome, str) for _, outcome in outcomes)
     if failures:
         print(f"{failures} cell(s) failed; the same command tries them again", file=sys.stderr)

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image as PilImage
@@ -17,12 +18,14 @@ from empirical.cells import PRESETS, CellSpec, LaunchPreset, matrix
 from empirical.checkpoint import load
 from empirical.config import Budget
 from empirical.cost import cache_cost, cost, counts
-from empirical.head import TRAINED
+from empirical.head import REFERENCES, TRAINED
 from empirical.launch import Executor, LocalExecutor, Task, collect, failure, perform, task, walk
+from empirical.launch_table import render, side_by_side
 from empirical.runtime import Runtime
 from empirical.setup import Launch, prepared, required_files
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import _Trainer
+from qtheory import paper
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import read_table
 
@@ -104,6 +107,21 @@ def test_the_matrix_holds_every_row_of_the_papers_tables_once():
     assert shared.tables == (3, 4, 6, 7)
 
 
+@pytest.mark.parametrize("number", [3, 4, 5, 6, 7])
+def test_every_printed_row_has_its_cell(number):
+    cells = matrix(PRESETS["paper"], ["as_run"], [number])
+    rows = [
+        {**cell.row, "image_tokens": 256 * cell.chunks, "latent_distortion_per_dim": 1.0} for cell in cells
+    ]
+    table = side_by_side(number, pd.DataFrame(rows))
+    keys = ["method", "phase", "tokens", "K"]
+    origins = table[table["method"].isin(TRAINED)].groupby(keys)["origin"].agg(list)
+    printed = {key: found for key, found in origins.items() if "paper" in found}
+    assert len(printed) == len(paper.table(number))
+    assert all(found == ["paper", "measured, as_run"] for found in printed.values())
+    assert (table["origin"] == "paper").sum() == len(paper.table(number))
+
+
 def test_what_a_cell_starts_from_comes_before_it():
     cells = matrix(PRESETS["paper"], ["as_run", "fair"])
     places = {cell.name: place for place, cell in enumerate(cells)}
@@ -156,8 +174,13 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     table = collect(launch, outcomes, "test")
     frame = read_table(table.path).frame
     assert table.manifest["failures"] == []
-    assert frame["phase"].tolist() == ["baseline", *["substitution"] * 3, "adaptation", "joint"]
-    assert frame["method"].tolist() == ["unquantized", "kmeans", "lloyd_max", "fsq", "fsq", "fsq"]
+    assert frame["phase"].tolist() == [
+        "baseline",
+        *["substitution"] * (len(REFERENCES) + 1),
+        "adaptation",
+        "joint",
+    ]
+    assert frame["method"].tolist() == ["unquantized", *REFERENCES, "fsq", "fsq", "fsq"]
     quantized = frame[frame["method"] != "unquantized"]
     assert (quantized["utilization"] > 0).all()
     assert frame[["psnr", "psnr_luma", "ssim", "kid_efflite0"]].notna().all(axis=None)
@@ -166,6 +189,14 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     assert fsq.loc["adaptation", "quantizer_distortion"] == fsq.loc["substitution", "quantizer_distortion"]
     assert fsq.loc["adaptation", "psnr"] != fsq.loc["substitution", "psnr"]
     assert fsq.loc["joint", "latent_variance"] != fsq.loc["substitution", "latent_variance"]
+    assert frame["image_tokens"].tolist() == [0] + [2 * 16] * (len(REFERENCES) + 3)
+    third = side_by_side(3, frame)
+    assert third["method"].head(2).tolist() == ["unquantized", "vanilla"]
+    own = third[third["origin"] == "measured, fair"]
+    assert own["method"].tolist() == ["unquantized", *REFERENCES, "fsq", "fsq"]
+    assert own["psnr"].tolist() == frame["psnr_luma"].tolist()[:-1]
+    assert len(third) == 26 + len(own)
+    assert render(7, frame).count("measured, fair") == 3
     assert list(walk(launch, cells, executor)) == outcomes
     assert len(executor.done) == len(cells)  # finished cells are skipped
 
