@@ -4,7 +4,6 @@ The study also draws the vectors, recomputes each distortion in float64 and writ
 follows its own bare search, so that a neighbour's load meets both.
 """
 
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -40,7 +39,7 @@ class Interleaved:
 
 
 def run() -> list[dict[str, float | int]]:
-    """Return one row a round: seconds of both, their ratio, and the peak memory so far."""
+    """Return one row a round: seconds of both, and their ratio."""
     faiss.omp_set_num_threads(assign.available_threads())
     rows: list[dict[str, float | int]] = []
     for number in range(ROUNDS):
@@ -56,7 +55,6 @@ def run() -> list[dict[str, float | int]]:
                 "faiss_seconds": cell.bare_seconds,
                 "study_seconds": ours,
                 "ratio": ours / cell.bare_seconds,
-                "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
             }
         )
     return rows

@@ -99,12 +99,12 @@ def _finish(
     steps = 0
     for _ in range(_EXACT_STEPS + _REPAIRS):
         codes = assign.nearest(x, codebook, threads=threads)
-        errors = assign.distortion(x, codebook, codes)
         counts = np.bincount(codes, minlength=len(codebook))
         empty = np.flatnonzero(counts == 0)
         if empty.size == 0 and steps == _EXACT_STEPS:
-            return codebook, float(errors.mean())
+            return codebook, float(assign.distortion(x, codebook, codes).mean())
         if empty.size:
+            errors = assign.distortion(x, codebook, codes)
             worst = np.argsort(-errors, kind="stable")
             # equal vectors would make equal codewords, of which one stays empty
             _, first = np.unique(x[worst[: 4 * empty.size]], axis=0, return_index=True)
