@@ -21,8 +21,10 @@ from qtheory.claims import (
     correlations,
     definitions,
     finding1,
+    finite_sample,
     hierarchy,
     high_rate,
+    joint_training,
     mmd,
     paper_text,
     prop1,
@@ -70,6 +72,7 @@ LEDGER: tuple[Claim, ...] = _collect(
     prop3.CLAIMS,
     paper_text.CLAIMS,
     comparisons.CLAIMS,
+    joint_training.CLAIMS,
     correlations.CLAIMS,
     appendix_j.CLAIMS,
     mmd.CLAIMS,
@@ -77,6 +80,7 @@ LEDGER: tuple[Claim, ...] = _collect(
     scalar_quantizers.CLAIMS,
     theorems.CLAIMS,
     high_rate.CLAIMS,
+    finite_sample.CLAIMS,
 )
 
 

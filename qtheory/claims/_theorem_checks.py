@@ -178,6 +178,16 @@ def memory_gain_is_hadamard() -> Evidence:
     )
 
 
+def rotation_takes_the_memory_gain() -> Evidence:
+    skew = Gaussian(3, covariance=_COVARIANCE)
+    turned = Gaussian(3, covariance=np.diag(np.linalg.eigvalsh(_COVARIANCE)))
+    ratio = limits.scalar_limit(skew, 64) / limits.scalar_limit(turned, 64)
+    return Evidence(
+        "numerical", ratio, "~=", limits.gains(skew).memory, tolerance=1e-12,
+        detail="limit of E*_SQ over the same in principal axes, against the memory gain, a Gaussian in R^3",
+    )  # fmt: skip
+
+
 def scalar_limit_is_approached() -> Evidence:
     source = Diagonal([Gaussian(1, 4.0), Laplace(1, 0.5)])
     ratio = optimal_scalar(source, 5000).distortion / limits.scalar_limit(source, 5000)

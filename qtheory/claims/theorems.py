@@ -210,6 +210,7 @@ CLAIMS = (
         checks=(
             Check("the gains multiply to the ratio of the limits", on.gains_multiply),
             Check("the memory gain of a Gaussian is Hadamard's ratio", on.memory_gain_is_hadamard),
+            Check("principal axes gain it for scalars", on.rotation_takes_the_memory_gain),
             Check("exact allocation approaches the scalar limit", on.scalar_limit_is_approached, slow=True),
             Check("at one bit a dimension less than the high-rate gain is left", on.gap_at_one_bit_is_small),
         ),
