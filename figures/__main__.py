@@ -30,7 +30,6 @@ from figures.recipe import Recipe, build
 from figures.report import build_report
 from qtheory import command
 from qtheory.errors import DomainError
-from qtheory.results import write_bytes_atomically
 
 _MODULES = (
     tokenizer_diagram,
@@ -62,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=GALLERY, help="folder of the figures (default: figures/gallery)"
     )
-    parser.add_argument("--readme", action="store_true", help="write the generated parts of README.md anew")
+    parser.add_argument("--readme", action="store_true", help="make the generated parts of the documents anew")
     parser.add_argument("--report", type=Path, default=Path("report.html"), help="file of the report")
     return parser
 
@@ -100,8 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run() -> int:
         if options.readme:
-            text = readme.regenerate(readme.README.read_text())
-            write_bytes_atomically(readme.README, text.encode())
+            readme.write()
             return 0
         return _draw(options.names, options.out, options.report)
 

@@ -1,4 +1,4 @@
-"""The generated parts of README: the answers, the comparison and the ledger, between markers."""
+"""The generated parts of the documents, between markers: the answers, the comparison and the ledger."""
 
 import re
 from collections.abc import Mapping
@@ -9,9 +9,11 @@ from figures.pocket_table import readable
 from figures.recipe import TABLE_FOLDERS, find_table
 from qtheory.claims import LEDGER, report
 from qtheory.errors import SchemaError
+from qtheory.results import write_bytes_atomically
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-# the README shows the tables stored with the code, never those of a run of one's own
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = {"README.md": ("answers", "comparison"), "docs/ledger.md": ("ledger",)}
+# the documents show the tables stored with the code, never those of a run of one's own
 STORED = TABLE_FOLDERS[1:]
 
 
@@ -31,13 +33,34 @@ def sections() -> Mapping[str, str]:
     }
 
 
-def regenerate(text: str) -> str:
-    """Return the README with its generated parts made anew; raise `SchemaError` where a marker lacks."""
-    for name, content in sections().items():
+def regenerate(document: str, text: str) -> str:
+    """Return a document with its generated parts made anew.
+
+    Parameters
+    ----------
+    document : str
+        A key of `DOCUMENTS`.
+    text : str
+        Its text.
+
+    Raises
+    ------
+    SchemaError
+        If a marker is missing or stands there twice.
+    """
+    contents = sections()
+    for name in DOCUMENTS[document]:
         found = re.findall(rf"<!-- {name} -->\n.*?<!-- /{name} -->", text, re.DOTALL)
         if len(found) != 1:
             raise SchemaError(
-                f"README.md must have the markers of {name!r} once, got {len(found)}; put them back"
+                f"{document} must have the markers of {name!r} once, got {len(found)}; put them back"
             )
-        text = text.replace(found[0], f"<!-- {name} -->\n{content}\n<!-- /{name} -->")
+        text = text.replace(found[0], f"<!-- {name} -->\n{contents[name]}\n<!-- /{name} -->")
     return text
+
+
+def write() -> None:
+    """Make the generated parts of all documents anew."""
+    for document in DOCUMENTS:
+        path = ROOT / document
+        write_bytes_atomically(path, regenerate(document, path.read_text()).encode())

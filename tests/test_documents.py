@@ -1,0 +1,154 @@
+"""The documents say what the code says: links, commands, templates and numbers."""
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from qtheory.claims import LEDGER, claim, verify
+from sims.studies import STUDIES
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in DOCUMENTS}
+KNOWN = {one.id for one in LEDGER}
+
+
+def _prose(text):
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_links_lead_to_files(name):
+    for target in re.findall(r"\]\(([^)]+)\)", _prose(TEXTS[name])):
+        assert target.startswith("https://") or (ROOT / name).parent.joinpath(target).exists(), target
+
+
+def _commands():
+    found = set()
+    for text in TEXTS.values():
+        found.update(re.findall(r"python -m (qtheory|sims|empirical|figures)\b([^`\n#|]*)", text))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("room", ["qtheory", "sims", "empirical", "figures"])
+def test_commands_and_their_options_exist(room, capsys):
+    """Options are those of the subcommand's help; what is in capitals is a place for one's own."""
+    import importlib
+
+    main = importlib.import_module(f"{room}.__main__").main
+    commands = [arguments.split() for of, arguments in _commands() if of == room]
+    assert commands
+    for name in {words[0] for words in commands if words and not words[0].startswith("-")}:
+        if room in ("qtheory", "empirical") and name.islower():
+            with pytest.raises(SystemExit) as ended:
+                raise SystemExit(main([name, "--help"]))
+            shown = capsys.readouterr().out
+            assert not ended.value.code, name
+        else:
+            shown = None
+        for words in commands:
+            if words and words[0] == name and shown is not None:
+                for option in (word for word in words if word.startswith("--")):
+                    assert option in shown, (room, name, option)
+
+
+def test_studies_and_figures_that_are_named_exist():
+    from figures.__main__ import RECIPES
+
+    for room, arguments in _commands():
+        names = [word for word in arguments.split()[:1] if re.fullmatch(r"[a-z0-9][a-z0-9-]*", word)]
+        if room == "sims":
+            assert set(names) <= {*STUDIES, "signs", "all"}, names  # signs: the template's own
+        if room == "figures":
+            assert set(names) <= set(RECIPES), names
+
+
+def test_costs_are_those_that_the_studies_state():
+    rows = re.findall(r"\| `python -m sims ([a-z-]+)` \| (.*?) \| (.*?) \|", TEXTS["README.md"])
+    assert {name for name, *_ in rows} == set(STUDIES)
+    for name, paper, large in rows:
+        presets = STUDIES[name].presets
+        assert (paper, large) == (presets["paper"].cost, presets["large"].cost), name
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if name != "docs/ledger.md"])
+def test_claims_that_are_named_exist(name):
+    families = {one.id.split(".")[0] for one in LEDGER}
+    named = re.findall(r"`([A-Za-z0-9]+(?:\.[a-z0-9-]+)+)`", _prose(TEXTS[name]))
+    for one in named:
+        if one.split(".")[0] in families:
+            assert one in KNOWN, one
+
+
+def _template(heading):
+    text = TEXTS["docs/extending.md"]
+    section = text[text.index(f"## {heading}") :]
+    (code, *_) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    scope = {"__name__": "template"}
+    exec(compile(code, heading, "exec"), scope)
+    return scope
+
+
+def test_the_template_of_a_study_runs_and_agrees_with_its_closed_form(tmp_path):
+    from sims.runner import run_study
+
+    study = _template("A study")["STUDY"]
+    frame = run_study(study, "smoke", seed=0, out=tmp_path, quiet=True).frame
+    assert len(frame) == 6
+    gaps = (frame["distortion"] - frame["expected_distortion"]).abs()
+    assert (gaps < 7 * frame["standard_error"]).all()  # false alarm below 1e-10
+    assert "least error at scale 0.8" in study.findings(frame)[0]
+
+
+def test_the_template_of_a_quantizer_quantizes():
+    import torch
+
+    quantizer = _template("A quantizer")["SignQuantizer"](3, 0.8)
+    z = torch.tensor([[0.3, -2.0, 1.0]], requires_grad=True)
+    result = quantizer(z)
+    torch.testing.assert_close(result.z_q.detach(), torch.tensor([[0.8, -0.8, 0.8]]))
+    torch.testing.assert_close(quantizer.decode(quantizer.encode(z)), torch.tensor([[0.8, -0.8, 0.8]]))
+    result.z_q.sum().backward()
+    torch.testing.assert_close(z.grad, torch.ones(1, 3))
+
+
+def test_the_template_of_a_claim_passes_and_would_fail():
+    scope = _template("A claim")
+    (check,) = scope["CLAIM"].checks
+    assert check.function().holds
+    wrong = scope["Evidence"]("exact", check.function().computed, "==", Fraction(1, 6))
+    assert not wrong.holds
+
+
+def _known_numbers(ids):
+    """Numbers in the words and the evidence of claims."""
+    words = []
+    for one in ids:
+        entry = claim(one)
+        words += [entry.title, entry.statement, entry.sharp, entry.proof]
+    outcomes = [outcome.evidence for outcome in verify(ids, slow=False) if outcome.evidence is not None]
+    words += [evidence.detail for evidence in outcomes]
+    found = {float(number) for text in words for number in re.findall(r"\d*\.\d+|\d+", text)}
+    for evidence in outcomes:
+        found |= {abs(float(evidence.computed)), abs(float(evidence.expected))}
+    return found
+
+
+@pytest.mark.parametrize(("name", "least"), [("docs/theory.md", 25), ("docs/reproduction.md", 12)])
+def test_numbers_are_those_of_the_claims_that_are_named_with_them(name, least):
+    """Every decimal of a section rounds a number of a claim that the section names."""
+    sections = re.split(r"^## ", TEXTS[name], flags=re.MULTILINE)
+    checked = 0
+    for section in sections:
+        ids = sorted(set(re.findall(r"`([^`\s]+)`", section)) & KNOWN)
+        if not ids:
+            continue
+        known = _known_numbers(ids)
+        text = re.sub(r"`[^`]*`|\]\([^)]*\)|Section \d+\.\d+", "", section)
+        for number in re.findall(r"(?<![\d.])\d+\.\d+", text):
+            digits = len(number.split(".")[1])
+            assert any(abs(round(one, digits) - float(number)) < 1e-12 for one in known), (ids[0], number)
+            checked += 1
+    assert checked >= least
