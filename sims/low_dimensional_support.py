@@ -216,7 +216,7 @@ def _points(sizes: tuple[int, ...], dims: tuple[int, ...]) -> tuple[dict[str, An
 STUDY = Study(
     name="low-dimensional-support",
     summary="VQ, PQ, OPQ and SQ on lines, subspaces and surfaces in 8 to 32 dimensions (Proposition 3)",
-    version=2,
+    version=3,
     presets={
         "smoke": Preset(
             trials=1,

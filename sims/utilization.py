@@ -105,7 +105,7 @@ def _points(
 STUDY = Study(
     name="utilization",
     summary="distortion against utilization and perplexity: collapsed, optimal, matched, interleaved codes",
-    version=1,
+    version=2,
     presets={
         "smoke": Preset(
             trials=1,
