@@ -28,6 +28,8 @@ from sims.assign import available_threads
 Row = dict[str, Any]
 Outcome = tuple[Cell, list[Row] | str]
 
+_MOST_THREADS = 1024
+
 
 @lru_cache(maxsize=1)
 def _phase(job: Job) -> Phase:
@@ -190,6 +192,8 @@ def compare(
     _check.one_of("preset", preset, PRESETS)
     _check.one_of("protocol", protocol, PROTOCOLS)
     threads = _check.integer("threads", threads)
+    if threads > _MOST_THREADS:
+        raise DomainError(f"threads must be at most {_MOST_THREADS}, got {threads}")
     jobs = max(1, available_threads() // threads) if jobs is None else _check.integer("jobs", jobs)
     trials = None if trials is None else _check.integer("trials", trials)
     budgets = (PRESETS[preset], SECOND_STAGE[preset])

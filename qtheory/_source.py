@@ -13,11 +13,24 @@ from qtheory.errors import DomainError, ShapeError
 
 Array = NDArray[np.float64]
 
+LARGEST_DIM = 10_000
+
 
 def read_only(value: ArrayLike) -> Array:
     result = np.array(value, dtype=np.float64)
     result.setflags(write=False)
     return result
+
+
+def dimension(value: int) -> int:
+    """Return a dimension for which the covariance matrix can be held."""
+    dim = _check.integer("dim", value)
+    if dim > LARGEST_DIM:
+        raise DomainError(
+            f"dim must be at most {LARGEST_DIM}, got {dim}: the covariance is held as a matrix; at such "
+            "dimensions use the bounds, which need no source"
+        )
+    return dim
 
 
 def mean_vector(value: ArrayLike, dim: int) -> Array:

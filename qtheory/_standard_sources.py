@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from qtheory import _check
 from qtheory._log_concave import LogConcaveMarginal
 from qtheory._marginals import DoubleExponential, Flat, Marginal, Normal
-from qtheory._source import IndependentSource, Source, mean_vector, read_only
+from qtheory._source import IndependentSource, Source, dimension, mean_vector, read_only
 from qtheory.errors import DomainError, ShapeError
 
 Array = NDArray[np.float64]
@@ -53,7 +53,7 @@ class Gaussian(Source):
         covariance: ArrayLike | None = None,
         mean: ArrayLike = 0.0,
     ) -> None:
-        self.dim = _check.integer("dim", dim)
+        self.dim = dimension(dim)
         if covariance is None:
             scale = 1.0 if variance is None else _check.real("variance", variance, above=0.0)
             covariance = scale * np.eye(self.dim)
@@ -132,7 +132,7 @@ class Uniform(IndependentSource):
     """
 
     def __init__(self, dim: int, half_width: float = 1.0, *, mean: ArrayLike = 0.0) -> None:
-        dim = _check.integer("dim", dim)
+        dim = dimension(dim)
         self.half_width = _check.real("half_width", half_width, above=0.0)
         super().__init__([Flat(float(m), self.half_width) for m in mean_vector(mean, dim)])
 
@@ -157,7 +157,7 @@ class Laplace(IndependentSource):
     """
 
     def __init__(self, dim: int, variance: float = 1.0, *, mean: ArrayLike = 0.0) -> None:
-        dim = _check.integer("dim", dim)
+        dim = dimension(dim)
         scale = math.sqrt(_check.real("variance", variance, above=0.0) / 2)
         super().__init__([DoubleExponential(float(m), scale) for m in mean_vector(mean, dim)])
 

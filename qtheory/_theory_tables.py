@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from qtheory import expected, information, limits
+from qtheory import _check, expected, information, limits
 from qtheory._bound import log_ball_volume
 from qtheory.bounds import BOUNDS, SHARP_LOWER, SHARP_UPPER
 from qtheory.optimal import lloyd_max
@@ -159,11 +159,12 @@ def main(argv: Sequence[str]) -> int:
         description="Compute the tables of theory that figures and report show. Those of record are stored "
         "in the package; a run of one's own comes first.",
     )
-    parser.add_argument("names", nargs="*", choices=[[], *TABLES], metavar="NAME", help="all by default")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(TABLES)}; all by default")
     parser.add_argument("--out", type=Path, default=Path("results"), help="results folder (default: results)")
     options = parser.parse_args(argv)
+    names = [_check.one_of("NAME", name, TABLES) for name in options.names] or TABLES
     command.output_folder("--out", options.out)
-    for name in options.names or TABLES:
+    for name in names:
         table = write(name, options.out)
         print(f"{table.path}: {command.counted(len(table.frame), 'row')}")
     return 0

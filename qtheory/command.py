@@ -52,6 +52,8 @@ def run(prog: str, body: Callable[[], int], *, kept: str) -> int:
         return _ended(1, f"{prog}: error: a worker process died ({error}); {remedy}")
     except ModuleNotFoundError as error:
         return _ended(1, f"{prog}: error: {error}; `python -m qtheory doctor` names the remedy")
+    except MemoryError as error:
+        return _ended(1, f"{prog}: error: memory ran out ({error}); {kept}; ask for less at once")
     except (SchemaError, OSError, FloatingPointError) as error:
         return _ended(1, f"{prog}: error: {_described(error)}")
 

@@ -46,8 +46,9 @@ class Processes:
         """Run `function` on all cells; yield the outcomes as they come."""
         if self.jobs == 1:
             return map(function, cells)
+        jobs = min(self.jobs, max(1, len(cells)))
         threads = max(1, available_threads() // self.jobs)
-        with joblib.parallel_config("loky", n_jobs=self.jobs, inner_max_num_threads=threads):
+        with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=threads):
             parallel = joblib.Parallel(return_as="generator_unordered")
         return parallel(joblib.delayed(function)(cell) for cell in cells)
 

@@ -76,6 +76,7 @@ def test_photographs_that_cannot_be_used_are_one_line(given, tmp_path, capsys):
     ("changed", "words"),
     [
         ({"threads": 0}, "threads must be at least 1, got 0"),
+        ({"threads": 10**20}, "threads must be at most 1024, got 100000000000000000000"),
         ({"jobs": -1}, "jobs must be at least 1, got -1"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"out": "/no/such/folder"}, "--out must lie in a folder that exists, got /no/such/folder"),

@@ -75,3 +75,9 @@ def test_texts_are_no_parameters_of_sources():
         Gaussian(2, mean="1")
     with pytest.raises(DomainError, match="dim must be an integer, got '8' of type str"):
         Gaussian("8")
+
+
+@pytest.mark.parametrize("kind", [Gaussian, Uniform, Laplace])
+def test_a_dimension_whose_covariance_no_memory_holds_is_refused(kind):
+    with pytest.raises(DomainError, match="dim must be at most 10000, got 1000000000"):
+        kind(10**9)

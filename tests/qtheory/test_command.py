@@ -32,6 +32,7 @@ def ending(error):
         (SchemaError("t.csv was changed"), 1, "t.csv was changed"),
         (FileNotFoundError("t.csv does not exist"), 1, "t.csv does not exist"),
         (PermissionError(13, "Permission denied", "t.csv"), 1, "t.csv: Permission denied"),
+        (MemoryError("1 TiB"), 1, "memory ran out (1 TiB); half is kept"),
         (FloatingPointError("loss is nan"), 1, "loss is nan"),
         (ModuleNotFoundError("No module named 'faiss'"), 1, "doctor"),
         (BrokenProcessPool("it ended"), 1, "half is kept; run the same command again with --jobs 1"),
