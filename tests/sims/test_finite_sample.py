@@ -48,7 +48,7 @@ def test_scalar_quantizers_cost_at_least_their_exact_optimum(frame):
     np.testing.assert_allclose(many.distortion, many.expected_distortion, rtol=0.05)
 
 
-def test_other_photographs_are_further_from_the_training_error_than_other_vectors_of_the_same(every):
+def test_the_gaps_of_latents_close_with_more_vectors_on_the_same_and_on_other_photographs(every):
     rows = every[(every.source == "latents") & (every.method == "vq")]
     few, many = (rows[rows.points_per_codeword == points] for points in (4, 64))
     assert (few.same_photographs_distortion > few.in_sample_distortion).all()

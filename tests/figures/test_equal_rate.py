@@ -1,0 +1,52 @@
+"""The figures of the equal-rate study show its table: distances, gains, and photographs without a limit."""
+
+import numpy as np
+import pytest
+
+from figures import equal_rate, gains, recipe
+from figures.look import LOOKS
+from qtheory.results import read_table
+
+
+@pytest.fixture(scope="module")
+def table(results):
+    return read_table(results / "equal-rate" / "paper.csv")
+
+
+def drawn(axes, label):
+    """The line of that label, of a plot or of error bars."""
+    lines = [line for line in axes.lines if line.get_label() == label]
+    return lines[0] if lines else next(c for c in axes.containers if c.get_label() == label).lines[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "source", "column"), [(0, "gaussian", "gap_db"), (5, "latents", "above_gaussian_db")]
+)
+def test_each_panel_shows_the_distances_of_its_source(table, place, source, column):
+    axes = recipe.draw(equal_rate.RECIPE, [table]).axes[place]
+    for method in ("sq", "vq", "ecsq"):
+        rows = table.frame[(table.frame.source == source) & (table.frame.method == method)]
+        means = rows.groupby("bits")[["rate_per_dim", column]].mean()
+        line = drawn(axes, LOOKS[method].label)
+        np.testing.assert_allclose(line.get_xdata(orig=False), means.rate_per_dim, rtol=1e-12)
+        np.testing.assert_allclose(line.get_ydata(orig=False), means[column], rtol=1e-12)
+
+
+def test_photographs_are_not_shown_against_shannon(table):
+    labels = [axes.get_ylabel() for axes in recipe.draw(equal_rate.RECIPE, [table]).axes]
+    assert labels == ["dB above Shannon"] * 5 + ["dB above Gaussian D(R)"] * 2
+
+
+def test_gains_stack_up_to_the_ratio_of_scalar_quantization_to_shannon(table):
+    left, right = recipe.draw(gains.RECIPE, [table]).axes
+    first = table.frame.groupby("source").first()
+    tops = np.array([[bar.get_y() + bar.get_height() for bar in part] for part in left.containers])
+    for place, source in enumerate(equal_rate.LAWS):
+        parts = [first.loc[source, f"gain_{key}_db"] for key in ("space_filling", "shape", "memory")]
+        total = sum(parts) + first.loc[source, "gain_longer_blocks_db"]
+        np.testing.assert_allclose(tops[:, place].max(), total, rtol=1e-12)
+    bits = table.frame[table.frame.method == "vq"].bits.max()
+    plain = table.frame[(table.frame.method == "sq") & (table.frame.bits == bits)].set_index("source")
+    bars = right.containers[1]
+    for bar, source in zip(bars, ("mixture", "correlated", "latents", "patches"), strict=True):
+        np.testing.assert_allclose(bar.get_y() + bar.get_height(), plain.above_vq_db[source], rtol=1e-12)
