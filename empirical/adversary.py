@@ -127,7 +127,11 @@ class Adversary:
         self.optimizer.zero_grad()  # the generator's step left gradients here too
         critique.loss.backward()
         average_gradients(self.parameters, self.runtime)
-        torch.nn.utils.clip_grad_norm_(self.parameters, _CLIP_NORM, error_if_nonfinite=True)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, _CLIP_NORM))
+        if not math.isfinite(norm):
+            raise FloatingPointError(
+                f"gradient of the discriminator in step {self._step + 1} is {norm}; lower its learning rate"
+            )
         self.optimizer.step()
         return self._logged | {
             "hinge": critique.hinge,

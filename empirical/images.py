@@ -94,13 +94,40 @@ def _stamp(files: dict[str, Path], smallest: int) -> str:
     return hashlib.sha256(f"{smallest}\n{lines}".encode()).hexdigest()
 
 
+def read_index(index: Path, root: Path | str, digest: str) -> Folder:
+    """Return the folder that an index describes, without a look at its files.
+
+    Parameters
+    ----------
+    index : pathlib.Path
+        As `index_folder` wrote it.
+    root : pathlib.Path or str
+        The folder.
+    digest : str
+        Digest that its images must have.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no index.
+    SchemaError
+        If it is of other images.
+    """
+    if not index.exists():
+        raise FileNotFoundError(f"{index} does not exist: launch the comparison, which makes it")
+    content = json.loads(index.read_text())
+    if content["digest"] != digest:
+        raise SchemaError(
+            f"{index} must be of images with digest {digest}, got {content['digest']}; launch again"
+        )
+    return Folder(Path(root), tuple(content["names"]), content["skipped"], content["digest"])
+
+
 def _stored(index: Path | None, stamp: str, root: Path) -> Folder | None:
     if index is None or not index.exists():
         return None
     content = json.loads(index.read_text())
-    if content["stamp"] != stamp:
-        return None
-    return Folder(root, tuple(content["names"]), content["skipped"], content["digest"])
+    return read_index(index, root, content["digest"]) if content["stamp"] == stamp else None
 
 
 def index_folder(root: Path | str, size: int, *, index: Path | None = None, threads: int = 1) -> Folder:

@@ -18,13 +18,13 @@ from empirical.config import Budget
 from empirical.data import split
 from empirical.discriminator import Discriminator, ViT
 from empirical.distances import EffLiteStatistics, InceptionStatistics, Statistics
-from empirical.images import Folder, imagenet_parts, index_folder
+from empirical.images import Folder, imagenet_parts, index_folder, read_index
 from empirical.inception import Inception
 from empirical.perceptual import BACKBONES, LPIPS
 from empirical.runtime import Runtime
 from empirical.streaming import Crops
 from empirical.streams import torch_stream
-from empirical.tokenizers import PocketTokenizer, Tokenizer, VARTokenizer
+from empirical.tokenizers import Tokenizer, VARTokenizer, load_tokenizer
 from empirical.tokenizers.pocket import WEIGHTS as POCKET_WEIGHTS
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import write_bytes_atomically
@@ -154,29 +154,20 @@ def required_files(folder: Path | None) -> dict[str, Path]:
     return paths
 
 
-def load_tokenizer(path: Path | str) -> Tokenizer:
-    """Return a pocket tokenizer (safetensors) or a VAR tokenizer (the published layout) from a file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    SchemaError
-        If the file holds neither, or anything but tensors.
-    """
-    path = Path(path)
-    if path.suffix == ".safetensors":
-        return PocketTokenizer.from_checkpoint(path)
-    return VARTokenizer.from_checkpoint(path)
-
-
 def indexed(launch: Launch, threads: int = 1) -> tuple[Folder, Folder]:
-    """Return training and held-out images; read once, stored in the launch's folder."""
-    out, size = Path(launch.out), launch.sizes.size
-    train = index_folder(launch.train, size, index=out / "index-train.json", threads=threads)
-    if not launch.heldout:
-        return train, train
-    return train, index_folder(launch.heldout, size, index=out / "index-heldout.json", threads=threads)
+    """Return training and held-out images, the same where a part is held out later; their index is stored.
+
+    With the digests of `prepared` the stored index is taken at its word: a look at a million files
+    takes minutes.
+    """
+    out, size, found = Path(launch.out), launch.sizes.size, []
+    for name, root in (("train", launch.train), ("heldout", launch.heldout or launch.train)):
+        index = out / f"index-{name if launch.heldout else 'train'}.json"
+        if name in launch.digests:
+            found.append(read_index(index, root, launch.digests[name]))
+        else:
+            found.append(index_folder(root, size, index=index, threads=threads))
+    return found[0], found[1]
 
 
 def prepared(launch: Launch, *, imagenet: str = "", threads: int = 1) -> Launch:

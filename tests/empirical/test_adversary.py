@@ -132,6 +132,19 @@ def test_a_loss_that_is_not_finite_stops_with_its_step():
         train(made, BUDGET, rng=np.random.default_rng(0))
 
 
+def test_a_gradient_that_is_not_finite_stops_with_its_step_and_changes_nothing():
+    made = objective(replace(RECIPE, warmup_steps=0))
+    train(made, replace(BUDGET, steps=1), rng=np.random.default_rng(0))
+    before = [parameter.detach().clone() for parameter in made.adversary.parameters]
+    made.begin(1)
+    made.loss(torch.arange(4))
+    made.adversary.parameters[0].register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(FloatingPointError, match="gradient of the discriminator in step 2 is"):
+        made.finish()
+    for one, other in zip(before, made.adversary.parameters, strict=True):
+        assert torch.equal(one, other)
+
+
 def test_a_frozen_decoder_and_a_step_without_images_are_refused():
     made = objective()
     with pytest.raises(DomainError, match="call loss first"):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image as PilImage
 
 from empirical.data import centre_crop
-from empirical.images import imagenet_classes, imagenet_parts, index_folder
+from empirical.images import imagenet_classes, imagenet_parts, index_folder, read_index
 from empirical.pixels import to_tensor
 from empirical.streaming import Crops, EncodedImages, StreamedImages, epochs, training_crop
 from empirical.tokenizers import PocketTokenizer
@@ -63,6 +63,11 @@ def test_the_index_is_read_again_until_a_file_changes(root, tmp_path, monkeypatc
     with pytest.raises(SchemaError, match="it has 5 of 5"):
         index_folder(root, 16, index=index)
     assert json.loads(index.read_text())["digest"] == first.digest
+    assert read_index(index, root, first.digest) == first
+    with pytest.raises(SchemaError, match="must be of images with digest 0, got"):
+        read_index(index, root, "0")
+    with pytest.raises(FileNotFoundError, match="launch the comparison"):
+        read_index(tmp_path / "nowhere.json", root, first.digest)
 
 
 def test_missing_and_empty_folders_and_files_lost_later_are_refused(root, tmp_path):

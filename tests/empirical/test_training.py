@@ -82,6 +82,22 @@ def test_a_loss_that_is_not_finite_stops_with_its_step():
         train(made, PRESET, rng=np.random.default_rng(0))
 
 
+def test_a_gradient_that_is_not_finite_stops_with_its_step_and_keeps_the_last_state(tmp_path):
+    z_e = torch.randn(8, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    made = objective("ema", "full", "fair", z_e)
+    calls = []
+
+    def spoiled(gradient):
+        calls.append(1)
+        return gradient * torch.inf if len(calls) == 4 else gradient
+
+    made.transplant.head_out.branch[-1].bias.register_hook(spoiled)
+    state = State(tmp_path / "state.safetensors", "digest", every=2)
+    with pytest.raises(FloatingPointError, match="gradient of step 4 of 11 is"):
+        train(made, PRESET, rng=np.random.default_rng(0), state=state)
+    assert state.steps == 2
+
+
 def test_a_recipe_that_compares_pixels_needs_them():
     made = objective("ema", "full", "as_run")
     with pytest.raises(DomainError, match="crops must be given for a recipe with pixel=5"):
