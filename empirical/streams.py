@@ -34,6 +34,12 @@ def torch_stream(seed: int, *names: str) -> torch.Generator:
     >>> bool(first == torch.rand(1, generator=torch_stream(0, "noise", "step=3")))
     True
     """
+    # torch.compile would trace into numpy; to say so loads the compiler, which nobody else needs
+    seeded = torch.compiler.disable(_seeded) if torch.compiler.is_compiling() else _seeded
+    return seeded(seed, *names)
+
+
+def _seeded(seed: int, *names: str) -> torch.Generator:
     generator = torch.Generator()
     generator.manual_seed(int(stream(seed, *names).integers(2**63)))
     return generator

@@ -65,7 +65,8 @@ class ReferenceQuantizer(Quantizer):
     @final
     def _prepare(self, u: Tensor) -> None:
         if not self.fitted:
-            self.fit(u)
+            fit = torch.compiler.disable(self.fit) if torch.compiler.is_compiling() else self.fit
+            fit(u)  # in numpy, which torch.compile would trace into
 
     @final
     def _update(self, u: Tensor, codes: Tensor) -> None:
