@@ -70,7 +70,8 @@ def in_processes(function: Callable[[Cell], Outcome], cells: Sequence[Cell], job
         return
     context = multiprocessing.get_context("spawn")
     before = multiprocessing.active_children()
-    with ProcessPoolExecutor(min(jobs, len(cells)), mp_context=context) as pool:
+    workers = min(jobs, len(cells))
+    with ProcessPoolExecutor(workers, context, initializer=command.end_with_parent) as pool:
         with command.interrupts_for_this_process_only():
             outcomes = pool.map(function, cells)
         try:

@@ -1,5 +1,7 @@
 """What the commands of all rooms share: how an error ends them, how an interruption does, where files go."""
 
+import multiprocessing
+import os
 import signal
 import sys
 import tempfile
@@ -84,6 +86,26 @@ def interrupts_for_this_process_only() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def end_with_parent() -> None:
+    """Let a worker process end when the process that started it is gone, killed for example.
+
+    The initializer of a pool: its workers would wait for work for ever.
+
+    Examples
+    --------
+    >>> end_with_parent()  # of no effect in a process that nobody spawned
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _ended(status: int, line: str) -> int:

@@ -85,6 +85,40 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
         command.output_folder("--out", tmp_path / "file" / "below")
 
 
+POOL = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from qtheory import command
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(1, context, initializer=command.end_with_parent)
+    print(pool.submit(os.getpid).result(), flush=True)
+    time.sleep(600)
+"""
+
+
+def alive(pid):
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads the state of a process")
+def test_workers_end_with_a_process_that_is_killed(tmp_path):
+    (tmp_path / "pool.py").write_text(POOL)
+    running = subprocess.Popen([sys.executable, tmp_path / "pool.py"], stdout=subprocess.PIPE, text=True)
+    worker = int(running.stdout.readline())
+    assert alive(worker)
+    running.kill()
+    running.wait()
+    running.stdout.close()
+    until = time.monotonic() + 60
+    while alive(worker) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not alive(worker)
+
+
 def cells(out):
     return list(out.glob("variance-scaling/.paper.*.cells/*.json"))
 
