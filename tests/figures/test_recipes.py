@@ -10,6 +10,8 @@ from figures import recipe, variance_scaling
 from figures.__main__ import RECIPES, main
 from qtheory.errors import SchemaError
 
+recipe_draw = recipe.draw
+
 
 def test_figure_2_shows_the_means_of_the_table_and_the_exact_line(variance_table):
     figure = recipe.draw(variance_scaling.RECIPE, [variance_table])
@@ -64,6 +66,18 @@ def test_a_figure_is_written_anew_where_its_drawing_changed(results, tmp_path):
     recipe.build(RECIPES[name], tmp_path, [results])
     assert (tmp_path / f"{name}.svg").read_bytes() == svg
     assert (tmp_path / f"{name}.pdf").exists()
+
+
+def test_what_is_current_is_not_drawn_again(results, tmp_path, monkeypatch):
+    chosen = RECIPES["variance-scaling"]
+    svg = recipe.build(chosen, tmp_path, [results])
+    drawn = []
+    monkeypatch.setattr(recipe, "draw", lambda *given: drawn.append(given) or recipe_draw(*given))
+    assert recipe.build(chosen, tmp_path, [results]) == svg
+    assert drawn == []
+    monkeypatch.setattr(recipe, "_code", lambda: "other code")
+    assert recipe.build(chosen, tmp_path, [results]) == svg
+    assert len(drawn) == 1
 
 
 def test_a_table_of_ones_own_comes_before_the_stored_one(results, tmp_path):
