@@ -79,8 +79,8 @@ def _draw(names: Sequence[str], out: Path, report: Path) -> int:
     command.output_folder("--out", out)
     if not names:
         command.output_file("--report", report)
-    shown = tqdm(chosen, desc="figures", unit="figure", file=sys.stderr)
-    drawn = {recipe: build(recipe, out) for recipe in shown}
+    with tqdm(chosen, desc="figures", unit="figure", file=sys.stderr) as shown:  # ends its line before an error
+        drawn = {recipe: build(recipe, out) for recipe in shown}
     parts = {table.name: paper_tables.build(table, out) for table in tables}
     if not names:
         found = build_report(drawn, parts, report)

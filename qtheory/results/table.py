@@ -178,10 +178,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
             f"{path} has no manifest {file.name}: its run did not finish; run the study again to resume it"
         ) from error
     except json.JSONDecodeError as error:
-        raise SchemaError(f"{file} is not valid JSON ({error}); run the study again") from error
+        raise SchemaError(f"{file} is not valid JSON ({error}); delete it and run the study again") from error
     if not isinstance(manifest, Mapping) or manifest.get("schema") != SCHEMA:
         found = manifest.get("schema") if isinstance(manifest, Mapping) else type(manifest).__name__
-        raise SchemaError(f"{file} must have schema {SCHEMA}, got {found!r}; run the study again")
+        raise SchemaError(
+            f"{file} must have schema {SCHEMA}, got {found!r}; delete it and run the study again"
+        )
     lacking = [key for key in ("study", "sha256", "provenance") if key not in manifest]
     if lacking:
         raise SchemaError(f"{file} must have {', '.join(lacking)}; delete it and run the study again")

@@ -93,8 +93,11 @@ def test_an_invalid_manifest_is_refused(tmp_path, content):
     path = tmp_path / "t.csv"
     run_sweep(sweep(), draw, path)
     manifest_path(path).write_text(content)
-    with pytest.raises(SchemaError):
-        read_table(path)
+    for use in (read_table, lambda path: run_sweep(sweep(), draw, path)):
+        with pytest.raises(SchemaError, match="delete it and run the study again"):
+            use(path)
+    manifest_path(path).unlink()
+    run_sweep(sweep(), draw, path)
 
 
 def test_a_missing_table_names_itself(tmp_path):
