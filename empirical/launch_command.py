@@ -1,5 +1,6 @@
 """The commands ``launch`` and ``evaluate``: arguments, and what they print."""
 
+import importlib.util
 import shlex
 import sys
 from dataclasses import dataclass
@@ -99,12 +100,22 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     return launch, cells
 
 
+def _require(package: str, option: str) -> None:
+    """Raise where a package that an option needs is not installed."""
+    if importlib.util.find_spec(package) is None:
+        raise ModuleNotFoundError(f"{option} needs the package {package}: pip install 'qtheory[launch]'")
+
+
 def _prepared(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     from empirical.setup import prepared
     from qtheory.errors import DomainError
 
     if (given.imagenet is None) == (given.data is None):
         raise DomainError("give either --imagenet DIR, which holds train and val, or --data DIR, any images")
+    if given.tensorboard:
+        _require("tensorboard", "--tensorboard")
+    if given.executor == "slurm":
+        _require("submitit", "--executor slurm")
     command.output_folder("--out", given.out)
     launch, cells = _launch(given)
     imagenet = "" if given.imagenet is None else str(given.imagenet.resolve())

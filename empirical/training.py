@@ -144,14 +144,6 @@ class _Trainer:
         self.logged = self.objective.finish()
         return value
 
-    def _require_finite(self, name: str, value: float, step: int) -> None:
-        """Raise, before anything is changed, where a number of a step is NaN or infinite."""
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"{name} of step {step + 1} of {self.budget.steps} is {value}; "
-                "lower learning_rate in the preset"
-            )
-
 
 Log = Callable[[int, dict[str, float]], None]
 

@@ -11,17 +11,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from empirical import training
+from empirical import losses, training
 from empirical.adapt import AdaptationObjective
+from empirical.adversary import Adversary
 from empirical.checkpoint import pack
 from empirical.config import Budget
+from empirical.discriminator import Discriminator, ViT
 from empirical.distances import InceptionStatistics
 from empirical.head import build_transplant
 from empirical.images import index_folder
 from empirical.latents import cache_latents
 from empirical.measure import measure
 from empirical.protocol import ADAPTATION, RECIPES
-from empirical.runtime import processes
+from empirical.runtime import average_gradients, processes
 from empirical.streaming import Crops, StreamedImages, epochs
 from empirical.substitute import SubstitutionObjective
 from empirical.tokenizers import PocketTokenizer
@@ -84,6 +86,29 @@ def train(crops, z_e, method, runtime):
     return pack(**second.parts()), transplant.float().eval(), tokenizer.float().eval()
 
 
+def perceptual(x, x_hat):
+    """Stands for LPIPS."""
+    return torch.nn.functional.avg_pool2d(x - x_hat, 4).square().mean((1, 2, 3))
+
+
+def adversarial(crops, z_e, runtime):
+    """Adaptation beside a discriminator, whose views differ between processes."""
+    transplant, tokenizer = parts("fsq")
+    generator = torch.Generator().manual_seed(0)
+    backbone = ViT(side=16, patch=4, dim=8, depth=1, heads=2, generator=generator)
+    objective = AdaptationObjective(
+        transplant.float(), tokenizer.float(), StreamedImages(crops), ADAPTATION["fair"], z_e
+    )
+    recipe = replace(losses.ADAPTATION["fair"], warmup_steps=1)
+    discriminator = Discriminator(backbone, taps=(0,), kernel=3, generator=generator)
+    objective.adversary = Adversary(
+        discriminator, perceptual, recipe, tokenizer.last_layer, seed=0, runtime=runtime
+    )
+    batches = epochs(len(crops), BUDGET.steps, BUDGET.batch_size, rng=np.random.default_rng(0))
+    train_on(batches, objective, BUDGET, runtime=runtime)
+    return pack(**objective.parts(), **objective.companions())
+
+
 def main(folder, out):
     torch.set_num_threads(1)
     with processes(device="cpu") as runtime:
@@ -102,6 +127,9 @@ def main(folder, out):
         training.average_gradients = lambda *_: None  # negative control: gradients stay at home
         local, *_ = train(crops, z_e, "fsq", runtime)
         results |= {f"local.{key}": value for key, value in local.items()}
+        training.average_gradients = average_gradients
+        state = adversarial(crops, z_e, runtime)
+        results |= {f"adversary.{key}": value.clone() for key, value in state.items()}
         torch.save(results, Path(out) / f"{runtime.world}-{runtime.rank}.pt")
 
 

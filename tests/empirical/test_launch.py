@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -19,10 +20,11 @@ from empirical.checkpoint import load
 from empirical.config import Budget
 from empirical.cost import cache_cost, cost, counts
 from empirical.head import REFERENCES, TRAINED
+from empirical.images import imagenet_parts
 from empirical.launch import Executor, LocalExecutor, Task, collect, failure, perform, task, walk
 from empirical.launch_table import render, side_by_side
 from empirical.runtime import Runtime
-from empirical.setup import Launch, prepared, required_files
+from empirical.setup import Launch, Setup, prepared, required_files
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import _Trainer
 from qtheory import paper
@@ -379,9 +381,31 @@ def test_the_dry_run_prints_every_cell_with_its_cost_and_touches_nothing(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_launch_needs_its_images(capsys):
+def test_a_launch_needs_its_images_and_packages(capsys, monkeypatch, tmp_path):
     assert main(["launch", "--preset", "desk"]) == 2
     assert "give either --imagenet DIR" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for option in (["--tensorboard"], ["--executor", "slurm"]):
+        assert main(["launch", "--preset", "desk", "--data", str(tmp_path), *option]) == 1
+        assert "pip install 'qtheory[launch]'" in capsys.readouterr().err
+
+
+def test_imagenet_is_trained_on_one_part_and_measured_on_the_other(launch, tmp_path, monkeypatch):
+    for part, count in (("train", 2), ("val", 3)):
+        (tmp_path / "imagenet" / part / "n01").mkdir(parents=True)
+        for i in range(count):
+            pixels = np.random.default_rng(i).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            PilImage.fromarray(pixels).save(tmp_path / "imagenet" / part / "n01" / f"{i}.png")
+    given = replace(launch, digests={}, out=str(tmp_path / "other"))
+    with pytest.raises(SchemaError, match="lacks 1000: n01440764"):
+        prepared(given, imagenet=str(tmp_path / "imagenet"))
+    monkeypatch.setattr(setup, "imagenet_parts", partial(imagenet_parts, classes=("n01",)))
+    ready = prepared(given, imagenet=str(tmp_path / "imagenet"))
+    assert ready.digests["train"] != ready.digests["heldout"]
+    inputs = Setup(ready, chosen()[0], Runtime())
+    assert inputs.heldout.names == ("n01/0.png", "n01/1.png", "n01/2.png")
+    assert inputs.crops(0).names == ("n01/0.png", "n01/1.png")
+    assert inputs.crops(0).folder.root.parent.name == "imagenet"
 
 
 def test_a_trained_cell_is_measured_again_by_the_command(launch, capsys):

@@ -62,6 +62,15 @@ def test_gradients_that_stay_at_home_are_found_out(results):
     assert distance(first, alone, "local.") > 1e-6
 
 
+def test_discriminator_and_decoder_stay_equal_in_all_processes_whose_views_differ(results):
+    alone, first, second = results.values()
+    assert distance(first, second, "adversary.") == 0
+    keys = [key for key in alone if key.startswith("adversary.discriminator.heads")]
+    assert len(keys) > 10
+    # the views are others, so that two processes are not one with the whole batch
+    assert any(not torch.equal(first[key], alone[key]) for key in keys)
+
+
 def test_two_processes_measure_what_one_does(results):
     alone, first, second = results.values()
     rows = [key for key in alone if key.startswith("row.")]
