@@ -30,6 +30,7 @@ CLAIMS = (
                 lloyd.one_stationary_quantizer,
             ),
             Check("ball arithmetic encloses the optima that float64 finds", lloyd.newton_is_enclosed),
+            Check("at many sizes up to 256", lloyd.newton_is_enclosed_at_many_sizes, slow=True),
             Check("and their levels", lloyd.newton_levels_are_enclosed),
             Check("so it does for densities given by their logarithm", lloyd.given_densities_are_enclosed),
             Check("n equal cells are stationary for the uniform law", lloyd.equal_cells_of_the_uniform_law),
