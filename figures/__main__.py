@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=GALLERY, help="folder of the figures (default: figures/gallery)"
     )
-    parser.add_argument("--readme", action="store_true", help="make the generated parts of the documents anew")
+    parser.add_argument(
+        "--readme", action="store_true", help="make the generated parts of the documents anew"
+    )
     parser.add_argument("--report", type=Path, default=Path("report.html"), help="file of the report")
     return parser
 
@@ -79,7 +81,7 @@ def _draw(names: Sequence[str], out: Path, report: Path) -> int:
     command.output_folder("--out", out)
     if not names:
         command.output_file("--report", report)
-    with tqdm(chosen, desc="figures", unit="figure", file=sys.stderr) as shown:  # ends its line before an error
+    with tqdm(chosen, desc="figures", unit="figure", file=sys.stderr) as shown:
         drawn = {recipe: build(recipe, out) for recipe in shown}
     parts = {table.name: paper_tables.build(table, out) for table in tables}
     if not names:
