@@ -94,7 +94,18 @@ class FSQ:
         return token_index(integers - self._lowest, self.block_sizes)
 
     def round(self, projected: Floats) -> Floats:
-        """Return the codewords of projected vectors: what `decode` makes of their tokens."""
+        """Return the codewords of projected vectors: what `decode` makes of their tokens.
+
+        Parameters
+        ----------
+        projected : (n, d) array
+            Vectors in the space that `project` maps to.
+
+        Returns
+        -------
+        (n, d) array
+            Their codewords.
+        """
         return np.round(projected)
 
     def decode(self, codes: ArrayLike) -> Floats:
@@ -145,7 +156,18 @@ class LFQ:
         return token_index((_check.rows("x", x, self.dim) > 0).astype(np.int64), (2,) * self.dim)
 
     def round(self, projected: Floats) -> Floats:
-        """Return the codewords of projected vectors: what `decode` makes of their tokens."""
+        """Return the codewords of projected vectors: what `decode` makes of their tokens.
+
+        Parameters
+        ----------
+        projected : (n, d) array
+            Vectors in the space that `project` maps to.
+
+        Returns
+        -------
+        (n, d) array
+            Their codewords.
+        """
         return self.scale * (2 * (projected > 0).astype(np.float64) - 1)
 
     def decode(self, codes: ArrayLike) -> Floats:
@@ -199,7 +221,18 @@ class BSQ:
         return self._signs.encode(x)
 
     def round(self, projected: Floats) -> Floats:
-        """Return the codewords of projected vectors: what `decode` makes of their tokens."""
+        """Return the codewords of projected vectors: what `decode` makes of their tokens.
+
+        Parameters
+        ----------
+        projected : (n, d) array
+            Vectors in the space that `project` maps to.
+
+        Returns
+        -------
+        (n, d) array
+            Their codewords.
+        """
         return self._signs.round(projected)
 
     def decode(self, codes: ArrayLike) -> Floats:
