@@ -216,6 +216,8 @@ def cost(
     budget = preset.budget(cell.phase, cell.protocol)
     steps = budget.steps * budget.batch_size if trained else 0
     alone = 1 if cell.protocol == "as_run" else processes
+    if cell.protocol == "as_run" and cell.phase in ("adaptation", "joint"):
+        evaluated *= preset.epochs  # it is measured after each, to choose the best
     return Cost(
         training=steps * _image(cell, own, preset, recompute) / 1e9 if trained else 0.0,
         evaluation=evaluated / 1e9,

@@ -1,5 +1,6 @@
 """Walks the cells of a comparison: finished ones are skipped, failed ones recorded, and it goes on."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -209,7 +210,7 @@ def collect(launch: Launch, outcomes: Sequence[tuple[CellSpec, dict[str, Any] | 
         Path(launch.out) / f"{launch.name}.csv",
         pd.DataFrame(rows),
         study="launch",
-        digest=launch.digest(outcomes[0][0]),
+        digest=hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest(),
         seed=min(cell.seed for cell, _ in outcomes),
         configuration=configuration,
         failures=failures,
@@ -241,11 +242,11 @@ def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
         state = "done" if result(launch, cell) is not None else "to do"
         tables = ",".join(map(str, cell.tables))
         lines.append(
-            f"{cell.name:<58} {tables:<10} {state:<6} {found.training:8.3f} EFLOP "
+            f"{cell.name:<58} {tables:<10} {state:<6} {found.training:8.3g} EFLOP "
             f"{found.hours(sustained):7.2f} h {found.memory:6.1f} GiB"
         )
     total = cache_cost(launch.sizes, own) * 1e6 / sustained / 3600
-    cached = f"latents, once: {total:.2f} h" if any(c.protocol != "as_run" for c in cells) else ""
+    cached = f"latents, once: {total:.2f} h" if launch.cached else ""
     summary = (
         f"{len(cells)} cells, {hours:.0f} h on one {hardware}, which is taken to sustain {sustained:g} "
         f"TFLOP/s; memory is of each of {launch.processes} process(es)"

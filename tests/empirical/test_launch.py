@@ -203,6 +203,12 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     assert len(executor.done) == len(cells)  # finished cells are skipped
 
 
+def test_a_comparison_without_a_single_result_is_told_by_its_manifest(launch):
+    table = collect(launch, [(cell, "failed") for cell in chosen()], "test")
+    assert len(table.manifest["failures"]) == 3
+    assert len(table.frame) == 0
+
+
 def test_a_failed_cell_is_recorded_and_the_walk_goes_on(launch, monkeypatch):
     cells = chosen(methods=["fsq", "lfq"])
     original = CellRun.built
