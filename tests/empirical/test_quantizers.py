@@ -2,6 +2,7 @@
 
 import copy
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -314,3 +315,14 @@ def test_image_layouts_are_inverse_to_each_other():
     z = vectors(2, 3, 4, 5)
     assert channels_last(z).shape == (2, 4, 5, 3)
     assert torch.equal(channels_first(channels_last(z)), z)
+
+
+def test_the_lines_of_the_readme_train_a_model():
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    section = text.split("## Quantizers in your own model")[1]
+    code = section.split("```python")[1].split("```")[0]
+    z_e = vectors(2, 16, 4, 4).requires_grad_()
+    names = {"z_e": z_e, "decoder": torch.nn.Identity(), "reconstruction_loss": lambda x: x.square().mean()}
+    exec(code, names)
+    names["loss"].backward()
+    assert z_e.grad.abs().sum() > 0
