@@ -11,7 +11,15 @@ import pandas as pd
 from qtheory import _check, command
 from qtheory.results import write_table
 
-NAMES = ("variance_scaling", "equivariant", "quantizer_variance", "kmeans", "memory", "lloyd_max")
+NAMES = (
+    "variance_scaling",
+    "equivariant",
+    "quantizer_variance",
+    "kmeans",
+    "memory",
+    "lloyd_max",
+    "quantizers",
+)
 RESULTS = Path(__file__).with_name("results")
 
 

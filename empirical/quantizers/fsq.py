@@ -11,6 +11,7 @@ from qtheory import _check
 from qtheory.errors import DomainError
 
 _MARGIN = 1e-3  # keeps tanh from reaching the outer rounding threshold
+_TABLE = 1 << 16  # codewords up to which a table of them is kept, and codes are sums in float32, exactly
 _MOST_OFFICIAL = 1000  # beyond, the margin is wider than half a level, and the outer levels never occur
 
 
@@ -52,6 +53,7 @@ class FSQQuantizer(Quantizer):
     unit: Tensor
     sizes: Tensor
     radices: Tensor
+    table: Tensor | None
 
     def __init__(self, levels: Sequence[int], *, form: str = "official", commitment: float = 0.0) -> None:
         _check.one_of("form", form, ("official", "symmetric"))
@@ -80,26 +82,35 @@ class FSQQuantizer(Quantizer):
             radius = (sizes - 1).double() / 2
             offset = torch.zeros_like(radius)
             low, unit = -radius, 1 / radius
-        self.register_buffer("radius", radius.float(), persistent=False)
-        self.register_buffer("offset", offset.float(), persistent=False)
+        self.register_buffer("radius", (radius * unit).float(), persistent=False)
+        self.register_buffer("offset", (offset * unit).float(), persistent=False)
         self.register_buffer("shift", torch.atanh(offset / radius).float(), persistent=False)
         self.register_buffer("low", low.float(), persistent=False)
         self.register_buffer("unit", unit.float(), persistent=False)
         self.register_buffer("sizes", sizes, persistent=False)
         radices = torch.cumprod(torch.tensor([1, *checked[:-1]]), dim=0)
         self.register_buffer("radices", radices, persistent=False)
+        few = self.codebook_size <= _TABLE
+        table = self._codewords(torch.arange(self.codebook_size)) if few else None
+        self.register_buffer("table", table, persistent=False)
 
-    def _project(self, z: Tensor) -> Tensor:
-        return (self.radius * torch.tanh(z + self.shift) - self.offset) * self.unit
-
-    def _assign(self, u: Tensor) -> Tensor:
-        digits = torch.round(u / self.unit - self.low).long()
-        digits = torch.minimum(digits.clamp_min(0), self.sizes - 1)
-        return (digits * self.radices).sum(dim=1)  # a product of integer matrices has no CUDA kernel
-
-    def _lookup(self, codes: Tensor) -> Tensor:
+    def _codewords(self, codes: Tensor) -> Tensor:
         digits = codes[:, None] // self.radices % self.sizes
         return (digits + self.low) * self.unit
+
+    def _project(self, z: Tensor) -> Tensor:
+        return torch.tanh(z + self.shift) * self.radius - self.offset
+
+    def _assign(self, u: Tensor) -> Tensor:
+        digits = torch.round(u / self.unit - self.low)
+        digits = torch.minimum(digits.clamp_min(0), self.sizes - 1)
+        # sums, since a product of integer matrices has no CUDA kernel
+        if self.table is None:
+            return (digits.long() * self.radices).sum(dim=1)
+        return (digits * self.radices).sum(dim=1).long()
+
+    def _lookup(self, codes: Tensor) -> Tensor:
+        return self._codewords(codes) if self.table is None else self.table[codes]
 
     def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:
         if self.commitment == 0:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from empirical.quantizers import FSQQuantizer, LloydMaxQuantizer, build
+from empirical.quantizers import FSQQuantizer, LloydMaxQuantizer, build, fsq
 from empirical.quantizers.fsq import equal_levels
 from qtheory import quantizers as reference
 from qtheory.errors import DomainError, ShapeError
@@ -125,3 +125,14 @@ def test_k_means_reference_beats_the_scalar_one_on_correlated_vectors():
         quantizer.fit(z)
         errors[name] = float((z - quantizer.eval()(z).z_q).square().sum(1).mean())
     assert errors["kmeans"] < 0.5 * errors["lloyd_max"]
+
+
+def test_codes_beyond_the_table_are_those_of_integer_arithmetic(monkeypatch):
+    z = torch.randn(3000, 5, generator=torch.Generator().manual_seed(0))
+    short = FSQQuantizer([5, 4, 8, 3, 7])
+    monkeypatch.setattr(fsq, "_TABLE", 100)
+    long = FSQQuantizer([5, 4, 8, 3, 7])
+    assert short.table is not None
+    assert long.table is None
+    assert torch.equal(short.encode(z), long.encode(z))
+    assert torch.equal(short(z).z_q, long(z).z_q)
