@@ -70,7 +70,10 @@ def _definitions(folders: Sequence[Path]) -> Parts:
 def _comparison(folders: Sequence[Path]) -> Parts:
     ours = readable(find_table("substitution/pocket", folders).frame)
     every = paper.authors_logs()["approach"].unique()
-    return [*_printed(3), *_logs(list(every), tokens=512), ("Pocket comparison on photographs", ours)]
+    frame = _stored("adaptation/pocket", folders)
+    adapted = [] if frame is None else [("Pocket comparison, adapted", readable(frame))]
+    parts = [*_printed(3), *_logs(list(every), tokens=512)]
+    return [*parts, ("Pocket comparison, substituted", ours), *adapted]
 
 
 def _token_counts(folders: Sequence[Path]) -> Parts:
