@@ -112,7 +112,7 @@ def caption(table: Table) -> str:
         f"measured on {n} others, means of {frame['trial'].nunique()} trials; one standard error is at most "
         f"{error:.2f} dB. VQ ends where the sample no longer fills its codebook: its high-rate limit is the "
         f"black line. Entropy-coded SQ stands at the length of its codes on the held-out vectors, its cells "
-        f"end where the training vectors do. Principal axes are arbitrary for (a-c), where all variances are "
+        f"do not end. Principal axes are arbitrary for (a-c), where all variances are "
         f"equal. (f, g) The same quantizers on eight latent channels of the pocket tokenizer and on patches "
         f"of 2 x 4 pixels (8-bit luma): fitted to {train} vectors of the training photographs "
         f"({most['n_fitted']['latents']} and {most['n_fitted']['patches']} for VQ), measured on "

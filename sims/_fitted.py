@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sims import _scalar, assign, kmeans
+from sims import _entropy_coded, _scalar, assign, kmeans
 
 Array = NDArray[np.float64]
 
@@ -27,7 +27,8 @@ class Fitted:
     reconstruct : callable
         Maps vectors (n, d) to their codewords.
     block_sizes : tuple of int
-        Codewords of each block or stage; their product is the codebook size.
+        Codewords of each block or stage; their product is the codebook size. Empty where their number
+        is not limited.
     in_sample_distortion : float
         Distortion on the training vectors.
     code_lengths : callable or None
@@ -40,9 +41,9 @@ class Fitted:
     code_lengths: Callable[[Array], Array] | None = None
 
     @property
-    def codebook_size(self) -> int:
-        """Codewords of the whole quantizer."""
-        return math.prod(self.block_sizes)
+    def codebook_size(self) -> int | None:
+        """Codewords of the whole quantizer; None where their number is not limited."""
+        return math.prod(self.block_sizes) if self.block_sizes else None
 
 
 def errors(x: Array, x_hat: Array) -> dict[str, float]:
@@ -109,15 +110,9 @@ def scalar(x: Array, codebook_size: int) -> Fitted:
 
 
 def entropy_coded(x: Array, rate: float) -> Fitted:
-    """Fit uniform scalar quantizers of one step, whose codes have `rate` bits of entropy a vector."""
-    coded = _scalar.entropy_coded(x, rate)
-    sizes = tuple(len(levels.values) for levels in coded.coordinates)
-    return Fitted(
-        lambda vectors: _scalar.reconstruct(vectors, coded.coordinates),
-        sizes,
-        coded.in_sample_distortion,
-        lambda vectors: _scalar.code_lengths(vectors, coded),
-    )
+    """Fit uniform scalar quantizers of one step and no last cell, `rate` bits of entropy a vector."""
+    coded = _entropy_coded.fit(x, rate)
+    return Fitted(coded.reconstruct, (), coded.in_sample_distortion, coded.code_lengths)
 
 
 def residual(x: Array, stage_sizes: Sequence[int], *, rng: np.random.Generator, **options: Any) -> Fitted:

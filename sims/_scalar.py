@@ -1,4 +1,4 @@
-"""Scalar quantizers of samples: Lloyd-Max levels, their allocation to coordinates, entropy coding."""
+"""Scalar quantizers of samples: Lloyd-Max levels, and their allocation to coordinates."""
 
 import heapq
 import math
@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qtheory.entropy import entropy
 from qtheory.optimal import allocate
 
 Array = NDArray[np.float64]
@@ -165,68 +164,3 @@ def fit(x: Array, codebook_size: int) -> tuple[tuple[Levels, ...], float]:
     sizes = _sizes(curves, codebook_size)
     levels = tuple(curve.levels(n) for curve, n in zip(curves, sizes, strict=True))
     return levels, sum(curve(n) for curve, n in zip(curves, sizes, strict=True))
-
-
-class EntropyCoded(NamedTuple):
-    """Uniform scalar quantizer with one step for all coordinates, and its ideal rate.
-
-    Attributes
-    ----------
-    coordinates : tuple of Levels
-        One a coordinate.
-    counts : tuple of array
-        Training vectors in each cell.
-    rate : float
-        Entropy of the training codes, bits a vector.
-    in_sample_distortion : float
-        Distortion on the training vectors.
-    """
-
-    coordinates: tuple[Levels, ...]
-    counts: tuple[NDArray[np.int64], ...]
-    rate: float
-    in_sample_distortion: float
-
-
-def _uniform(column: Array, step: float) -> tuple[Levels, NDArray[np.int64], float, float]:
-    """Return levels of a uniform quantizer centred on the mean, counts, entropy, in-sample distortion."""
-    centre = float(column.mean())
-    cells = np.round((column - centre) / step).astype(np.int64)
-    first = int(cells.min())
-    counts = np.bincount(cells - first)
-    sums = np.bincount(cells - first, weights=column)
-    middles = (centre + step * (first + np.arange(len(counts)))).astype(np.float64)
-    values = np.where(counts > 0, sums / np.maximum(counts, 1), middles)
-    error = float(np.mean((column - values[cells - first]) ** 2))
-    return Levels(middles[:-1] + step / 2, values), counts, entropy(counts / counts.sum()), error
-
-
-def entropy_coded(x: Array, rate: float) -> EntropyCoded:
-    """Fit a uniform quantizer whose codes have `rate` bits of entropy a vector, coordinate by coordinate.
-
-    The step is the same in all coordinates, so that all have the same slope of distortion against rate.
-    """
-    low, high = -16.0, 8.0  # log2 of the step in deviations
-    scale = float(np.sqrt(x.var(axis=0).max()))
-    for _ in range(26):  # to a step within 4e-7, 3e-7 bits a coordinate
-        middle = (low + high) / 2
-        parts = [_uniform(column, scale * 2.0**middle) for column in x.T]
-        if sum(part[2] for part in parts) > rate:
-            low = middle
-        else:
-            high = middle
-    levels, counts, entropies, errors = zip(*parts, strict=True)
-    return EntropyCoded(levels, counts, float(sum(entropies)), float(sum(errors)))
-
-
-def code_lengths(x: Array, coded: EntropyCoded) -> Array:
-    """Return the bits that vectors take in an ideal code for the training codes.
-
-    Each cell counts half a vector more than it had, so that one that no training vector fell into has
-    a code too (Krichevsky and Trofimov, 1981).
-    """
-    bits = np.zeros(len(x))
-    for column, levels, counts in zip(x.T, coded.coordinates, coded.counts, strict=True):
-        lengths = np.log2(counts.sum() + 0.5 * len(counts)) - np.log2(counts + 0.5)
-        bits += lengths[np.searchsorted(levels.thresholds, column)]
-    return bits

@@ -7,8 +7,9 @@ same covariance: above the distortion-rate function of any law of that covarianc
 below it. They are measured on photographs that none was fitted to, and intervals resample photographs.
 
 VQ stops where the vectors cannot fill its codebook; at higher rates its limit, Zador's, stands for it.
-Entropy-coded scalar quantization spends its rate as the length of an ideal code for the training
-codes, measured on the other vectors; the others as the logarithm of the number of codewords.
+Entropy-coded scalar quantization has cells without limit, and spends its rate as the length of an ideal
+code for the training codes, measured on the other vectors; the others spend the logarithm of the number of
+codewords. Only at that rate are they compared with VQ.
 """
 
 import hashlib
@@ -107,13 +108,14 @@ def _row(found: _Measured, vq: _Measured | None, bits: int, train: Array, vector
     if vectors.covariance is not None:  # independent vectors: no need of groups
         error = float(found.squared.std(ddof=1) / np.sqrt(len(found.squared)))
     above_vq: tuple[float | None, float | None] = (None, None)
-    if vq is not None:
+    if vq is not None and found.fitted.code_lengths is None:  # else at another rate
         above_vq = jackknife(lambda kept: decibel(found.distortion(kept) / vq.distortion(kept)), count)
     in_sample, rate = found.fitted.in_sample_distortion, found.rate(every)
+    size = found.fitted.codebook_size
     return {
         "n_fitted": len(train),
         "n_measured": len(vectors.held_out.x),
-        "codebook_size": float(found.fitted.codebook_size),
+        "codebook_size": None if size is None else float(size),
         "rate_per_dim": rate / train.shape[1],
         "distortion": distortion,
         "standard_error": error,
@@ -269,7 +271,7 @@ STUDY = Study(
     name="equal-rate",
     summary="VQ, PQ, OPQ, RQ, SQ and entropy-coded SQ on five laws and on latents and patches of "
     "photographs, in dB; or on vectors of one's own (--data)",
-    version=3,
+    version=4,
     presets={
         "smoke": Preset(
             trials=1,

@@ -63,6 +63,8 @@ def test_rates_are_kept(frame):
     np.testing.assert_allclose(frame[~coded].rate_per_dim * _cases.DIM, frame[~coded].bits)
     # of codes of fresh vectors: 4,096 of them, and as many counted cells, scatter by a percent
     np.testing.assert_allclose(frame[coded].rate_per_dim * _cases.DIM, frame[coded].bits, rtol=0.05)
+    # their cells have no end, and at another rate a distance from VQ says nothing
+    assert frame[coded][["codebook_size", "above_vq_db"]].isna().all(axis=None)
 
 
 def test_gaps_are_distortions_in_decibels(frame):
@@ -132,7 +134,9 @@ def test_distances_from_the_gaussian_curve_are_those_of_the_held_out_vectors(pho
     np.testing.assert_allclose(rows.gaussian_distortion_rate["vq"], expected, rtol=0.15)
     ratio = rows.distortion / rows.gaussian_distortion_rate
     np.testing.assert_allclose(rows.above_gaussian_db, 10 * np.log10(ratio))
-    np.testing.assert_allclose(rows.above_vq_db, 10 * np.log10(rows.distortion / rows.distortion["vq"]))
+    fixed = rows[rows.codebook_size.notna()]
+    assert {"vq", "rq", "sq"} < set(fixed.index)
+    np.testing.assert_allclose(fixed.above_vq_db, 10 * np.log10(fixed.distortion / fixed.distortion["vq"]))
 
 
 def test_intervals_of_photographs_are_wider_than_those_of_independent_vectors(every):
