@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from figures import (
+    arena,
     bounds_by_dimension,
     codebook_density,
     equal_rate,
@@ -48,6 +49,7 @@ _MODULES = (
     codebook_density,
     token_codebook,
     finite_sample,
+    arena,
     pocket,
 )
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in _MODULES}

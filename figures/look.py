@@ -49,7 +49,6 @@ LOOKS = {
     "kmeans": Look("k-means VQ (reference)", BLACK, "o", "-", filled=False),
     "pq": Look("PQ (reference)", BLACK, "s", "--", filled=False),
     "opq": Look("OPQ (reference)", BLACK, "D", "-.", filled=False),
-    "rq": Look("RQ (reference)", BLACK, "h", "-.", filled=False),
     "var": Look("VAR's multi-scale (reference)", BLACK, "p", "-.", filled=False),
     "lloyd_max": Look("Lloyd-Max SQ (reference)", BLACK, "^", ":", filled=False),
     # the methods of the simulation studies

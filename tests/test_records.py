@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from empirical.arena.config import Arena
 from empirical.config import PRESETS, SECOND_STAGE
 from empirical.data import POCKET_PHOTOS
 from empirical.job import THREADS, Job
@@ -52,3 +53,10 @@ def test_tables_of_the_comparison_carry_the_digest_of_the_code(name):
         threads=THREADS,
     )
     require_current(path, Substitution.sweep(job).digest)
+
+
+@pytest.mark.parametrize("name", ["paper", "paper-curves"])
+def test_tables_of_the_arena_carry_the_digest_of_the_code(name):
+    path = EMPIRICAL / "arena" / f"{name}.json"
+    seed = json.loads(path.read_text())["seed"]
+    require_current(path, Arena("paper", "fair", seed, ROOT, THREADS).sweep.digest)

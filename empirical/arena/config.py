@@ -78,7 +78,7 @@ PRESETS = {
     "smoke": ArenaPreset(
         methods=("kmeans", "lloyd_max", "ema", "fsq"),
         sources=("gaussian", "subspace"),
-        codebook_sizes=(256,),
+        codebook_sizes=(16,),
         n_train=4096,
         n_held_out=2048,
         steps=12,

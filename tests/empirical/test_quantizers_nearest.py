@@ -49,3 +49,15 @@ def test_a_search_leaves_torch_its_threads():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("d", [4, 16])
+def test_tiles_on_a_gpu_find_what_the_cpu_finds(d):
+    generator = torch.Generator().manual_seed(0)
+    u, codebook = torch.randn(20_000, d, generator=generator), torch.randn(9000, d, generator=generator)
+    there, here = _nearest.nearest(u.cuda(), codebook.cuda()).cpu(), _nearest.nearest(u, codebook)
+    one, two = ((u - codebook[codes]).double().square().sum(1) for codes in (there, here))
+    torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-5)
+    assert (there == here).float().mean() > 0.99
