@@ -17,6 +17,7 @@ Number = int | float | Fraction
 
 KINDS = ("symbolic", "certified", "exact", "numerical", "statistical", "transcribed")
 RELATIONS = ("<", "<=", ">", ">=", "==", "~=")
+ROUNDING = Fraction(1, 10**8)
 VERDICTS = ("holds", "holds-amended", "refuted", "open")
 
 
@@ -40,8 +41,8 @@ class Evidence:
     kind : str
         ``symbolic`` (computer algebra), ``certified`` (ball arithmetic), ``exact`` (enumeration, dynamic
         programming or a closed form, compared as it is: no allowance for rounding), ``numerical``
-        (floating point, equal up to a tolerance that covers rounding, a quadrature, or the distance to
-        a limit), ``statistical`` (the error rate stands in `detail`) or ``transcribed`` (recomputed from
+        (floating point, up to a tolerance that covers rounding, a quadrature, or the distance to a
+        limit), ``statistical`` (the error rate stands in `detail`) or ``transcribed`` (recomputed from
         a printed table).
     computed : int, float or Fraction
         What the check computed. For certified evidence this is the endpoint of the ball that makes
@@ -60,7 +61,7 @@ class Evidence:
     ------
     DomainError
         For unknown kinds and relations, booleans, NaN, a tolerance that the relation ignores, and one
-        between floats in exact evidence.
+        between floats in exact evidence, where a bound of 0 or 1 but for 1e-8 or less counts as one.
 
     Examples
     --------
@@ -92,10 +93,21 @@ class Evidence:
                 f"kind must be numerical for '~=' between floats, got 'exact' for {self.computed:g} and "
                 f"{self.expected:g}"
             )
+        if self.kind == "exact" and self._rounded and self._allows_for_rounding:
+            raise DomainError(
+                f"kind must be numerical where the other side allows for rounding, got 'exact' for "
+                f"{self.computed:g} {self.relation} {self.expected:g}"
+            )
 
     @property
     def _rounded(self) -> bool:
         return isinstance(self.computed, float) or isinstance(self.expected, float)
+
+    @property
+    def _allows_for_rounding(self) -> bool:
+        # a bound that is 0 or 1 but for a hair is there for the sake of rounding
+        expected = Fraction(self.expected)
+        return any(0 < abs(expected - target) <= ROUNDING for target in (0, 1))
 
     @property
     def _slack(self) -> Fraction:

@@ -43,7 +43,7 @@ def _loss_is_entropy_less_perplexity() -> Evidence:
         for codes in _maps(5, 3)
     )
     return Evidence(
-        "exact",
+        "numerical",
         gap,
         "<=",
         1e-12,

@@ -58,6 +58,16 @@ def test_approximation_holds_within_the_tolerance_only():
 def test_exact_evidence_makes_no_allowance_for_rounding():
     with pytest.raises(DomainError, match="kind must be numerical for '~=' between floats"):
         Evidence("exact", 1.0, "~=", Fraction(1), tolerance=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("relation", "expected"), [("<=", 1e-12), (">=", -1e-12), ("<", 1e-9), (">=", 1 - 1e-12), ("<", 1 + 1e-9)]
+)
+def test_nor_one_in_the_other_side_of_an_inequality(relation, expected):
+    with pytest.raises(DomainError, match="kind must be numerical where the other side allows for rounding"):
+        Evidence("exact", 0.5, relation, expected)
+    assert Evidence("numerical", 0.5, relation, expected).relation == relation
+    assert Evidence("exact", Fraction(1, 2), relation, Fraction(expected)).relation == relation
     assert Evidence("exact", Fraction(1, 3), "~=", Fraction(1, 2), tolerance=0.25).holds
 
 
