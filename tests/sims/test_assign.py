@@ -40,6 +40,18 @@ def test_distortion_on_a_line_is_exact_to_monte_carlo_noise(K):
     assert abs(errors.mean() - 1) < 3 * np.sqrt(np.log(2e9) / (2 * n))
 
 
+@pytest.mark.parametrize("K", [16, 64, 96])
+def test_where_the_predicted_error_allows_float32_it_holds_on_the_line_too(K):
+    """The rule's border on the line is K = 100, where the distortion is 1e-4 of the mean square norm."""
+    x, codebook = line(0, 20_000, K)
+    codes = search(np.float32(x), np.float32(codebook), threads=1)
+    assert not assign._too_fine_for_float32(x, codebook, codes)
+    found, least = (
+        assign.distortion(x, codebook, some).mean() for some in (codes, assign.nearest(x, codebook))
+    )
+    assert least <= found < (1 + 1e-3) * least
+
+
 def test_float32_distances_on_a_line_fail_where_the_float64_route_does_not():
     """Negative control: the same search in faiss alone picks codewords 100 times too far away."""
     x, codebook = line(0, 20_000, 65536)
