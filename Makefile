@@ -36,8 +36,11 @@ paper: $(VENV)/.run ## run the studies behind Figures 2 and 5
 studies: $(VENV)/.run ## run all Monte Carlo studies (about 10 minutes; their tables are stored in sims/results)
 	$(PY) -m sims all --preset paper
 
-pocket: $(VENV)/.run ## run the comparison on the shipped photographs
+pocket: $(VENV)/.run ## run the comparison on the shipped photographs, all three phases
 	$(PY) -m empirical substitute --preset pocket
+	$(PY) -m empirical adapt --preset pocket
+	$(PY) -m empirical joint --preset pocket
+	$(PY) -m empirical table --preset pocket
 
 figures: $(VENV)/.run ## draw all figures and the report from the stored tables
 	$(PY) -m figures

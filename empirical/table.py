@@ -59,7 +59,7 @@ def _measured(frame: "pd.DataFrame", methods: "pd.Series", phases: "pd.Series") 
     import pandas as pd
 
     means = frame.groupby(["method", "head", "phase"]).mean(numeric_only=True)
-    found = {key: row for key, row in means.iterrows()}
+    found = dict(means.iterrows())
     rows = []
     for method, phase in zip(methods, phases, strict=True):
         row = found.get((method, main_head(method), phase))

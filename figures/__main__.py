@@ -19,6 +19,8 @@ from figures import (
     low_dimensional_support,
     paper_tables,
     pocket,
+    pocket_heads,
+    pocket_pictures,
     quantizer_variance,
     readme,
     token_codebook,
@@ -51,6 +53,8 @@ _MODULES = (
     finite_sample,
     arena,
     pocket,
+    pocket_heads,
+    pocket_pictures,
 )
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in _MODULES}
 GALLERY = Path(__file__).with_name("gallery")

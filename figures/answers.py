@@ -5,17 +5,15 @@ looked up: a changed verdict breaks the build, not the reader's trust.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-import pandas as pd
-
+from figures import pocket_answers
 from qtheory.claims import LEDGER, Claim
 from qtheory.errors import DomainError
 from qtheory.results import Table
 from qtheory.results.slope import slope_of_variance
 
-TABLES = ("variance-scaling/paper", "substitution/pocket")
+TABLES = ("variance-scaling/paper", *pocket_answers.TABLES)
 
 # claim, the verdict that the sentence stands on, and the sentence
 _FROM_CLAIMS = (
@@ -84,28 +82,6 @@ def _linear_law(table: Table) -> str:
     )
 
 
-def _mean(frame: pd.DataFrame, method: str, head: str, column: str) -> float:
-    return float(frame[(frame["method"] == method) & (frame["head"] == head)][column].mean())
-
-
-def _pocket(table: Table) -> Iterator[str]:
-    frame = table.frame
-    bare = {
-        method: _mean(frame, method, "none", "latent_nmse") for method in ("kmeans", "ema_vp2", "lloyd_max")
-    }
-    bits = int(np.log2(frame["codebook_size"].iloc[0]))
-    yield (
-        f"On photographs, without trained heads, at {bits} bits a token: NMSE {bare['kmeans']:.3f} for "
-        f"k-means VQ, {bare['ema_vp2']:.3f} for EMA VP2, {bare['lloyd_max']:.3f} for the optimal scalar "
-        f"quantizer, all held out."
-    )
-    full = {method: _mean(frame, method, "full", "latent_nmse") for method in ("ema", "ema_vp2", "fsq")}
-    yield (
-        f"With trained heads around the quantizer, as in the paper: {full['ema']:.3f} for EMA VQ, "
-        f"{full['ema_vp2']:.3f} for EMA VP2, {full['fsq']:.3f} for FSQ."
-    )
-
-
 def answers(tables: Mapping[str, Table]) -> list[str]:
     """Return the answers, in the order in which a reader wants them.
 
@@ -124,5 +100,5 @@ def answers(tables: Mapping[str, Table]) -> list[str]:
         _ledger(LEDGER),
         *from_claims,
         _linear_law(tables["variance-scaling/paper"]),
-        *_pocket(tables["substitution/pocket"]),
+        *pocket_answers.answers(tables),
     ]

@@ -62,7 +62,7 @@ LOOKS = {
     "pq-8": Look("PQ, 8 blocks", GREEN, "P", "--"),
     "opq-4": Look("OPQ, 4 blocks", SKY, "D", "-."),
     "sq-pca": Look("SQ after rotation", ORANGE, "^", ":", filled=False),
-    "rq": Look("RQ, 8 bits a stage", PURPLE, "h", "-."),
+    "rq": Look("RQ", PURPLE, "h", "-."),
     "ecsq": Look("entropy-coded SQ", BLACK, "v", ":", filled=False),
     "ecsq-pca": Look("entropy-coded SQ after rotation", BLACK, "v", "-.", filled=False),
     "sq": Look("SQ, Lloyd-Max", VERMILION, "^", ":"),

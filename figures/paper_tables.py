@@ -70,10 +70,9 @@ def _definitions(folders: Sequence[Path]) -> Parts:
 def _comparison(folders: Sequence[Path]) -> Parts:
     ours = readable(find_table("substitution/pocket", folders).frame)
     every = paper.authors_logs()["approach"].unique()
-    frame = _stored("adaptation/pocket", folders)
-    adapted = [] if frame is None else [("Pocket comparison, adapted", readable(frame))]
-    parts = [*_printed(3), *_logs(list(every), tokens=512)]
-    return [*parts, ("Pocket comparison, substituted", ours), *adapted]
+    adapted = readable(find_table("adaptation/pocket", folders).frame)
+    pocket = [("Pocket comparison, substituted", ours), ("Pocket comparison, adapted", adapted)]
+    return [*_printed(3), *_logs(list(every), tokens=512), *pocket]
 
 
 def _token_counts(folders: Sequence[Path]) -> Parts:
@@ -88,15 +87,8 @@ def _equivalence(folders: Sequence[Path]) -> Parts:
 
 
 def _joint(folders: Sequence[Path]) -> Parts:
-    frame = _stored("joint/pocket", folders)
-    ours = [] if frame is None else [("Pocket comparison, joint", readable(frame))]
-    return [*_printed(7), *ours]
-
-
-def _stored(name: str, folders: Sequence[Path]) -> pd.DataFrame | None:
-    """Return a table that only a run of one's own makes, None where there was none."""
-    present = any((folder / f"{name}.csv").exists() for folder in folders)
-    return find_table(name, folders).frame if present else None
+    ours = readable(find_table("joint/pocket", folders).frame)
+    return [*_printed(7), ("Pocket comparison, joint", ours)]
 
 
 def _only_printed(number: int) -> Callable[[Sequence[Path]], Parts]:
@@ -116,10 +108,11 @@ TABLES = {
             _SOURCE.format(2) + "Numbers by `python -m qtheory tables schemes`.",
         ),
         PaperTable(
-            "table-3", "Table 3: quantizers at equal rate", ("substitution/pocket",), _comparison,
+            "table-3", "Table 3: quantizers at equal rate",
+            ("substitution/pocket", "adaptation/pocket"), _comparison,
             _SOURCE.format(3) + "The pocket comparison is of another tokenizer, other images and another "
             "rate: its columns do not compare with the paper's, its order may. Made by `python -m empirical "
-            "substitute`.",
+            "substitute` and `python -m empirical adapt`.",
         ),
         PaperTable(
             "table-4", "Table 4: codebook size", (), _only_printed(4),
@@ -134,8 +127,8 @@ TABLES = {
             _SOURCE.format(6) + "Maps of Gaussian vectors by `python -m sims token-codebook --preset paper`.",
         ),
         PaperTable(
-            "table-7", "Table 7: joint optimisation", (), _joint,
-            _SOURCE.format(7) + "For the pocket tokenizer run `python -m empirical joint`.",
+            "table-7", "Table 7: joint optimisation", ("joint/pocket",), _joint,
+            _SOURCE.format(7) + "The pocket comparison by `python -m empirical joint`.",
         ),
     )
 }  # fmt: skip

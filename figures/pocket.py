@@ -1,4 +1,4 @@
-"""The pocket comparison: error against utilization and against quality, one point a method and seed."""
+"""The pocket comparison, phase by phase: error, perplexity and utilization against quality."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -6,109 +6,165 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from figures.look import BLACK, GREY, LOOKS
+from figures.pocket_answers import require_sources
 from figures.recipe import Recipe
 from qtheory.results import Table
+from qtheory.results.comparison import FAMILIES, UNQUANTIZED, averages, main_head
+
+PHASES = {
+    "substitution": "Stage I: substitution",
+    "adaptation": "Stage II: adaptation",
+    "joint": "joint optimisation",
+}
+# what stands against quality, its axis and its unit
+_ROWS = (
+    ("latent_nmse", "error: NMSE at the decoder", 1.0),
+    ("perplexity", "perplexity (codewords)", 1.0),
+    ("utilization", "utilization U (%)", 100.0),
+)
+_KID = 1e3
 
 
-def quantized(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of quantizers, without that of the tokenizer alone."""
-    return frame[frame["method"] != "unquantized"]
+def of_phases(tables: tuple[Table, ...]) -> pd.DataFrame:
+    """Return the averages of all phases, each method with the head that stands for it."""
+    means = averages(pd.concat([table.frame for table in tables], ignore_index=True)).reset_index()
+    return means[means["head"] == means["method"].map(main_head)]
 
 
-def _bar(row: pd.Series, name: str) -> list[list[float]] | None:
-    """Return the lengths of an error bar, None where the column has no interval."""
-    if f"{name}_low" not in row.index:
-        return None
-    return [[row[name] - row[f"{name}_low"]], [row[f"{name}_high"] - row[name]]]
+def _points(axes: Axes, frame: pd.DataFrame, name: str, unit: float) -> None:
+    """Draw one point a method; references open."""
+    for _, row in frame.iterrows():
+        look = LOOKS[row["method"]]
+        axes.plot(
+            unit * row[name],
+            _KID * row["kid_efflite0"],
+            ls="",
+            marker=look.marker,
+            color=look.colour,
+            mfc=look.colour if look.filled else "none",
+            mew=0.8,
+            ms=4.2,
+            alpha=0.85,
+        )
 
 
-def _points(axes: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
-    """Draw one point a row with its intervals; filled with heads, open without."""
-    for (method, head), part in frame.groupby(["method", "head"], sort=False):
-        look = LOOKS[str(method)]
-        for _, row in part.iterrows():
-            axes.errorbar(
-                row[x],
-                row[y],
-                xerr=_bar(row, x),
-                yerr=_bar(row, y),
-                fmt=look.marker,
-                color=look.colour,
-                mfc=look.colour if head == "full" else "white",
-                elinewidth=0.5,
-                capsize=0,
-                ms=5,
-            )
+def _typical_interval(
+    axes: Axes, frame: pd.DataFrame, x: tuple[str, float], y: tuple[str, float], foot: float
+) -> None:
+    """Draw the median half-widths of the intervals as one cross on `foot`; widen x where it needs that.
+
+    Photographs, which make most of an interval, are the same for all methods: a bar at every point
+    would hide the points and say the same each time.
+    """
+    half_x, half_y = (
+        unit * float((frame[f"{name}_high"] - frame[f"{name}_low"]).median()) / 2 for name, unit in (x, y)
+    )
+    low, high = axes.get_xlim()
+    wide = max(high - low, 2.6 * half_x)
+    low = (low + high - wide) / 2
+    axes.set_xlim(low, low + wide)
+    axes.errorbar(
+        low + max(0.12 * wide, 1.15 * half_x), foot + half_y, half_y, half_x,
+        fmt="none", ecolor=GREY, elinewidth=0.8, capsize=2,
+    )  # fmt: skip
+
+
+def _correlation(axes: Axes, correlations: pd.DataFrame, phase: str, name: str) -> None:
+    """Write Spearman's correlation of the methods of Table 3 into a panel."""
+    wanted = {"phase": phase, "quality": "kid_efflite0", "predictor": name}
+    found = correlations[(correlations[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    if len(found) and pd.notna(found["rho"].iloc[0]):
+        row = found.iloc[0]
+        text = f"ρ = {row['rho']:.2f} [{row['low']:.2f}, {row['high']:.2f}], p = {row['p_value']:.1g}"
+    else:
+        text = "ρ undefined: equal for all methods"
+    axes.text(0.97, 0.02, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=6)
+
+
+def _ceiling(axes: Axes, frame: pd.DataFrame) -> float:
+    """Draw and return the kernel distance of the tokenizer alone, after the same training."""
+    height = _KID * float(frame.loc[frame["method"] == UNQUANTIZED, "kid_efflite0"].iloc[0])
+    axes.axhline(height, color=GREY, lw=0.8, ls="--")
+    axes.annotate(
+        "no quantizer",
+        (0.97, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="right",
+        fontsize=6,
+        color=BLACK,
+    )
+    return height
 
 
 def _legend(figure: Figure, frame: pd.DataFrame) -> None:
     handles = []
-    for method, head in frame[["method", "head"]].drop_duplicates().itertuples(index=False):
+    for method in frame["method"].drop_duplicates():
         look = LOOKS[method]
-        suffix = "" if "reference" in look.label else (", heads" if head == "full" else ", no heads")
-        fill = look.colour if head == "full" else "white"
+        fill = look.colour if look.filled else "white"
         handles.append(
-            Line2D([], [], ls="", marker=look.marker, color=look.colour, mfc=fill, label=look.label + suffix)
+            Line2D([], [], ls="", marker=look.marker, color=look.colour, mfc=fill, label=look.label)
         )
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
 
 
-def draw(table: Table, photographs: Table) -> Figure:
-    """Draw NMSE against utilization, and the kernel distance against NMSE."""
-    frame = quantized(table.frame)
-    ceiling = table.frame[table.frame["method"] == "unquantized"]["kid_efflite0"]
-    figure = Figure(figsize=(6.6, 3.3))
-    left, right = figure.subplots(1, 2)
-    shown = frame.assign(
-        **{f"percent{end}": 100 * frame[f"utilization{end}"] for end in ("", "_low", "_high")}
-    )
-    _points(left, shown, "percent", "latent_nmse")
-    left.set(
-        xlabel="utilization U (% of codewords)",
-        ylabel="NMSE of the decoder's input",
-        title="a  All methods use their codewords",
-    )
-    # a jackknife interval may pass what utilization can reach; the axis does not
-    lowest = float(shown["percent_low"].min())
-    left.set_xlim(lowest - 0.05 * (100 - lowest), 100 + 0.05 * (100 - lowest))
-    scaled = frame.assign(**{f"kid{end}": 1e3 * frame[f"kid_efflite0{end}"] for end in ("", "_low", "_high")})
-    _points(right, scaled, "latent_nmse", "kid")
-    right.axhline(1e3 * ceiling.mean(), color=GREY, lw=0.8, ls="--")
-    right.annotate(
-        "tokenizer without a quantizer",
-        (0.98, 1e3 * ceiling.mean()),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 3),
-        textcoords="offset points",
-        ha="right",
-        fontsize=6.5,
-        color=BLACK,
-    )
-    right.set(
-        xlabel="NMSE of the decoder's input", ylabel="KID-EffLite0 (×10⁻³)", title="b  Error against quality"
-    )
-    _legend(figure, frame)
+def draw(*tables: Table) -> Figure:
+    """Draw small multiples: what predicts quality from row to row, phases from left to right."""
+    *phases, _, correlations = tables
+    require_sources(correlations, phases)
+    means = of_phases(tuple(phases))
+    figure = Figure(figsize=(6.6, 7.0))
+    panels = figure.subplots(len(_ROWS), len(PHASES), sharey=True)
+    for (name, label, unit), row in zip(_ROWS, panels, strict=True):
+        for (phase, title), axes in zip(PHASES.items(), row, strict=True):
+            own = means[means["phase"] == phase]
+            quantized = own[own["method"] != UNQUANTIZED]
+            _points(axes, quantized, name, unit)
+            foot = _ceiling(axes, own) + 4
+            _typical_interval(axes, quantized, (name, unit), ("kid_efflite0", _KID), foot)
+            _correlation(axes, correlations.frame, phase, name)
+            axes.set(xlabel=label, ylabel="KID-EffLite0 (×10⁻³)")
+            axes.yaxis.label.set_visible(axes is row[0])
+            if name == _ROWS[0][0]:
+                axes.set_title(title)
+    panels[0][0].set_ylim(bottom=0)
+    _legend(figure, means[means["method"] != UNQUANTIZED])
     return figure
 
 
-def caption(table: Table, photographs: Table) -> str:
-    """Say what is seen, n, the interval and the command."""
-    frame = quantized(table.frame)
+def caption(*tables: Table) -> str:
+    """Say what is seen, n, the intervals and the command."""
+    *phases, photographs, _ = tables
+    trials = {
+        phase.manifest["study"]: int(phase.frame[phase.frame["method"].isin(FAMILIES)]["trial"].max()) + 1
+        for phase in phases
+    }
+    size = int(phases[0].frame["codebook_size"].iloc[0])
     shown = photographs.frame.drop_duplicates("photograph")
+    seeds = ", ".join(f"up to {count} in {phase}" for phase, count in trials.items())
     return (
-        f"Stage I substitution on the shipped photographs: every method replaces the quantizer of one "
-        f"frozen tokenizer at equal bits (two tokens a position, K = {int(frame['codebook_size'].iloc[0])} "
-        f"each), {frame['trial'].nunique()} seeds, one point a method and seed, measured on {len(shown)} "
-        f"held-out photographs ({int(shown['crops'].sum())} crops). Bars are 95 % intervals: bootstrap over "
-        f"photographs for NMSE, jackknife over them for utilization and KID. Filled: trained heads around "
-        f"the quantizer, as in the paper; open: without. Made by `{table.manifest['command']}`."
+        "The quantizers of Table 3 and references on the shipped photographs, each in the place of none in "
+        f"one frozen tokenizer at equal bits (two tokens a position, K = {size} each), then with an adapted "
+        "decoder, or trained jointly with encoder and decoder. A point is a method with its "
+        f"published heads (references: no heads), averaged over seeds ({seeds}), on "
+        f"{len(shown)} held-out photographs ({int(shown['crops'].sum())} crops); lower is better. The grey "
+        "cross is a typical 95 % interval over photographs (bootstrap for the error, jackknife for the "
+        "others); most of it is common to all methods, which see the same photographs. ρ is "
+        "Spearman's correlation over the methods of Table 3 with its bootstrap interval over photographs "
+        "and seeds, and the exact permutation p-value. KID-EffLite0 compares with no published FID. Made by "
+        f"`{phases[0].manifest['command']}` and the commands of the later phases."
     )
 
 
 RECIPE = Recipe(
     name="pocket-comparison",
-    title="The comparison on photographs: error, utilization and quality",
-    tables=("substitution/pocket", "substitution/pocket-photographs"),
+    title="The comparison on photographs: error, use of the codebook and quality",
+    tables=(
+        *(f"{phase}/pocket" for phase in PHASES),
+        "substitution/pocket-photographs",
+        "correlations/pocket",
+    ),
     draw=draw,
     caption=caption,
     section="comparison",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from figures import answers
-from figures.pocket_table import readable
+from figures.pocket_table import PHASES, summary
 from figures.recipe import TABLE_FOLDERS, find_table
 from qtheory.claims import LEDGER, report
 from qtheory.errors import SchemaError
@@ -25,7 +25,7 @@ def _markdown_table(header: list[str], rows: list[list[str]]) -> str:
 def sections() -> Mapping[str, str]:
     """Return the generated parts by the names of their markers."""
     tables = {name: find_table(name, STORED) for name in answers.TABLES}
-    comparison = readable(tables["substitution/pocket"].frame)
+    comparison = summary([tables[f"{phase}/pocket"].frame for phase in PHASES])
     return {
         "answers": "\n".join(f"- {answer}" for answer in answers.answers(tables)),
         "comparison": _markdown_table(list(comparison.columns), comparison.to_numpy().tolist()),

@@ -1,13 +1,17 @@
 """The tables of record that come with the code are those that this code makes."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
+from empirical.adapt import Adaptation
 from empirical.arena.config import Arena
 from empirical.config import PRESETS, SECOND_STAGE
 from empirical.data import POCKET_PHOTOS
 from empirical.job import THREADS, Job
+from empirical.joint import Joint
 from empirical.substitute import Substitution
 from empirical.tokenizers.pocket import WEIGHTS
 from figures.recipe import ROOT
@@ -36,23 +40,35 @@ def test_tables_of_studies_carry_the_digest_of_the_code(path):
     require_current(path, STUDIES[path.parent.name].sweep(path.stem, seed=manifest["seed"]).digest)
 
 
-@pytest.mark.parametrize("name", ["pocket", "pocket-photographs"])
-def test_tables_of_the_comparison_carry_the_digest_of_the_code(name):
-    path = EMPIRICAL / "substitution" / f"{name}.json"
-    seed = json.loads(path.read_text())["seed"]
+@pytest.mark.parametrize("name", ["pocket", "pocket-photographs", "pocket-pictures"])
+@pytest.mark.parametrize("phase", [Substitution, Adaptation, Joint])
+def test_tables_of_the_comparison_carry_the_digest_of_the_code(phase, name):
+    path = EMPIRICAL / phase.study / f"{name}.json"
+    manifest = json.loads(path.read_text())
+    trials = re.search(r"--trials (\d+)", manifest["command"])
     job = Job(
-        phase=Substitution,
+        phase=phase,
         name="pocket",
         preset=PRESETS["pocket"],
         second_stage=SECOND_STAGE["pocket"],
         protocol="fair",
-        seed=seed,
+        seed=manifest["seed"],
         out=ROOT,
         data=POCKET_PHOTOS,
         tokenizer=WEIGHTS,
         threads=THREADS,
+        trials=int(trials[1]) if trials else None,
     )
-    require_current(path, Substitution.sweep(job).digest)
+    if phase is not Substitution:
+        job = replace(job, start=Substitution.training_digest(job))
+    require_current(path, phase.sweep(job).digest)
+
+
+def test_what_the_comparison_answers_comes_from_its_tables():
+    for name in ("correlations", "contrasts"):
+        manifest = json.loads((EMPIRICAL / name / "pocket.json").read_text())
+        for source, sha256 in manifest["configuration"]["sources"].items():
+            assert json.loads((EMPIRICAL / f"{source}.json").read_text())["sha256"] == sha256
 
 
 @pytest.mark.parametrize("name", ["paper", "paper-curves"])

@@ -7,9 +7,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from empirical.findings import Contrast, contrasts, correlations, evaluated, rank_correlations
+from empirical.findings import (
+    Contrast,
+    contrasts,
+    correlations,
+    evaluated,
+    rank_correlations,
+    write_findings,
+)
 from empirical.resampling import Resampling
 from qtheory.errors import SchemaError
+from qtheory.results import read_table, write_table
 from qtheory.results.comparison import FAMILIES
 
 METHODS = ("vanilla", "ema", "online", "wasserstein", "mmd", "fsq")
@@ -145,3 +153,21 @@ def test_photographs_of_other_cells_are_refused():
     frame, beside = tables()
     with pytest.raises(SchemaError, match="photographs must be those of the comparison"):
         Resampling(frame, beside[beside["method"] != "ema"], seed=0)
+
+
+def test_findings_name_the_tables_they_come_from(tmp_path):
+    made = [
+        write_table(tmp_path / f"{name}.csv", frame, study="substitution", seed=3, preset="smoke")
+        for name, frame in zip(("smoke", "smoke-photographs"), tables(), strict=True)
+    ]
+    paths = {name: tmp_path / name / "smoke.csv" for name in ("correlations", "contrasts")}
+    written = write_findings(made[:1], made[1:], paths)
+    assert [table.manifest["study"] for table in written] == ["correlations"]  # no contrast has all its cells
+    assert not paths["contrasts"].exists()
+    stored = read_table(paths["correlations"])
+    assert stored.manifest["seed"] == 3
+    assert stored.manifest["configuration"]["sources"] == {
+        f"substitution/{table.path.stem}": table.manifest["sha256"] for table in made
+    }
+    again = write_findings(made[:1], made[1:], paths)
+    assert again[0].manifest["sha256"] == stored.manifest["sha256"]

@@ -1,0 +1,195 @@
+"""What the pocket comparison answers, in sentences made of its stored tables."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from qtheory.errors import SchemaError
+from qtheory.results import Table
+from qtheory.results.comparison import averages
+
+PHASES = ("substitution", "adaptation", "joint")
+TABLES = (*(f"{phase}/pocket" for phase in PHASES), "correlations/pocket", "contrasts/pocket")
+
+_IN = {"substitution": "after substitution", "adaptation": "after adaptation", "joint": "trained jointly"}
+
+
+def _interval(row: pd.Series, value: str, digits: int, low: str = "low", high: str = "high") -> str:
+    return f"{row[value]:.{digits}f} [{row[low]:.{digits}f}, {row[high]:.{digits}f}]"
+
+
+def _difference(contrasts: pd.DataFrame, name: str, column: str, digits: int) -> str:
+    chosen = contrasts[(contrasts["contrast"] == name) & (contrasts["column"] == column)]
+    return _interval(chosen.iloc[0], "difference", digits)
+
+
+def _ranks(correlations: pd.DataFrame) -> str:
+    """Say in which phases error predicts quality, and whether better than perplexity does."""
+    parts = []
+    chosen = correlations[correlations["quality"] == "kid_efflite0"].set_index(["phase", "predictor"])
+    for phase in dict.fromkeys(correlations["phase"]):
+        error, use = (chosen.loc[(phase, name)] for name in ("latent_distortion_per_dim", "perplexity"))
+        gap = _interval(
+            error, "advantage_perplexity", 2, "advantage_perplexity_low", "advantage_perplexity_high"
+        )
+        relative = chosen.loc[(phase, "latent_nmse")]
+        same = relative["rho"] == error["rho"]
+        own = "" if same else f", {_interval(relative, 'rho', 2)} for NMSE (p = {relative['p_value']:.1g})"
+        parts.append(
+            f"{_IN[phase]} ρ = {_interval(error, 'rho', 2)} for the error E (p = {error['p_value']:.1g})"
+            f"{own}, "
+            f"{_interval(use, 'rho', 2)} for perplexity (p = {use['p_value']:.1g}), |ρ| of E less that of "
+            f"perplexity {gap}"
+        )
+    n = int(correlations["n"].max())
+    return (
+        f"On photographs, Spearman's correlation with KID over the {n} methods of Table 3: "
+        + "; ".join(parts)
+        + ". Brackets are 95 % intervals over photographs and seeds; p is exact over permutations of methods."
+    )
+
+
+def _use(table: Table) -> str:
+    """Say what utilization can tell, where nothing collapses."""
+    means = averages(table.frame).reset_index()
+    used = means[means["head"] == "full"]
+    full = int((used["utilization"] > 0.999).sum())
+    return (
+        f"With data for a start and one learning rate no codebook collapses: {full} of {len(used)} methods "
+        f"use over 99.9 % of their codewords, the lowest {100 * used['utilization'].min():.1f} %. "
+        "Utilization then ranks next to nothing, and perplexity stands in for it."
+    )
+
+
+def _hierarchy(contrasts: pd.DataFrame) -> Iterator[str]:
+    """Say whether VQ beats PQ beats SQ, and whether error and quality agree on it."""
+    bare, full = "substitution, heads none", "substitution, heads full"
+    yield (
+        "Tuned alike and without heads, PQ has "
+        f"{_difference(contrasts, f'PQ - VQ, {bare}', 'latent_nmse', 3)} more NMSE than VQ, and fixed-level "
+        f"SQ {_difference(contrasts, f'SQ - PQ, {bare}', 'latent_nmse', 3)} more than PQ; between full heads "
+        f"{_difference(contrasts, f'PQ - VQ, {full}', 'latent_nmse', 3)} and "
+        f"{_difference(contrasts, f'SQ - PQ, {full}', 'latent_nmse', 3)}."
+    )
+    chosen = contrasts[contrasts["question"] == "hierarchy"].pivot(
+        index="contrast", columns="column", values="difference"
+    )
+    odd = chosen.index[chosen["latent_nmse"] * chosen["psnr"] > 0]
+    listed = "; ".join(
+        f"{name} {chosen.loc[name, 'latent_nmse']:+.3f} of NMSE and {chosen.loc[name, 'psnr']:+.2f} dB"
+        for name in odd
+    )
+    yield (
+        f"Error does not rank image quality between classes: {listed}."
+        if len(odd)
+        else "Between classes, lower error goes with higher PSNR in each phase."
+    )
+
+
+def _levels(contrasts: pd.DataFrame) -> str:
+    """Say how far optimal levels go."""
+    return (
+        "Optimal levels instead of fixed ones take "
+        f"{_difference(contrasts, 'SQ - optimal SQ, no heads', 'latent_nmse', 3)} of NMSE off SQ without "
+        "heads; from there "
+        f"{_difference(contrasts, 'optimal SQ - k-means PQ, no heads', 'latent_nmse', 3)} are left to "
+        "k-means PQ, and "
+        f"{_difference(contrasts, 'optimal SQ - k-means VQ, no heads', 'latent_nmse', 3)} to k-means VQ."
+    )
+
+
+def _heads(contrasts: pd.DataFrame) -> str:
+    """Say what the heads hide."""
+    lost = {
+        kind: _difference(contrasts, f"{kind}: no heads - full heads", "latent_nmse", 3)
+        for kind in ("VQ", "PQ", "SQ")
+    }
+    return (
+        f"The published heads take {lost['VQ']} of NMSE off VQ, {lost['PQ']} off PQ and {lost['SQ']} off SQ."
+    )
+
+
+def _gains(contrasts: pd.DataFrame, phase: str, table: Table) -> str:
+    """Say what a later phase gains, beside what the same training gains without a quantizer."""
+    gained = {
+        kind: _difference(contrasts, f"{kind}: {phase} - substitution", "psnr", 2)
+        for kind in ("VQ", "PQ", "SQ", "no quantizer")
+    }
+    listed = ", ".join(f"{text} dB for {kind}" for kind, text in gained.items())
+    steps, batch = (int(table.frame[name].iloc[0]) for name in ("steps", "batch_size"))
+    return (
+        f"Gain of PSNR {_IN[phase]}, {steps} steps of {batch} crops: {listed}, the control that sees the "
+        "same images."
+    )
+
+
+def _moving_latents(first: Table, joint: Table) -> str:
+    """Say what happens to latents and codewords where the encoder moves too."""
+    before, after = (
+        table.frame[(table.frame["head"] == "full") & (table.frame["trial"] == 0)].set_index("method")
+        for table in (first, joint)
+    )
+    shrunk = (after["latent_variance"] / before["latent_variance"].reindex(after.index)).sort_values()
+    least = float(after["utilization"].min())
+    return (
+        "Trained jointly, the variance of the latents changes to between "
+        f"{shrunk.iloc[0]:.2f} and {shrunk.iloc[-1]:.2f} of what it was, so that E/d compares no methods any "
+        f"more, and codewords fall out of use: down to {100 * least:.0f} %."
+    )
+
+
+def _photographs(table: Table) -> str:
+    """Compare held-out errors with those in sample."""
+    means = averages(table.frame).dropna(subset=["latent_distortion_per_dim"])
+    easier = (means["latent_distortion_per_dim"] < means["train_latent_distortion_per_dim"]).mean()
+    ratio = float((means["latent_distortion_per_dim"] / means["train_latent_distortion_per_dim"]).median())
+    return (
+        f"The held-out photographs are {'easier' if ratio < 1 else 'harder'} than the training ones: their "
+        f"E/d is {ratio:.2f} of that in sample (median), lower for {100 * easier:.0f} % of the rows. That "
+        "tells the photographs apart and says nothing of over- or underfitting."
+    )
+
+
+def require_sources(found: Table, tables: Sequence[Table]) -> None:
+    """Raise unless correlations or contrasts were computed from these very tables of the phases.
+
+    Raises
+    ------
+    SchemaError
+        If one of them was made anew since.
+    """
+    sources = found.manifest["configuration"]["sources"]
+    for table in tables:
+        name = f"{table.manifest['study']}/{table.path.stem}"
+        if sources.get(name) != table.manifest["sha256"]:
+            raise SchemaError(
+                f"{found.path} must come from {table.path} as it is, and was computed from another {name}; "
+                f"run `{found.manifest['command']}` again"
+            )
+
+
+def answers(tables: Mapping[str, Table]) -> Iterator[str]:
+    """Yield the answers of the comparison.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        The tables named in `TABLES`.
+
+    Raises
+    ------
+    SchemaError
+        If correlations or contrasts come from other tables than these.
+    """
+    first, contrasts = tables["substitution/pocket"], tables["contrasts/pocket"].frame
+    for name in ("correlations/pocket", "contrasts/pocket"):
+        require_sources(tables[name], [tables[f"{phase}/pocket"] for phase in PHASES])
+    yield _ranks(tables["correlations/pocket"].frame)
+    yield _use(first)
+    yield from _hierarchy(contrasts)
+    yield _levels(contrasts)
+    yield _heads(contrasts)
+    for phase in PHASES[1:]:
+        yield _gains(contrasts, phase, tables[f"{phase}/pocket"])
+    yield _moving_latents(first, tables["joint/pocket"])
+    yield _photographs(first)
