@@ -37,7 +37,7 @@ def grouped(outcomes: Iterable[Outcome]) -> dict[Claim, list[Outcome]]:
 
 
 def table(outcomes: Iterable[Outcome], width: int) -> str:
-    """Return one line a claim: id, verdict, checks passed, kinds of evidence, smallest margin, title.
+    """Return one line a claim, two where lines are short: id, verdict, checks, evidence, margin, title.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def table(outcomes: Iterable[Outcome], width: int) -> str:
     Returns
     -------
     str
-        The table; a claim with a failed check is marked by ``FAILED``.
+        The table: checks passed, kinds of evidence, smallest margin; a claim with a failed check is
+        marked by ``FAILED``.
 
     Examples
     --------
@@ -59,13 +60,21 @@ def table(outcomes: Iterable[Outcome], width: int) -> str:
     """
     rows = [_COLUMNS, *(_row(claim, results) for claim, results in grouped(outcomes).items())]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS) - 1)]
-    room = max(width - sum(widths) - 2 * len(widths), 20)
+    room = width - sum(widths) - 2 * len(widths)
+    own_line = room < max(len(row[-1]) for row in rows)
     lines = []
     for row in rows:
-        cells = [cell.ljust(size) for cell, size in zip(row, widths, strict=False)]
-        lines.append("  ".join([*cells, textwrap.shorten(row[-1], room, placeholder=" ...")]))
-    lines.insert(1, "-" * max(map(len, lines)))
+        line = "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=False))
+        if own_line:
+            lines += [line.rstrip(), "    " + _short(row[-1], width - 4)]
+        else:
+            lines.append(f"{line}  {_short(row[-1], room)}")
+    lines.insert(len(lines) // len(rows), "-" * max(map(len, lines)))
     return "\n".join(lines)
+
+
+def _short(title: str, room: int) -> str:
+    return textwrap.shorten(title, max(room, 20), placeholder=" ...")
 
 
 def _row(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[str, ...]:

@@ -74,6 +74,14 @@ def test_markdown_has_a_row_for_each_claim(capsys):
     assert all(line.count(" | ") == lines[0].count(" | ") for line in lines[2:])
 
 
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_no_statement_is_cut_to_a_few_words(width):
+    claim = claims.claim("spearman.paramount")
+    printed = report.table([run_check(claim, claim.checks[0])], width)
+    assert claim.title in printed
+    assert max(map(len, printed.splitlines())) <= width
+
+
 def test_slow_checks_are_counted_when_left_out(monkeypatch, capsys):
     quick = Check("quick", lambda: Evidence("exact", 1, "==", 1))
     entry = Claim("a", "a", "a", "a", "holds", (quick, Check("slow", quick.function, slow=True)), "a")
