@@ -187,8 +187,8 @@ CLAIMS = (
             "coordinate (for d <= 4 and K < 5^d the best levels, tried exhaustively); the largest constant "
             "is 5 v_2 = 5 / (2 e), at d = 2, K = 5, where 2 x 3 levels do not fit yet.\n"
             "Equality. For the product of d worst laws, levels n_m leave sum e(n_m), and e(n) >= e(2) - "
-            "ln(n/2) / (e ln 2), so at K = 2^d two levels each are optimal. So they are at d = 2, K = 5, where "
-            "every other choice leaves a coordinate one level, which alone costs 3 / (2 e) > 1 / e.\n"
+            "ln(n/2) / (e ln 2), so at K = 2^d two levels each are optimal. So they are at d = 2, K = 5, "
+            "where every other choice leaves a coordinate one level, which alone costs 3 / (2 e) > 1 / e.\n"
             "Order. Uniform law: sum 1 / (3 n_m^2) >= (d/3) K^(-2/d) by the means inequality."
         ),
         checks=(
