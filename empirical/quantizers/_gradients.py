@@ -9,7 +9,7 @@ def straight_through(u: Tensor, q: Tensor) -> Tensor:
 
     The order of the sum matters: ``u + (q - u)`` would round, this is exactly `q`.
     """
-    return q.detach() + (u - u.detach())
+    return (u - u.detach()).add_(q.detach())
 
 
 def rotation_trick(u: Tensor, q: Tensor) -> Tensor:

@@ -78,8 +78,13 @@ def gathered_over_ranks(rows: Tensor, *, synced: bool = True) -> Tensor:
 
 
 def spread_rows(u: Tensor, n: int) -> Tensor:
-    """Return `n` evenly spaced rows of (N, d), all N if fewer: a random sample of a shuffled batch."""
-    return u[torch.linspace(0, len(u) - 1, min(n, len(u)), device=u.device).long()]
+    """Return `n` evenly spaced rows of (N, d), all N if fewer, the middle one if one.
+
+    They are a random sample where the batch is shuffled.
+    """
+    n = min(n, len(u))
+    first = 0 if n > 1 else len(u) // 2
+    return u[torch.linspace(first, len(u) - 1, n, device=u.device).long()]
 
 
 class Quantizer(nn.Module, ABC):

@@ -11,7 +11,8 @@ from qtheory import _check
 from qtheory.errors import DomainError
 
 _MARGIN = 1e-3  # keeps tanh from reaching the outer rounding threshold
-_TABLE = 1 << 16  # codewords up to which a table of them is kept, and codes are sums in float32, exactly
+_TABLE = 1 << 16  # codewords up to which a table of them is kept
+_EXACT = 1 << 53  # codewords up to which codes are exact in float64, whatever the precision of products
 _MOST_OFFICIAL = 1000  # beyond, the margin is wider than half a level, and the outer levels never occur
 
 
@@ -99,18 +100,18 @@ class FSQQuantizer(Quantizer):
         return (digits + self.low) * self.unit
 
     def _project(self, z: Tensor) -> Tensor:
-        return torch.tanh(z + self.shift) * self.radius - self.offset
+        return torch.addcmul(-self.offset, torch.tanh(z + self.shift), self.radius)
 
     def _assign(self, u: Tensor) -> Tensor:
-        digits = torch.round(u / self.unit - self.low)
-        digits = torch.minimum(digits.clamp_min(0), self.sizes - 1)
-        # sums, since a product of integer matrices has no CUDA kernel
-        if self.table is None:
+        # in range without a clamp: tanh is at most 1, and the margin is wider than rounding errors
+        digits = torch.addcdiv(-self.low, u, self.unit).round_()
+        if self.codebook_size > _EXACT:  # by sums: a product of integer matrices has no CUDA kernel
             return (digits.long() * self.radices).sum(dim=1)
-        return (digits * self.radices).sum(dim=1).long()
+        return (digits.double() @ self.radices.double()).long()
 
     def _lookup(self, codes: Tensor) -> Tensor:
-        return self._codewords(codes) if self.table is None else self.table[codes]
+        # `table[codes]` is the same, and on a CPU three times slower and more
+        return self._codewords(codes) if self.table is None else self.table.index_select(0, codes)
 
     def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:
         if self.commitment == 0:

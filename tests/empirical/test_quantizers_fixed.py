@@ -130,9 +130,21 @@ def test_k_means_reference_beats_the_scalar_one_on_correlated_vectors():
 def test_codes_beyond_the_table_are_those_of_integer_arithmetic(monkeypatch):
     z = torch.randn(3000, 5, generator=torch.Generator().manual_seed(0))
     short = FSQQuantizer([5, 4, 8, 3, 7])
+    codes, points = short.encode(z), short(z).z_q
     monkeypatch.setattr(fsq, "_TABLE", 100)
+    monkeypatch.setattr(fsq, "_EXACT", 100)
     long = FSQQuantizer([5, 4, 8, 3, 7])
     assert short.table is not None
     assert long.table is None
-    assert torch.equal(short.encode(z), long.encode(z))
-    assert torch.equal(short(z).z_q, long(z).z_q)
+    assert torch.equal(codes, long.encode(z))
+    assert torch.equal(points, long(z).z_q)
+
+
+@pytest.mark.parametrize(
+    ("levels", "form"), [([1000], "official"), ([999], "official"), ([65536], "symmetric")]
+)
+def test_the_outermost_inputs_get_the_outermost_codes_and_none_beyond(levels, form):
+    quantizer = FSQQuantizer(levels, form=form)
+    ends = torch.tensor([[-1e13], [1e13]])
+    assert quantizer.encode(ends).tolist() == [0, levels[0] - 1]
+    assert quantizer.encode(ends.double()).tolist() == [0, levels[0] - 1]

@@ -56,6 +56,14 @@ def test_fair_codebooks_fill_up_with_vectors_of_the_first_batches():
     assert all((row == batches[2]).all(dim=1).any() for row in quantizer.codebook.detach()[64:])
 
 
+def test_the_last_free_codeword_gets_no_corner_of_the_batch():
+    quantizer = make(33)
+    batches = [vectors(32, 3, seed=seed) for seed in range(2)]
+    for batch in batches:
+        quantizer(batch)
+    assert torch.equal(quantizer.codebook.detach()[32], batches[1][16])
+
+
 def test_a_restored_quantizer_does_not_start_again():
     quantizer, z = make(16), vectors(100, 3)
     quantizer(z)
