@@ -96,7 +96,8 @@ def draw(table: Table, curves: Table) -> Figure:
         part = frame[frame["source"] == name]
         column = "kmeans_db" if part["shannon_db"].isna().all() else "shannon_db"
         _distances(axes, part, entries, column)
-        axes.set_xlabel("dB, k-means" if column == "kmeans_db" else "dB, Shannon")
+        reference = "k-means" if column == "kmeans_db" else "Shannon"
+        axes.set_xlabel(f"dB above {reference}", fontsize=6.5)  # five stand side by side
         axes.set_title(f"{letter}  {_SOURCES[name]}", fontsize=7.5)
         axes.set_yticks(range(len(entries)), labels if axes is panels[0] else [""] * len(entries))
     panels[0].set_ylabel("quantizer")

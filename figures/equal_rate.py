@@ -20,7 +20,6 @@ LAWS = {
 }
 PHOTOGRAPHS = {"latents": "f  Latents of photographs", "patches": "g  Patches of photographs"}
 _ORDER = ("sq", "sq-pca", "pq-4", "opq-4", "pq-2", "rq", "vq", "ecsq", "ecsq-pca")
-_TOP = 11.0
 _ROUNDING = 1 / 12  # mean squared error of rounding to integers, which 8-bit levels are
 _INTERVAL = 1.96
 
@@ -52,7 +51,7 @@ def _law(axes: Axes, frame: pd.DataFrame, title: str) -> None:
     limit = float(frame.sort_values("bits")["zador_db"].to_numpy()[-1])
     axes.axhline(limit, color=BLACK, lw=0.8, label="VQ in 8 dimensions, high rate")
     axes.set(xlabel="rate (bits a dimension)", ylabel="dB above Shannon", title=title)
-    axes.set_ylim(0, min(1.08 * float(frame["gap_db"].max()), _TOP))
+    axes.set_ylim(0, 1.08 * float(frame["gap_db"].max()))
 
 
 def _rounding(axes: Axes, frame: pd.DataFrame) -> None:
@@ -71,8 +70,10 @@ def _photographs(axes: Axes, frame: pd.DataFrame, title: str) -> None:
     if title == PHOTOGRAPHS["patches"]:
         _rounding(axes, frame)
     axes.set(xlabel="rate (bits a dimension)", ylabel="dB above Gaussian D(R)", title=title)
-    low, high = (float(frame["above_gaussian_db"].agg(name)) for name in ("min", "max"))
-    axes.set_ylim(1.2 * min(low, -0.25), min(1.08 * high, _TOP + 2))
+    half = _INTERVAL * frame["above_gaussian_error_db"]
+    low = float((frame["above_gaussian_db"] - half).min())
+    high = float((frame["above_gaussian_db"] + half).max())
+    axes.set_ylim(1.1 * min(low, -0.25), 1.05 * high)
 
 
 def draw(table: Table) -> Figure:

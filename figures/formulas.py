@@ -19,7 +19,7 @@ _PQ = r"\mathcal{E}^*_{\mathrm{PQ}}"
 _SQ = r"\mathcal{E}^*_{\mathrm{SQ}}"
 _SUP = r"\underset{P}{\sup}"
 _K = r"K^{-2/d_{\mathrm{eff}}}"
-_DIAGONAL = r"\min_{\prod_m n_m \le K} \sum_{m=1}^{M} \frac{d_m}{3 n_m^2}"
+_DIAGONAL = r"\underset{\prod_m n_m \le K}{\min} \sum_{m=1}^{M} \frac{d_m}{3 n_m^2}"
 _MATCHED = r"\lambda^* = \frac{f^{d/(d+2)}}{\int f^{d/(d+2)}}"
 _SHANNON = r"\frac{d}{2 \pi e} \, e^{2 h(X)/d} \, K^{-2/d}"
 
@@ -36,7 +36,7 @@ CLAIMS = {
     "finding1.error": Display("", rf"{_VQ}(P, K^2) \le {_PQ}(P, (K, K))"),
     "prop1.a": Display(
         r"f^* = \operatorname{argmin}_f H(X \mid f(X)) \;\Rightarrow\; U(f^*) = 1",
-        r"\max_f I(X; f(X)) = \log K \iff P(f(X) = k) = \tfrac{1}{K} \text{ for all } k",
+        r"\underset{f}{\max} \; I(X; f(X)) = \log K \iff P(f(X) = k) = \tfrac{1}{K} \text{ for all } k",
     ),
     "prop1.b": Display(
         r"H(X \mid g) = \tfrac{3}{4} \log_2 3 - \tfrac{1}{2}",
@@ -88,15 +88,15 @@ CLAIMS = {
     "appendixF.mmd": Display(r"D^2(X, Y) = 0 \iff P_X = P_Y"),
     "appendixD.matched": Display(r"\lambda^* = f", _MATCHED),
     "theorem.panter-dite": Display(
-        r"\lim_{n \to \infty} n^2 e_n = \frac{1}{12} \Bigl( \int f^{1/3} \Bigr)^3"
+        r"\underset{n \to \infty}{\lim} n^2 e_n = \frac{1}{12} \Bigl( \int f^{1/3} \Bigr)^3"
     ),
     "theorem.zador": Display(
-        rf"\lim_{{K \to \infty}} K^{{2/d}} {_VQ} = d \, G_d \, \lVert f \rVert_{{d/(d+2)}}",
+        rf"\underset{{K \to \infty}}{{\lim}} K^{{2/d}} {_VQ} = d \, G_d \, \lVert f \rVert_{{d/(d+2)}}",
         r"\frac{1}{(d+2) V_d^{2/d}} \le G_d \le \frac{\Gamma(1 + 2/d)}{d \, V_d^{2/d}}",
     ),
     "theorem.point-density": Display(_MATCHED),
     "theorem.perplexity": Display(
-        r"\lim_{n \to \infty} \frac{\mathrm{PPL}}{n} = e^{-\mathrm{KL}(f \Vert f^*)}"
+        r"\underset{n \to \infty}{\lim} \frac{\mathrm{PPL}}{n} = e^{-\mathrm{KL}(f \Vert f^*)}"
     ),
     "theorem.shannon": Display(rf"\mathcal{{E}} \ge {_SHANNON}"),
     "theorem.water-filling": Display(

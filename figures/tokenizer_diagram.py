@@ -33,21 +33,21 @@ def draw(table: Table) -> Figure:
     canvas = Canvas(6.6, 2.1)
     middle, height = 1.25, 0.78
     _image(canvas, 0.05, middle, "image x", str(modules.loc["encoder", "input"]))
-    _module(canvas, 1.15, middle, height, "encoder", modules, ("encoder", "quant_conv"))
-    _latent(canvas, 2.42, middle, r"latents $z_e$", str(modules.loc["quant_conv", "output"]))
-    canvas.box(3.0, middle - height / 2, 0.85, height, fill=SKY)
-    canvas.text(3.425, middle + 0.1, "quantizer", colour=ON_COLOUR)
-    canvas.text(3.425, middle - 0.14, "nearest word", size=SMALL, colour=ON_COLOUR)
-    _latent(canvas, 4.02, middle, r"$z_q$", "")
-    _module(canvas, 4.5, middle, height, "decoder", modules, ("post_quant_conv", "decoder"))
-    _image(canvas, 5.8, middle, r"reconstruction $\hat{x}$", str(modules.loc["decoder", "output"]))
-    for start, end in ((0.8, 1.13), (2.1, 2.3), (2.75, 2.98), (3.87, 4.0), (4.32, 4.48), (5.47, 5.78)):
+    _module(canvas, 1.05, middle, height, "encoder", modules, ("encoder", "quant_conv"))
+    _latent(canvas, 2.34, middle, r"latents $z_e$", str(modules.loc["quant_conv", "output"]))
+    canvas.box(2.88, middle - height / 2, 0.85, height, fill=SKY)
+    canvas.text(3.305, middle + 0.1, "quantizer", colour=ON_COLOUR)
+    canvas.text(3.305, middle - 0.14, "nearest word", size=SMALL, colour=ON_COLOUR)
+    _latent(canvas, 4.07, middle, r"$z_q$", "")
+    _module(canvas, 4.61, middle, height, "decoder", modules, ("post_quant_conv", "decoder"))
+    _image(canvas, 5.84, middle, r"reconstruction $\hat{x}$", str(modules.loc["decoder", "output"]))
+    for start, end in ((0.79, 1.03), (2.02, 2.22), (2.66, 2.86), (3.75, 3.95), (4.39, 4.59), (5.58, 5.82)):
         canvas.arrow((start, middle), (end, middle))
     side = 0.42
-    _grid(canvas, 3.425 - side / 2, 0.1, side)
-    canvas.arrow((3.425, middle - height / 2 - 0.02), (3.425, 0.1 + side + 0.02))
+    _grid(canvas, 3.305 - side / 2, 0.1, side)
+    canvas.arrow((3.305, middle - height / 2 - 0.02), (3.305, 0.1 + side + 0.02))
     _, *sides = str(modules.loc["quant_conv", "output"]).split(" × ")
-    canvas.text(3.75, 0.31, f"tokens r at {' × '.join(sides)} positions", size=SMALL, align="left")
+    canvas.text(3.63, 0.31, f"tokens r at {' × '.join(sides)} positions", size=SMALL, align="left")
     return canvas.figure
 
 

@@ -107,4 +107,6 @@ def mathml(latex: str, *, block: bool = True) -> Markup:
     """Return LaTeX as MathML."""
     from latex2mathml.converter import convert
 
-    return Markup(convert(latex, display="block" if block else "inline"))
+    made = convert(latex, display="block" if block else "inline")
+    # the bars of a norm are as high as the letter between them, not as its exponents
+    return Markup(made.replace("<mo>&#x02016;</mo>", '<mo stretchy="false">&#x02016;</mo>'))

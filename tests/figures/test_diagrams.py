@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from figures import bounds_by_dimension, implementation_diagram, ledger_glance, look, tokenizer_diagram
 from figures import transplant_diagram as transplant
@@ -35,6 +35,23 @@ def test_figure_1_has_shapes_and_parameters_of_the_table(modules):
     assert frame.loc["encoder", "input"] in shown
     assert frame.loc["quant_conv", "output"] in shown
     assert count(int(frame.loc[["encoder", "quant_conv"], "parameters"].sum())) in shown
+
+
+def _inside(box, point):
+    """Whether a point in inches is strictly within a box."""
+    left, below = box.get_x(), box.get_y()
+    return left < point[0] < left + box.get_width() and below < point[1] < below + box.get_height()
+
+
+def test_arrows_of_figure_1_end_outside_the_boxes_and_are_long_enough_to_be_seen(modules):
+    figure = draw(tokenizer_diagram.RECIPE, [modules])
+    boxes = [artist for artist in figure.get_children() if isinstance(artist, FancyBboxPatch)]
+    arrows = [artist for artist in figure.get_children() if isinstance(artist, FancyArrowPatch)]
+    assert (len(boxes), len(arrows)) == (7, 7)
+    for arrow in arrows:
+        start, end = arrow._posA_posB  # inches; no public accessor
+        assert np.hypot(*np.subtract(end, start)) > 0.15
+        assert not any(_inside(box, point) for box in boxes for point in (start, end))
 
 
 def test_figure_3_fills_what_a_stage_trains(modules):

@@ -32,6 +32,16 @@ def test_each_panel_shows_the_distances_of_its_source(table, place, source, colu
         np.testing.assert_allclose(line.get_ydata(orig=False), means[column], rtol=1e-12)
 
 
+def test_every_distance_lies_within_its_panel(table):
+    for axes in recipe.draw(equal_rate.RECIPE, [table]).axes:
+        low, high = axes.get_ylim()
+        for look in LOOKS.values():
+            if look.label in axes.get_legend_handles_labels()[1]:
+                heights = np.asarray(drawn(axes, look.label).get_ydata(orig=False))
+                assert low < heights.min(), (axes.get_title(), look.label)
+                assert heights.max() < high, (axes.get_title(), look.label)
+
+
 def test_photographs_are_not_shown_against_shannon(table):
     labels = [axes.get_ylabel() for axes in recipe.draw(equal_rate.RECIPE, [table]).axes]
     assert labels == ["dB above Shannon"] * 5 + ["dB above Gaussian D(R)"] * 2

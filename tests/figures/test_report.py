@@ -113,6 +113,17 @@ def test_displayed_formulas_belong_to_claims_and_bounds_and_become_mathml():
         assert "\\" not in markup, latex
 
 
+def test_bars_of_a_norm_are_as_high_as_the_letter_between_them():
+    assert mathml(r"\lVert f \rVert_{1/3}").count('<mo stretchy="false">&#x02016;</mo>') == 2
+
+
+def test_only_statements_of_the_paper_are_introduced_as_its_words(page):
+    for one in LEDGER:
+        entry = page.split(f'<details id="{one.id}"')[1].split("</dt>")[0]
+        assert ("<dt>A theorem" in entry) == one.id.startswith("theorem.")
+        assert not ("<dt>The paper says" in entry and "not in the paper" in entry)
+
+
 def test_figures_name_claims_of_the_ledger_and_entries_lead_back(verified):
     for entry in ledger.entries(verified, RECIPES.values()):
         named = {one.name for one in RECIPES.values() if entry["id"] in one.claims}
