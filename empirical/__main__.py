@@ -54,7 +54,9 @@ def arena(
 ) -> int:
     """Compare all quantizers on the same vectors at equal bits, without heads, and print the answers.
 
-    An interrupted run continues where it stopped when the same command is given again.
+    An interrupted run continues where it stopped when the same command is given again. K = 65536 would take
+    about 4 core-hours for k-means alone (estimated): an entry of ``codebook_sizes`` in
+    ``empirical/arena/config.py``, with ``n_train`` of 2^20.
 
     Args:
         preset: Sizes and budget; ``paper`` takes under 10 minutes on two free cores.

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from figures import pocket_answers
+from figures.intervals import mean_and_halfwidth
 from qtheory.claims import LEDGER, Claim
 from qtheory.errors import DomainError
 from qtheory.results import Table
 from qtheory.results.slope import slope_of_variance
 
-TABLES = ("variance-scaling/paper", *pocket_answers.TABLES)
+TABLES = ("variance-scaling/paper", *pocket_answers.TABLES, "arena/paper")
 
 # claim, the verdict that the sentence stands on, and the sentence
 _FROM_CLAIMS = (
@@ -82,6 +83,31 @@ def _linear_law(table: Table) -> str:
     )
 
 
+# methods and maps of the arena's sentence, and their names there
+_ARENA = {
+    ("vanilla", "none"): "Vanilla VQ",
+    ("ema", "none"): "EMA VQ",
+    ("ema_vp2", "none"): "EMA VP2",
+    ("lloyd_max", "principal"): "optimal scalar levels on principal axes",
+    ("fsq", "affine"): "FSQ between trained affine maps",
+}
+
+
+def _arena(table: Table) -> str:
+    frame = table.frame
+    size = int(frame["codebook_size"].max())
+    part = frame[(frame["source"] == "pocket") & (frame["codebook_size"] == size)]
+    by_entry = part.set_index(["method", "maps"])["kmeans_db"].sort_index()
+    told = []
+    for entry, name in _ARENA.items():
+        centre, half = mean_and_halfwidth(by_entry.loc[entry])
+        told.append(f"{centre:.2f} ± {half:.2f} for {name}")
+    return (
+        f"On the same latents of photographs, K = {size}, no heads and no decoder, held-out dB above "
+        f"k-means (n = {part['trial'].nunique()} trials, mean and 95 % t interval): {', '.join(told)}."
+    )
+
+
 def answers(tables: Mapping[str, Table]) -> list[str]:
     """Return the answers, in the order in which a reader wants them.
 
@@ -101,4 +127,5 @@ def answers(tables: Mapping[str, Table]) -> list[str]:
         *from_claims,
         _linear_law(tables["variance-scaling/paper"]),
         *pocket_answers.answers(tables),
+        _arena(tables["arena/paper"]),
     ]

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from empirical.arena import study
-from figures import arena, recipe
+from figures import answers, arena, recipe
+from figures.readme import STORED
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +36,14 @@ def test_the_caption_names_its_command_and_two_drawings_are_the_same_bytes(table
     assert "python -m empirical arena --preset smoke" in arena.caption(*tables)
     one, two = (recipe.render(recipe.draw(arena.RECIPE, tables), "svg") for _ in range(2))
     assert one == two
+
+
+def test_the_answer_states_what_the_stored_table_holds():
+    tables = {name: recipe.find_table(name, STORED) for name in answers.TABLES}
+    frame = tables["arena/paper"].frame
+    part = frame[(frame["source"] == "pocket") & (frame["codebook_size"] == frame["codebook_size"].max())]
+    (said,) = [line for line in answers.answers(tables) if "no heads and" in line]
+    of_ema = part[(part["method"] == "ema") & (part["maps"] == "none")]["kmeans_db"]
+    low, high = stats.t.interval(0.95, len(of_ema) - 1, of_ema.mean(), stats.sem(of_ema))
+    assert f"n = {len(of_ema)} trials" in said
+    assert f"{of_ema.mean():.2f} ± {(high - low) / 2:.2f} for EMA VQ" in said
