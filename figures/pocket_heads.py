@@ -71,8 +71,10 @@ def draw(table: Table) -> Figure:
 def caption(table: Table) -> str:
     """Say what is seen, n, the interval and the command."""
     trials = table.frame.groupby("method")["trial"].nunique()
-    several = [LOOKS[name].label for name in FAMILIES if trials.get(name, 0) > 1]
-    seeds = f"{int(trials.max())} seeds for {', '.join(several)}, one for the others"
+    several = [name for name in FAMILIES if trials.get(name, 0) > 1]
+    seeds = f"{int(trials.max())} seeds"
+    if len(several) < len(FAMILIES):
+        seeds += f" for {', '.join(LOOKS[name].label for name in several)}, one for the others"
     return (
         "The same quantizers without heads, with heads of 1×1 convolutions and with the published heads of "
         f"three 3×3 convolutions (32 channels wide here), after substitution; {seeds}. Dashed: k-means and "
