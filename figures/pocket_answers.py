@@ -61,16 +61,20 @@ def _use(table: Table) -> str:
     )
 
 
-def _hierarchy(contrasts: pd.DataFrame) -> Iterator[str]:
-    """Say whether VQ beats PQ beats SQ, and whether error and quality agree on it."""
+def _hierarchy(contrasts: pd.DataFrame) -> str:
+    """Say whether VQ beats PQ beats SQ."""
     bare, full = "substitution, heads none", "substitution, heads full"
-    yield (
+    return (
         "Tuned alike and without heads, PQ has "
         f"{_difference(contrasts, f'PQ - VQ, {bare}', 'latent_nmse', 3)} more NMSE than VQ, and fixed-level "
         f"SQ {_difference(contrasts, f'SQ - PQ, {bare}', 'latent_nmse', 3)} more than PQ; between full heads "
         f"{_difference(contrasts, f'PQ - VQ, {full}', 'latent_nmse', 3)} and "
         f"{_difference(contrasts, f'SQ - PQ, {full}', 'latent_nmse', 3)}."
     )
+
+
+def _agreement(contrasts: pd.DataFrame) -> str:
+    """Say whether error and quality agree on the order of the classes."""
     chosen = contrasts[contrasts["question"] == "hierarchy"].pivot(
         index="contrast", columns="column", values="difference"
     )
@@ -79,7 +83,7 @@ def _hierarchy(contrasts: pd.DataFrame) -> Iterator[str]:
         f"{name} {chosen.loc[name, 'latent_nmse']:+.3f} of NMSE and {chosen.loc[name, 'psnr']:+.2f} dB"
         for name in odd
     )
-    yield (
+    return (
         f"Error does not rank image quality between classes: {listed}."
         if len(odd)
         else "Between classes, lower error goes with higher PSNR in each phase."
@@ -168,8 +172,13 @@ def require_sources(found: Table, tables: Sequence[Table]) -> None:
             )
 
 
+def _checked(tables: Mapping[str, Table]) -> None:
+    for name in ("correlations/pocket", "contrasts/pocket"):
+        require_sources(tables[name], [tables[f"{phase}/pocket"] for phase in PHASES])
+
+
 def answers(tables: Mapping[str, Table]) -> Iterator[str]:
-    """Yield the answers of the comparison.
+    """Yield the answers of the comparison: what ranks quality, which class errs least, levels, heads.
 
     Parameters
     ----------
@@ -181,14 +190,31 @@ def answers(tables: Mapping[str, Table]) -> Iterator[str]:
     SchemaError
         If correlations or contrasts come from other tables than these.
     """
-    first, contrasts = tables["substitution/pocket"], tables["contrasts/pocket"].frame
-    for name in ("correlations/pocket", "contrasts/pocket"):
-        require_sources(tables[name], [tables[f"{phase}/pocket"] for phase in PHASES])
+    _checked(tables)
+    contrasts = tables["contrasts/pocket"].frame
     yield _ranks(tables["correlations/pocket"].frame)
-    yield _use(first)
-    yield from _hierarchy(contrasts)
+    yield _hierarchy(contrasts)
     yield _levels(contrasts)
     yield _heads(contrasts)
+
+
+def details(tables: Mapping[str, Table]) -> Iterator[str]:
+    """Yield what a reader of the comparison's numbers should know beside its answers.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        The tables named in `TABLES`.
+
+    Raises
+    ------
+    SchemaError
+        If correlations or contrasts come from other tables than these.
+    """
+    _checked(tables)
+    first, contrasts = tables["substitution/pocket"], tables["contrasts/pocket"].frame
+    yield _use(first)
+    yield _agreement(contrasts)
     for phase in PHASES[1:]:
         yield _gains(contrasts, phase, tables[f"{phase}/pocket"])
     yield _moving_latents(first, tables["joint/pocket"])

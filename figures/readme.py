@@ -1,10 +1,10 @@
 """The generated parts of the documents, between markers: the answers, the comparison and the ledger."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from figures import answers
+from figures import answers, pocket_answers
 from figures.pocket_table import PHASES, summary
 from figures.recipe import TABLE_FOLDERS, find_table
 from qtheory.claims import LEDGER, report
@@ -22,13 +22,18 @@ def _markdown_table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def _markdown_list(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
 def sections() -> Mapping[str, str]:
     """Return the generated parts by the names of their markers."""
     tables = {name: find_table(name, STORED) for name in answers.TABLES}
     comparison = summary([tables[f"{phase}/pocket"].frame for phase in PHASES])
+    table = _markdown_table(list(comparison.columns), comparison.to_numpy().tolist())
     return {
-        "answers": "\n".join(f"- {answer}" for answer in answers.answers(tables)),
-        "comparison": _markdown_table(list(comparison.columns), comparison.to_numpy().tolist()),
+        "answers": _markdown_list(answers.answers(tables)),
+        "comparison": f"{_markdown_list(pocket_answers.details(tables))}\n\n{table}",
         "ledger": report.markdown(LEDGER),
     }
 

@@ -11,7 +11,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from figures import answers, formulas, ledger
+from figures import answers, formulas, ledger, pocket_answers
 from figures.inline import inline_svg
 from figures.paper_tables import TABLES, PaperTable, Parts
 from figures.pocket_table import readable
@@ -164,6 +164,7 @@ def render_report(
         kinds=sorted({kind for entry in entries for kind in entry["kinds"]}),
         sections=_sections(figures),
         tables=[_table_entry(table, parts[name]) for name, table in TABLES.items() if name in parts],
+        details=[prose(detail, _names()) for detail in pocket_answers.details(stored)],
         comparison=_html(readable(stored[COMPARISON].frame)),
         provenance=[_provenance_entry(name, table) for name, table in stored.items()],
     )

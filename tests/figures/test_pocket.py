@@ -122,11 +122,11 @@ def test_answers_say_where_error_and_quality_disagree(stored, psnr, words):
     images = hierarchy & (contrasts["column"] == "psnr")
     changed.loc[images, "difference"] = -0.5
     changed.loc[images & contrasts["contrast"].str.startswith("SQ - PQ"), "difference"] = psnr
-    assert any(words in sentence for sentence in pocket_answers._hierarchy(changed))
+    assert words in pocket_answers._agreement(changed)
 
 
 def test_no_answer_holds_a_number_that_is_missing(stored):
-    for sentence in pocket_answers.answers(stored):
+    for sentence in (*pocket_answers.answers(stored), *pocket_answers.details(stored)):
         assert not re.search(r"\bnan\b", sentence)
         assert pd.notna(sentence)
 
