@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from figures.intervals import mean_and_halfwidth
 from figures.look import BLACK, LOOKS
@@ -81,6 +82,16 @@ def _curve(axes: Axes, table: pd.DataFrame, curves: pd.DataFrame, source: str, s
     axes.set(xscale="log", xlabel="training step", ylabel="NMSE, held out")
 
 
+def _fills(frame: pd.DataFrame) -> list[Line2D]:
+    """Return what tells the two K apart above."""
+    sizes = sorted(frame["codebook_size"].unique())
+    return [
+        Line2D([], [], color=BLACK, marker="o", ls="", mfc=BLACK if size == sizes[-1] else "white", ms=3.8,
+               label=f"a-e: K = {size}")
+        for size in sizes
+    ]  # fmt: skip
+
+
 def draw(table: Table, curves: Table) -> Figure:
     """Draw one panel a source with every entry, and training curves of two sources."""
     frame, trained = table.frame, curves.frame
@@ -110,8 +121,8 @@ def draw(table: Table, curves: Table) -> Figure:
         axes = figure.add_subplot(below[i])
         _curve(axes, frame, trained, name, largest)
         axes.set_title(f"{'fg'[i]}  {_SOURCES[name]}, K = {largest}")
-    handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=4)
+    lines = axes.get_legend_handles_labels()[0]
+    figure.legend(handles=[*lines, *_fills(frame)], loc="outside lower center", ncols=4)
     return figure
 
 

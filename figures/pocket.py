@@ -14,7 +14,7 @@ from qtheory.results.comparison import FAMILIES, UNQUANTIZED, averages, main_hea
 PHASES = {
     "substitution": "Stage I: substitution",
     "adaptation": "Stage II: adaptation",
-    "joint": "joint optimisation",
+    "joint": "Joint optimisation",
 }
 # what stands against quality, its axis and its unit
 _ROWS = (
