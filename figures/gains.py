@@ -28,6 +28,7 @@ _SHORT = {
 # where all variances are equal, principal axes are arbitrary and a rotation says nothing
 _WITH_AXES = ("mixture", "correlated", "latents", "patches")
 _INTERVAL = 1.96
+_HATCH = "////"  # tells memory from the rest in grey, too
 
 
 def _exact(axes: Axes, frame: pd.DataFrame) -> None:
@@ -36,7 +37,11 @@ def _exact(axes: Axes, frame: pd.DataFrame) -> None:
     bottom = np.zeros(len(first))
     for key, label, colour in _PARTS:
         heights = first[f"gain_{key}_db"].to_numpy()
-        axes.bar(range(len(first)), heights, bottom=bottom, color=colour, width=0.65, label=label)
+        hatch = _HATCH if key == "memory" else None
+        axes.bar(
+            range(len(first)), heights, bottom=bottom, color=colour, width=0.65, label=label,
+            hatch=hatch, edgecolor="white", lw=0,
+        )  # fmt: skip
         bottom = bottom + heights
     axes.set_xticks(range(len(first)), [_SHORT[name] for name in first.index])
     axes.set(xlabel="source", ylabel="SQ above Shannon (dB)", title="a  At high rate, exact")
@@ -59,7 +64,10 @@ def _measured(axes: Axes, frame: pd.DataFrame) -> None:
     low, high = turned["above_vq_db"].to_numpy(), plain["above_vq_db"].to_numpy()
     places = np.arange(len(names))
     axes.bar(places, low, color=SKY, width=0.65, label="VQ over SQ after rotation")
-    axes.bar(places, high - low, bottom=low, color=VERMILION, width=0.65, label="rotation: linear memory")
+    axes.bar(
+        places, high - low, bottom=low, color=VERMILION, width=0.65, label="rotation: linear memory",
+        hatch=_HATCH, edgecolor="white", lw=0,
+    )  # fmt: skip
     for ends, errors in ((low, turned), (high, plain)):
         half = _INTERVAL * errors["above_vq_error_db"]
         axes.errorbar(places, ends, half, fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=2)
