@@ -13,6 +13,7 @@ from typing import Any
 import joblib
 
 from qtheory import _check
+from qtheory.command import interrupts_for_this_process_only
 from qtheory.errors import DomainError
 from qtheory.results import Cell
 from qtheory.results.sweep import Outcome
@@ -50,7 +51,8 @@ class Processes:
         threads = max(1, available_threads() // self.jobs)
         with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=threads):
             parallel = joblib.Parallel(return_as="generator_unordered")
-        return parallel(joblib.delayed(function)(cell) for cell in cells)
+        with interrupts_for_this_process_only():  # the call starts the processes
+            return parallel(joblib.delayed(function)(cell) for cell in cells)
 
 
 @dataclass(frozen=True)

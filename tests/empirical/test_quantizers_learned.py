@@ -130,9 +130,10 @@ def test_protocols_differ_as_documented():
 
 
 def test_the_loss_is_the_commitment_alone():
-    quantizer = ema().eval()
+    quantizer = ema()
+    quantizer(vectors(50, 4))
     z = vectors(50, 4).requires_grad_()
-    result = quantizer(z)
+    result = quantizer.eval()(z)
     expected = 0.25 * (z - quantizer.codebook[result.codes]).square().mean()
     assert set(result.losses) == {"commitment"}
     torch.testing.assert_close(result.losses["commitment"], expected)
