@@ -127,7 +127,12 @@ def cells(out):
 def test_ctrl_c_ends_a_run_in_several_processes_with_one_line_and_keeps_its_finished_cells(tmp_path):
     arguments = ["variance-scaling", "--preset", "paper", "--out", str(tmp_path), "--jobs", "2"]
     running = subprocess.Popen(
-        [sys.executable, "-m", "sims", *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-m", "sims", *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # a shell's background job, as this test may be one, ignores Ctrl-C, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         while running.poll() is None and not cells(tmp_path):
