@@ -17,7 +17,7 @@ from empirical.head import REFERENCES, UNQUANTIZED, Transplant
 from empirical.job import SUBSTITUTION, Job
 from empirical.phase import Phase, Row
 from empirical.protocol import Recipe, recipe
-from empirical.quantizers.vanilla import GradientCodebook
+from empirical.quantizers.vanilla import parameter_groups
 from empirical.tokenizers import Tokenizer
 from empirical.training import Objective, Source, fit_references, train
 from qtheory.errors import DomainError
@@ -71,15 +71,7 @@ class SubstitutionObjective(Objective):
 
     def groups(self) -> list[dict[str, Any]]:
         """Return the heads' parameters and each learned codebook, with their learning-rate ratios."""
-        codebooks = [module for module in self.transplant.modules() if isinstance(module, GradientCodebook)]
-        own = {id(module.codebook) for module in codebooks}
-        heads = [parameter for parameter in self.transplant.parameters() if id(parameter) not in own]
-        groups: list[dict[str, Any]] = [{"params": heads, "ratio": 1.0, "decays": True}] if heads else []
-        for module in codebooks:
-            settings = module.settings
-            ratio, decays = settings.learning_rate_ratio, settings.decays
-            groups.append({"params": [module.codebook], "ratio": ratio, "decays": decays})
-        return groups
+        return parameter_groups(self.transplant)
 
     def train(self, mode: bool) -> None:
         """Set the transplant's mode."""

@@ -17,7 +17,7 @@ from empirical.quantizers import REFERENCES, FSQQuantizer, LloydMaxQuantizer, Qu
 from empirical.quantizers.base import Losses
 from empirical.quantizers.ema import EMAQuantizer
 from empirical.quantizers.reference import ReferenceQuantizer
-from empirical.quantizers.vanilla import GradientCodebook
+from empirical.quantizers.vanilla import parameter_groups
 from empirical.training import Objective
 from qtheory.entropy import perplexity, utilization
 
@@ -172,14 +172,7 @@ class ArenaObjective(Objective):
 
     def groups(self) -> list[dict[str, Any]]:
         """Return the maps' parameters and each learned codebook, with their learning-rate ratios."""
-        codebooks = [module for module in self.model.modules() if isinstance(module, GradientCodebook)]
-        own = {id(module.codebook) for module in codebooks}
-        maps = [p for p in self.model.parameters() if id(p) not in own and p.requires_grad]
-        groups: list[dict[str, Any]] = [{"params": maps, "ratio": 1.0, "decays": True}] if maps else []
-        for module in codebooks:
-            ratio, decays = module.settings.learning_rate_ratio, module.settings.decays
-            groups.append({"params": [module.codebook], "ratio": ratio, "decays": decays})
-        return groups
+        return parameter_groups(self.model)
 
     def train(self, mode: bool) -> None:
         """Set the entrant's mode."""

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -149,3 +149,26 @@ class VanillaQuantizer(GradientCodebook):
 
     def _update(self, u: Tensor, codes: Tensor) -> None:
         """The optimizer moves the codewords."""
+
+
+def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
+    """Return what is trained of a module: all parameters but learned codebooks, then each of those.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Holds quantizers, anywhere.
+
+    Returns
+    -------
+    list of dict
+        ``params``, with their learning-rate ``ratio`` and whether it ``decays``.
+    """
+    codebooks = [part for part in module.modules() if isinstance(part, GradientCodebook)]
+    own = {id(part.codebook) for part in codebooks}
+    rest = [p for p in module.parameters() if id(p) not in own and p.requires_grad]
+    groups: list[dict[str, Any]] = [{"params": rest, "ratio": 1.0, "decays": True}] if rest else []
+    for part in codebooks:
+        ratio, decays = part.settings.learning_rate_ratio, part.settings.decays
+        groups.append({"params": [part.codebook], "ratio": ratio, "decays": decays})
+    return groups
