@@ -13,16 +13,11 @@ from torch import Tensor, nn
 
 from qtheory.errors import SchemaError
 from qtheory.results import write_bytes_atomically
+from qtheory.weights import file_sha256
 
 _HEADER = "qtheory"
 
 Part = nn.Module | torch.optim.Optimizer
-
-
-def sha256_of(path: Path | str) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _require_file(path: Path, source: str) -> None:
@@ -52,7 +47,7 @@ def verify_sha256(path: Path | str, expected: str, *, source: str = "its publish
     """
     path = Path(path)
     _require_file(path, f"{source} (sha256 {expected})")
-    found = sha256_of(path)
+    found = file_sha256(path)
     if found != expected.lower():
         raise SchemaError(
             f"{path} must have sha256 {expected}, got {found}: it is damaged or another version; "

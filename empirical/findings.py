@@ -1,7 +1,5 @@
 """What the comparison answers: rank correlations with quality, and contrasts between groups of cells."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from empirical.resampling import Floats, Key, Resampling, Sample
-from qtheory.claims._ranks import doubled_ranks, permutation_p_value, spearman
-from qtheory.results import Table, write_table
+from qtheory.claims._ranks import permutation_p_value, rank_correlations, spearman
+from qtheory.results import Table, configuration_digest, write_table
 from qtheory.results.comparison import FAMILIES, UNQUANTIZED
 
 if TYPE_CHECKING:
@@ -30,24 +28,6 @@ _TAIL = 0.025
 def _interval(values: Floats) -> Row:
     low, high = np.quantile(values, [_TAIL, 1 - _TAIL])
     return {"low": float(low), "high": float(high)}
-
-
-def rank_correlations(x: Floats, y: Floats) -> Floats:
-    """Return Spearman's correlation of each row; NaN where a row of x or y is constant.
-
-    Parameters
-    ----------
-    x, y : (B, n) array
-        Observations.
-
-    Examples
-    --------
-    >>> rank_correlations(np.array([[1.0, 2, 3]]), np.array([[10.0, 30, 20]])).tolist()
-    [0.5]
-    """
-    a, b = (doubled_ranks(values) - (values.shape[-1] + 1) for values in (x, y))
-    with np.errstate(invalid="ignore"):
-        return (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
 
 
 def correlations(data: Resampling, methods: Sequence[str] = tuple(FAMILIES)) -> "pd.DataFrame":
@@ -231,7 +211,7 @@ def write_findings(
         for table in (*tables, *beside)
     }
     configuration = {"version": VERSION, "seed": data.seed, "resamples": data.resamples, "sources": sources}
-    digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+    digest = configuration_digest(configuration)
     found = {"correlations": correlations, "contrasts": evaluated}
     return [
         write_table(

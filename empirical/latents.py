@@ -1,6 +1,5 @@
 """Latents of many images, computed once and kept in float16 files."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from empirical.streaming import Crops, to_float
 from empirical.tokenizers import Tokenizer
 from qtheory import _check
 from qtheory.errors import DomainError, SchemaError
-from qtheory.results import write_bytes_atomically
+from qtheory.results import configuration_digest, write_bytes_atomically
+from qtheory.weights import file_sha256
 
 _MANIFEST = "latents.json"
 _KEY = "z_e"
@@ -145,7 +145,7 @@ def cache_latents(
     count = len(crops) * _check.integer("views", views)
     whole = configuration | {"images": crops.folder.digest, "size": crops.size, "seed": crops.seed}
     whole |= {"chosen": len(crops), "count": count, "shard": shard}
-    digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+    digest = configuration_digest(whole)
     starts = range(0, count, shard)
     bar = tqdm(range(len(starts)), "latents", leave=False, disable=None if runtime.first else True)
     for number in bar:
@@ -182,4 +182,4 @@ def _verify(folder: Path, shards: int, digest: str, configuration: dict[str, Any
 def _checksums(folder: Path, shards: int) -> Iterator[tuple[str, str]]:
     for number in range(shards):
         path = _shard(folder, number)
-        yield path.name, checkpoint.sha256_of(path)
+        yield path.name, file_sha256(path)

@@ -1,6 +1,5 @@
 """Walks the cells of a comparison: finished ones are skipped, failed ones recorded, and it goes on."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from empirical.protocol import RECIPES
 from empirical.setup import Launch
 from qtheory import _check
 from qtheory.errors import DomainError
-from qtheory.results import Table, write_table
+from qtheory.results import Table, configuration_digest, write_table
 
 _TAIL = 2000  # characters of a cell's output that a failure keeps
 
@@ -210,7 +209,7 @@ def collect(launch: Launch, outcomes: Sequence[tuple[CellSpec, dict[str, Any] | 
         Path(launch.out) / f"{launch.name}.csv",
         pd.DataFrame(rows),
         study="launch",
-        digest=hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest(),
+        digest=configuration_digest(configuration),
         seed=min(cell.seed for cell, _ in outcomes),
         configuration=configuration,
         failures=failures,

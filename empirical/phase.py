@@ -1,6 +1,5 @@
 """What the phases of the comparison share: their inputs, and the store of what they train and measure."""
 
-import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
@@ -26,7 +25,8 @@ from empirical.streams import torch_stream
 from empirical.tokenizers import PocketTokenizer, default_pocket
 from empirical.tokenizers.pocket import LATENT_CHANNELS, WEIGHTS
 from qtheory.errors import DomainError
-from qtheory.results import Cell, Sweep, stream, write_bytes_atomically
+from qtheory.results import Cell, Sweep, configuration_digest, stream, write_bytes_atomically
+from qtheory.weights import file_sha256
 
 Row = dict[str, Any]
 
@@ -164,7 +164,7 @@ class Phase(ABC):
             "loss": cls.loss(job.protocol),
             **{key: value for key, value in sizes.items() if key not in left_out},
             "images": load_images(job.data).digest[:12],
-            "tokenizer": checkpoint.sha256_of(job.tokenizer)[:12],
+            "tokenizer": file_sha256(job.tokenizer)[:12],
             "threads": job.threads,
             **({"start": job.start[:12]} if job.start else {}),
         }
@@ -192,7 +192,7 @@ class Phase(ABC):
         keeps what it has.
         """
         content = {"study": cls.study, "version": version, "seed": job.seed, "shared": cls.shared(job)}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return configuration_digest(content)
 
     @classmethod
     def training_digest(cls, job: Job) -> str:

@@ -7,7 +7,6 @@ scale of quantization errors and leaves their shape open. The loss compares pixe
 network that appears in a metric takes part either.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from empirical.streams import torch_stream
 from empirical.tokenizers.pocket import PocketTokenizer
 from qtheory import _check
 from qtheory.errors import SchemaError
-from qtheory.results import provenance, write_bytes_atomically
+from qtheory.results import configuration_digest, provenance, write_bytes_atomically
 
 _WARMUP_SHARE = 0.02
 _CLIP_NORM = 1.0
@@ -148,8 +147,7 @@ def _step(
 
 
 def _digest(config: PretrainConfig, images: ImageSet) -> str:
-    text = json.dumps({**config.determining, "images": images.digest}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return configuration_digest({**config.determining, "images": images.digest})
 
 
 def _resume(path: Path, digest: str, **parts: checkpoint.Part) -> int:

@@ -1,6 +1,5 @@
 """A launched comparison as every process must know it, and what a process makes of it."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -13,7 +12,6 @@ from torch import Tensor, nn
 
 from empirical import inception
 from empirical.cells import CellSpec, LaunchPreset
-from empirical.checkpoint import sha256_of
 from empirical.config import Budget
 from empirical.data import split
 from empirical.discriminator import Discriminator, ViT
@@ -27,8 +25,8 @@ from empirical.streams import torch_stream
 from empirical.tokenizers import Tokenizer, VARTokenizer, load_tokenizer
 from empirical.tokenizers.pocket import WEIGHTS as POCKET_WEIGHTS
 from qtheory.errors import DomainError, SchemaError
-from qtheory.results import write_bytes_atomically
-from qtheory.weights import find, verify_sha256
+from qtheory.results import configuration_digest, write_bytes_atomically
+from qtheory.weights import file_sha256, find, verify_sha256
 
 VERSION = 1  # raised whenever the numbers of a row change
 VAR_FILE = "vae_ch160v4096z32.pth"
@@ -102,7 +100,7 @@ class Launch:
             "compiled": self.compiled,
             "digests": dict(self.digests),
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return configuration_digest(content)
 
     def write(self, cell: CellSpec) -> Path:
         """Write what a process needs to run a cell, and return the file."""
@@ -124,8 +122,8 @@ class Launch:
         return made, CellSpec(**{**cell, "tables": tuple(cell["tables"])})
 
 
-def required_files(folder: Path | None) -> dict[str, Path]:
-    """Return the published files in a weights folder, after a check that all are there and right.
+def required_files(folder: Path | None) -> dict[str, str]:
+    """Return the SHA-256 of the published files in a weights folder, after a check that all are right.
 
     Raises
     ------
@@ -138,8 +136,7 @@ def required_files(folder: Path | None) -> dict[str, Path]:
     """
     if folder is None:
         raise DomainError("weights must be a folder, got none; give --weights DIR or set QTHEORY_WEIGHTS")
-    paths = {name: folder / name for name in NETWORK_FILES}
-    missing = [find(name) for name, path in paths.items() if not path.is_file()]
+    missing = [find(name) for name in NETWORK_FILES if not (folder / name).is_file()]
     if missing:
         lines = [
             f"  {w.file}, {w.megabytes} MB, sha256 {w.sha256 or 'not published'}, for {w.purpose}: {w.origin}"
@@ -148,10 +145,13 @@ def required_files(folder: Path | None) -> dict[str, Path]:
         raise FileNotFoundError(
             "\n".join([f"{folder} lacks {len(missing)} file(s); get them first:", *lines])
         )
-    for name, path in paths.items():
-        if find(name).sha256:
-            verify_sha256(path, find(name).sha256, origin=find(name).origin)
-    return paths
+    known = {name: find(name) for name in NETWORK_FILES}
+    return {
+        name: verify_sha256(folder / name, weights.sha256, origin=weights.origin)
+        if weights.sha256
+        else file_sha256(folder / name)
+        for name, weights in known.items()
+    }
 
 
 def indexed(launch: Launch, threads: int = 1) -> tuple[Folder, Folder]:
@@ -192,9 +192,8 @@ def prepared(launch: Launch, *, imagenet: str = "", threads: int = 1) -> Launch:
         launch = replace(launch, train=str(train), heldout=str(heldout))
     digests: dict[str, str] = {}
     if launch.sizes.networks:
-        paths = required_files(Path(launch.weights) if launch.weights else None)
-        digests |= {name: sha256_of(path) for name, path in paths.items()}
-        launch = replace(launch, tokenizer=launch.tokenizer or str(paths[VAR_FILE]))
+        digests |= required_files(Path(launch.weights) if launch.weights else None)
+        launch = replace(launch, tokenizer=launch.tokenizer or str(Path(launch.weights) / VAR_FILE))
     launch = replace(launch, tokenizer=launch.tokenizer or str(POCKET_WEIGHTS))
     channels = load_tokenizer(launch.tokenizer).latent_channels
     if channels != launch.sizes.channels:
@@ -203,7 +202,7 @@ def prepared(launch: Launch, *, imagenet: str = "", threads: int = 1) -> Launch:
             f"{launch.name}, got {channels}; take another tokenizer or preset"
         )
     folders = indexed(launch, threads)
-    digests |= {"tokenizer": sha256_of(launch.tokenizer)}
+    digests |= {"tokenizer": file_sha256(Path(launch.tokenizer))}
     digests |= {"train": folders[0].digest, "heldout": folders[1].digest}
     return replace(launch, digests=digests)
 

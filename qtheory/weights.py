@@ -125,8 +125,8 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verify_sha256(path: Path, expected: str, *, origin: str = "its publisher") -> None:
-    """Raise unless the file at `path` has the expected SHA-256.
+def verify_sha256(path: Path, expected: str, *, origin: str = "its publisher") -> str:
+    """Return the SHA-256 of the file at `path`, unless it is not the expected one.
 
     Parameters
     ----------
@@ -136,6 +136,11 @@ def verify_sha256(path: Path, expected: str, *, origin: str = "its publisher") -
         SHA-256 in hexadecimal, or its leading digits.
     origin : str, optional
         Where a good copy comes from; part of the message.
+
+    Returns
+    -------
+    str
+        64 lower-case hexadecimal digits.
 
     Raises
     ------
@@ -150,13 +155,15 @@ def verify_sha256(path: Path, expected: str, *, origin: str = "its publisher") -
     >>> from pathlib import Path
     >>> path = Path(tempfile.mkdtemp()) / "empty"
     >>> path.touch()
-    >>> verify_sha256(path, "e3b0c442")  # silent: it has that digest
+    >>> verify_sha256(path, "e3b0c442")[:12]
+    'e3b0c44298fc'
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; get it from {origin} (sha256 {expected})")
     found = file_sha256(path)
     if not expected or not found.startswith(expected.lower()):
         raise SchemaError(f"{path} must have sha256 {expected}, got {found}; get it again from {origin}")
+    return found
 
 
 def weights_folder() -> Path | None:

@@ -5,7 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from empirical import checkpoint
 from empirical.arena.methods import FIXED
 from empirical.arena.sources import DIM, SOURCES
 from empirical.config import Budget
@@ -14,6 +13,7 @@ from empirical.job import THREADS, table_path
 from empirical.quantizers import QUANTIZERS
 from empirical.tokenizers.pocket import WEIGHTS
 from qtheory.results import Cell, Sweep
+from qtheory.weights import file_sha256
 
 Row = dict[str, Any]
 
@@ -139,7 +139,7 @@ class Arena:
             **sizes,
             "learning_rate": self.budget.learning_rate,
             "images": load_images().digest[:12],
-            "tokenizer": checkpoint.sha256_of(WEIGHTS)[:12],
+            "tokenizer": file_sha256(WEIGHTS)[:12],
             "threads": self.threads,
         }
         return Sweep(STUDY, VERSION, self.seed, self.sizes.trials, self.sizes.points(), fixed)

@@ -35,21 +35,39 @@ def doubled_ranks(values: ArrayLike) -> NDArray[np.int64]:
     return 1 + (other < mine).sum(-1) + (other <= mine).sum(-1)
 
 
-def _pair(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pair(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     first, second = (_check.array(name, values, ndim=1) for name, values in (("x", x), ("y", y)))
     if first.size != second.size:
         raise ShapeError(f"x and y must have equal length, got {first.size} and {second.size}")
     for name, values in (("x", first), ("y", second)):
         if (values == values[0]).all():
             raise DomainError(f"{name} must hold two different values, got {values[0]:g} only")
-    return doubled_ranks(first), doubled_ranks(second)
+    return first, second
 
 
-def _correlations(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Pearson correlation along the last axis."""
-    n = a.shape[-1]
-    covariance, va, vb = (n * (p * q).sum(-1) - p.sum(-1) * q.sum(-1) for p, q in ((a, b), (a, a), (b, b)))
-    return covariance / np.sqrt(va * vb)
+def rank_correlations(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """Return Spearman's correlation along the last axis, for many samples at once.
+
+    Parameters
+    ----------
+    x, y : (..., n) array
+        Paired observations.
+
+    Returns
+    -------
+    (...) array
+        Pearson's correlations of the average ranks; NaN where x or y is constant.
+
+    Examples
+    --------
+    >>> rank_correlations([[1, 2, 3]], [[10, 30, 20]])
+    array([0.5])
+    """
+    # doubled ranks have mean n + 1, with ties too
+    a, b = (doubled_ranks(values) - (np.shape(values)[-1] + 1) for values in (x, y))
+    with np.errstate(invalid="ignore"):
+        correlations: NDArray[np.float64] = (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    return correlations
 
 
 def spearman(x: ArrayLike, y: ArrayLike) -> float:
@@ -77,7 +95,7 @@ def spearman(x: ArrayLike, y: ArrayLike) -> float:
     >>> spearman([1, 2, 3], [10, 30, 20])
     0.5
     """
-    return float(_correlations(*_pair(x, y)))
+    return float(rank_correlations(*_pair(x, y)))
 
 
 def student_p_value(correlation: float, n: int) -> float:
@@ -148,7 +166,8 @@ def permutation_p_value(x: ArrayLike, y: ArrayLike) -> Fraction:
     >>> permutation_p_value([1, 2, 3], [4, 5, 6])
     Fraction(1, 3)
     """
-    a, b = sorted((ranks.tolist() for ranks in _pair(x, y)), key=lambda ranks: -len(set(ranks)))
+    ranked = (doubled_ranks(values).tolist() for values in _pair(x, y))
+    a, b = sorted(ranked, key=lambda ranks: -len(set(ranks)))
     n, center = len(a), sum(a) * sum(b)
     observed = abs(n * sum(p * q for p, q in zip(a, b, strict=True)) - center)
     # b has the more ties, hence the fewer states
@@ -202,9 +221,9 @@ def bootstrap_difference(
     columns = np.stack([np.asarray(values, dtype=np.float64) for values in (x, z, y)])
     rows = rng.integers(columns.shape[1], size=(_check.integer("resamples", resamples), columns.shape[1]))
     drawn = columns[:, rows]
-    varied = (drawn != drawn[..., :1]).any(-1).all(0)
-    a, c, b = doubled_ranks(drawn[:, varied])
-    differences = np.abs(_correlations(a, b)) - np.abs(_correlations(c, b))
+    first, rival, target = drawn
+    differences = np.abs(rank_correlations(first, target)) - np.abs(rank_correlations(rival, target))
+    differences = differences[np.isfinite(differences)]
     tail = (1 - _check.real("level", level, above=0)) / 2
     low, high = np.quantile(differences, [tail, 1 - tail])
     return float(low), float(high)

@@ -1,6 +1,6 @@
 """Result tables with manifests, provenance, named random streams and sweeps."""
 
-from qtheory.results.provenance import code_digest, provenance
+from qtheory.results.provenance import code_digest, configuration_digest, provenance
 from qtheory.results.streams import stream
 from qtheory.results.sweep import Cell, Sweep, grid, run_sweep
 from qtheory.results.table import Table, read_table, write_bytes_atomically, write_table
@@ -10,6 +10,7 @@ __all__ = [
     "Sweep",
     "Table",
     "code_digest",
+    "configuration_digest",
     "grid",
     "provenance",
     "read_table",

@@ -1,10 +1,12 @@
 """What a number depends on besides its configuration: versions, hardware, threads, revision."""
 
 import hashlib
+import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -75,6 +77,27 @@ def code_digest(*folders: Path, suffixes: tuple[str, ...] = (".py", ".csv")) -> 
             digest.update(f"{folder.name}/{path.relative_to(folder).as_posix()}".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def configuration_digest(configuration: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a configuration, the key under which results of it are kept.
+
+    Parameters
+    ----------
+    configuration : mapping
+        What JSON can hold; the order of keys does not count.
+
+    Returns
+    -------
+    str
+        Hexadecimal digest.
+
+    Examples
+    --------
+    >>> configuration_digest({"a": 1, "b": 2}) == configuration_digest({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
 
 
 def provenance() -> dict[str, Any]:

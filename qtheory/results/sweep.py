@@ -1,8 +1,6 @@
 """Sweeps: named cells, each with its own random stream, run once, resumed after any interruption."""
 
-import hashlib
 import itertools
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ import numpy as np
 from qtheory import _check
 from qtheory.errors import DomainError
 from qtheory.results._store import CellStore, Row, keep_other_configuration, kept_table, valid_table
+from qtheory.results.provenance import configuration_digest
 from qtheory.results.streams import stream
 from qtheory.results.table import Table, read_table, write_table
 
@@ -137,8 +136,7 @@ class Sweep:
     @property
     def digest(self) -> str:
         """SHA-256 of the configuration, the key of the cache."""
-        text = json.dumps(self.configuration, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return configuration_digest(self.configuration)
 
     def cells(self) -> tuple[Cell, ...]:
         """Return all cells, trials running fastest.

@@ -6,6 +6,7 @@ from torch import nn
 
 from empirical import checkpoint
 from qtheory.errors import SchemaError
+from qtheory.weights import file_sha256
 
 
 class Trap:
@@ -89,7 +90,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, tensors, monkeypatch
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         checkpoint.save(path, {"a": torch.zeros(2)})
-    assert checkpoint.sha256_of(path) == digest
+    assert file_sha256(path) == digest
     assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
 
 

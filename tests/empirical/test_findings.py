@@ -12,10 +12,10 @@ from empirical.findings import (
     contrasts,
     correlations,
     evaluated,
-    rank_correlations,
     write_findings,
 )
 from empirical.resampling import Resampling
+from qtheory.claims._ranks import rank_correlations
 from qtheory.errors import SchemaError
 from qtheory.results import read_table, write_table
 from qtheory.results.comparison import FAMILIES

@@ -7,11 +7,11 @@ import torch
 
 from empirical import features as features_module
 from empirical import metrics
-from empirical.checkpoint import sha256_of
 from empirical.data import eval_crops, load_images, split
 from empirical.features import EXTRACTOR, efflite0
 from empirical.pixels import to_tensor
 from qtheory.errors import DomainError, SchemaError, ShapeError
+from qtheory.weights import file_sha256
 
 PAIRED = [metrics.psnr, metrics.ssim]
 
@@ -251,7 +251,7 @@ def test_efflite0_sees_pixels_rounded_to_8_bits(photographs):
 def test_efflite0_refuses_nan_crops_and_other_weights(photographs, monkeypatch, tmp_path):
     with pytest.raises(DomainError, match="NaN"):
         efflite0(photographs[0][:1] * torch.nan)
-    assert EXTRACTOR["sha256"] == sha256_of(features_module.weights_path())
+    assert EXTRACTOR["sha256"] == file_sha256(features_module.weights_path())
     (tmp_path / "weights.pth").write_bytes(b"something else")
     monkeypatch.setattr(features_module, "weights_path", lambda: tmp_path / "weights.pth")
     with pytest.raises(SchemaError, match="must have sha256 579344248a93"):
