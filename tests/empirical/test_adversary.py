@@ -19,8 +19,9 @@ from empirical.protocol import ADAPTATION
 from empirical.runtime import Runtime
 from empirical.streams import torch_stream
 from empirical.tokenizers import PocketTokenizer, VARTokenizer
-from empirical.training import _Trainer, train, train_on
+from empirical.training import train, train_on
 from qtheory.errors import DomainError
+from tests.empirical.helpers import interrupted
 
 BUDGET = Budget(steps=4, batch_size=4, learning_rate=1e-3, trials=1)
 RECIPE = replace(ADVERSARIAL["fair"], warmup_steps=1, discriminator_learning_rate=1e-2)
@@ -100,25 +101,16 @@ def test_a_step_moves_every_head_of_the_discriminator_and_no_backbone(protocol):
     assert all(torch.equal(after[key], backbone[key]) for key in backbone)
 
 
-def test_discriminator_and_moving_averages_resume_to_the_same_bits(tmp_path, monkeypatch):
-    step = _Trainer.step
-
+def test_discriminator_and_moving_averages_resume_to_the_same_bits(tmp_path):
     def run(state=None):
         made = objective()
         train(made, BUDGET, rng=np.random.default_rng(0), state=state)
         return pack(**made.parts(), **made.companions())
 
-    def stopped(self, number, chosen):
-        if number == 3:
-            raise KeyboardInterrupt
-        return step(self, number, chosen)
-
     straight = run()
     state = State(tmp_path / "state.safetensors", "digest", every=2)
-    monkeypatch.setattr(_Trainer, "step", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(before=3):
         run(state)
-    monkeypatch.setattr(_Trainer, "step", step)
     resumed = run(state)
     assert any(key.startswith("discriminator_optimizer.") for key in straight)
     assert float(straight["lecam.real"]) != 0

@@ -26,10 +26,10 @@ from empirical.launch_table import render, side_by_side
 from empirical.runtime import Runtime
 from empirical.setup import Launch, Setup, prepared, required_files
 from empirical.tokenizers import PocketTokenizer
-from empirical.training import _Trainer
 from qtheory import paper
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import read_table
+from tests.empirical.helpers import interrupted
 
 TINY = LaunchPreset(
     size=32,
@@ -240,25 +240,16 @@ def test_a_failed_cell_is_recorded_and_the_walk_goes_on(launch, monkeypatch):
 
 
 @pytest.mark.parametrize("phase", ["substitution", "joint"])
-def test_a_cell_killed_at_any_step_ends_with_the_same_weights_and_row(launch, monkeypatch, phase):
+def test_a_cell_killed_at_any_step_ends_with_the_same_weights_and_row(launch, phase):
     cells = [cell for cell in chosen() if cell.phase in ("substitution", phase)]
     straight = dict(walk(launch, cells, Here()))[cells[-1]]
     folder = launch.folder(cells[-1])
     weights = (folder / "weights.safetensors").read_bytes()
     for name in ("weights.safetensors", "result.json"):
         (folder / name).unlink()
-    step = _Trainer.step
-
-    def stopped(self, number, taken):
-        if number == 3:
-            raise KeyboardInterrupt
-        return step(self, number, taken)
-
-    monkeypatch.setattr(_Trainer, "step", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(before=3):
         list(walk(launch, cells, Here()))
     assert load(folder / "state.safetensors")[1]["step"] == "3"
-    monkeypatch.setattr(_Trainer, "step", step)
     resumed = dict(walk(launch, cells, Here()))[cells[-1]]
     assert resumed["row"] == straight["row"]
     assert (folder / "weights.safetensors").read_bytes() == weights

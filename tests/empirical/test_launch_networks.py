@@ -15,6 +15,7 @@ from empirical.distances import InceptionStatistics
 from empirical.runtime import Runtime
 from empirical.setup import Launch, Setup
 from empirical.tokenizers import VARTokenizer
+from tests.empirical.helpers import SmallNetwork
 
 TINY = replace(
     PRESETS["paper"],
@@ -28,20 +29,6 @@ TINY = replace(
     epochs=2,
     heldout=2,
 )
-
-
-class SmallNetwork:
-    """Stands for Inception."""
-
-    FEATURES, CLASSES = 3, 4
-    sha256 = "ab" * 32
-
-    def __init__(self):
-        self.fc = torch.nn.Linear(1, 1)
-
-    def measure(self, crops):
-        means = crops.double().mean((2, 3))
-        return means, torch.cat([means, means[:, :1]], 1).softmax(1)
 
 
 class SmallLPIPS(torch.nn.Module):

@@ -19,20 +19,7 @@ from empirical.streaming import Crops
 from empirical.tokenizers import PocketTokenizer, VARTokenizer
 from empirical.usage import mean_perplexity, mean_utilization
 from qtheory.errors import DomainError
-
-
-class SmallNetwork:
-    """Stands for Inception."""
-
-    FEATURES, CLASSES = 3, 4
-    sha256 = "ab" * 32
-
-    def __init__(self):
-        self.fc = torch.nn.Linear(1, 1)
-
-    def measure(self, crops):
-        means = crops.double().mean((2, 3))
-        return means, torch.cat([means, means[:, :1]], 1).softmax(1)
+from tests.empirical.helpers import SmallNetwork
 
 
 @pytest.fixture(scope="module")

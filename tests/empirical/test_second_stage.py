@@ -22,6 +22,7 @@ from empirical.substitute import Substitution
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import _Trainer, train
 from qtheory.errors import DomainError, SchemaError
+from tests.empirical.helpers import interrupted
 
 BUDGET = Budget(steps=20, batch_size=8, learning_rate=1e-3, trials=1)
 
@@ -162,8 +163,8 @@ def test_recipes_that_train_nothing_are_refused(crops):
 
 
 @pytest.mark.parametrize("make", [adaptation, joint])
-def test_a_training_stopped_at_any_step_resumes_to_the_same_bits(tmp_path, monkeypatch, crops, make):
-    budget, step = replace(BUDGET, steps=7), _Trainer.step
+def test_a_training_stopped_at_any_step_resumes_to_the_same_bits(tmp_path, crops, make):
+    budget = replace(BUDGET, steps=7)
 
     def run(state=None):
         objective = make(crops)
@@ -172,17 +173,10 @@ def test_a_training_stopped_at_any_step_resumes_to_the_same_bits(tmp_path, monke
         train(objective, budget, rng=np.random.default_rng(0), state=state)
         return pack(**objective.parts())
 
-    def stopped(self, number, chosen):
-        if number == 5:
-            raise KeyboardInterrupt
-        return step(self, number, chosen)
-
     straight = run()
     state = State(tmp_path / "state.safetensors", "digest", every=2)
-    monkeypatch.setattr(_Trainer, "step", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(before=5):
         run(state)
-    monkeypatch.setattr(_Trainer, "step", step)
     resumed = run(state)
     assert all(torch.equal(resumed[key], straight[key]) for key in straight)
 

@@ -15,6 +15,7 @@ from empirical.substitute import SubstitutionObjective
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import _Trainer, train
 from qtheory.errors import DomainError
+from tests.empirical.helpers import interrupted
 
 LATENTS = torch.zeros(8, 16, 8, 8)
 PRESET = replace(PRESETS["smoke"], steps=11, learning_rate=1e-3)
@@ -117,14 +118,8 @@ def test_a_training_stopped_at_any_step_resumes_to_the_same_bits(tmp_path, monke
 
     straight, step = run(), _Trainer.step
 
-    def stopped(self, number, chosen):
-        if number == 7:
-            raise KeyboardInterrupt
-        return step(self, number, chosen)
-
     state = State(tmp_path / "state.safetensors", "digest", every=3)
-    monkeypatch.setattr(_Trainer, "step", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(before=7):
         run(state)
     done = []
     monkeypatch.setattr(_Trainer, "step", lambda self, *args: done.append(args[0]) or step(self, *args))
