@@ -2,48 +2,23 @@
 
 from typing import TYPE_CHECKING
 
-from empirical.quantizers import key_of
-from qtheory import paper
-from qtheory.results.comparison import UNQUANTIZED
+from empirical.printed import SHOWN, as_text, beside, in_printed_columns, printed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# column of the paper's tables, column of the launched one, factor, digits
-_SHOWN = (
-    ("distortion_per_dim", "latent_distortion_per_dim", 1, 3),
-    ("nmse", "latent_nmse", 1, 3),
-    ("utilization", "utilization", 1, 3),
-    ("perplexity", "perplexity", 1, 0),
-    ("psnr", "psnr_luma", 1, 2),
-    ("ssim", "ssim", 100, 1),
-    ("lpips", "lpips", 1, 3),
-    ("rfid", "r_fid", 1, 2),
-    ("ris", "r_is", 1, 1),
-    ("kid", "kid_efflite0", 1, 3),
-)
-_PHASES = {
-    "Substitution": "substitution",
-    "Adaptation": "adaptation",
-    "Decoder-Only": "adaptation",
-    "Joint Optimization": "joint",
-}
-_KEYS = ["method", "phase", "tokens", "K"]
+_KEYS = ["method", "tokens", "K"]
 _FINER = "×2"  # Table 6's mark of twice the tokens; its K with this sign is a product
 
 
-def _printed(n: int) -> "pd.DataFrame":
-    """Return a table of the paper in the keys of the launched one."""
-    table = paper.table(n)
+def _numbered(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table of the paper with its sizes as numbers."""
     codewords = table["K"].astype(str).str.split("×")
-    table["K"] = [int(parts[0]) ** len(parts) for parts in codewords]
-    tokens = table["tokens"].astype(str)
-    table["tokens"] = [
-        int(value.removesuffix(_FINER)) * (2 if value.endswith(_FINER) else 1) for value in tokens
+    tokens = [
+        int(value.removesuffix(_FINER)) * (2 if value.endswith(_FINER) else 1)
+        for value in table["tokens"].astype(str)
     ]
-    return table.assign(
-        method=table["approach"].map(key_of), phase=table["phase"].map(_PHASES), origin="paper"
-    )
+    return table.assign(K=[int(parts[0]) ** len(parts) for parts in codewords], tokens=tokens)
 
 
 def _measured(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -52,9 +27,8 @@ def _measured(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
 
     own = frame[[str(n) in str(tables).split() for tables in frame["tables"]]]
     own = own.assign(tokens=own["image_tokens"], K=own["codebook_size"])
-    columns = {name: own[stored] * factor for name, stored, factor, _ in _SHOWN if stored in own}
-    found = pd.concat([own[[*_KEYS, "protocol"]], pd.DataFrame(columns)], axis=1)
-    grouped = found.groupby([*_KEYS, "protocol"], sort=False)
+    keys = ["phase", *_KEYS, "protocol"]
+    grouped = pd.concat([own[keys], in_printed_columns(own)], axis=1).groupby(keys, sort=False)
     means = grouped.mean().assign(seeds=grouped.size()).reset_index()
     return means.assign(origin="measured, " + means["protocol"])
 
@@ -76,30 +50,16 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
         PSNR is that of the luma and SSIM in per cent, as printed. Where a row was measured with
         EfficientNet-Lite0 it has ``kid`` in place of ``rfid``.
     """
-    import pandas as pd
-
-    printed, measured = _printed(n), _measured(n, frame)
-    whole = pd.concat([printed, measured], ignore_index=True)
-    phases = list(dict.fromkeys([UNQUANTIZED, "baseline", *printed["phase"], *measured["phase"]]))
-    keys = [tuple(row) for row in whole[["method", "tokens", "K"]].itertuples(index=False)]
-    order = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-    places = [phases.index(p) * len(order) + order[k] for p, k in zip(whole["phase"], keys, strict=True)]
-    shown = ["method", "phase", "tokens", "K", "origin", "seeds", *(name for name, *_ in _SHOWN)]
-    return whole.iloc[pd.Series(places).argsort(kind="stable")].reindex(columns=shown).reset_index(drop=True)
+    whole = beside([_numbered(printed(n)), _measured(n, frame)], _KEYS)
+    return whole.reindex(columns=["method", "phase", "tokens", "K", "origin", "seeds", *SHOWN])
 
 
 def render(n: int, frame: "pd.DataFrame") -> str:
-    """Return `side_by_side` as text, without the columns that are empty.
+    """Return `side_by_side` as text.
 
     Parameters
     ----------
     n, frame
         As there.
     """
-    table = side_by_side(n, frame).dropna(axis=1, how="all")
-    digits = {name: places for name, _, _, places in _SHOWN}
-    for name in table.columns[4:]:
-        form = f".{digits.get(name, 0)}f"
-        if name != "origin":
-            table[name] = ["" if value != value else format(value, form) for value in table[name]]
-    return table.to_string(index=False, justify="left")
+    return as_text(side_by_side(n, frame))

@@ -1,0 +1,95 @@
+"""Tables 3 to 7 of the paper beside what was measured: their columns, their order, their text."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from empirical.quantizers import key_of
+from qtheory import paper
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# what the paper calls the phases of the comparison
+_PHASES = {
+    "Substitution": "substitution",
+    "Adaptation": "adaptation",
+    "Decoder-Only": "adaptation",
+    "Joint Optimization": "joint",
+}
+# column of the paper's tables, column of the measured ones, factor, digits
+_COLUMNS = (
+    ("distortion_per_dim", "latent_distortion_per_dim", 1, 3),
+    ("nmse", "latent_nmse", 1, 3),
+    ("utilization", "utilization", 1, 3),
+    ("perplexity", "perplexity", 1, 0),
+    ("psnr", "psnr_luma", 1, 2),
+    ("ssim", "ssim", 100, 1),
+    ("lpips", "lpips", 1, 3),
+    ("rfid", "r_fid", 1, 2),
+    ("ris", "r_is", 1, 1),
+    ("kid", "kid_efflite0", 1, 3),
+)
+SHOWN = tuple(name for name, *_ in _COLUMNS)
+_DIGITS = {"seeds": 0} | {name: digits for name, _, _, digits in _COLUMNS}
+
+
+def printed(n: int) -> "pd.DataFrame":
+    """Return a table of the paper with its methods and phases under their names here.
+
+    Parameters
+    ----------
+    n : int
+        Number of the table, 3 to 7.
+    """
+    table = paper.table(n)
+    methods, phases = table["approach"].map(key_of), table["phase"].map(_PHASES)
+    return table.assign(method=methods, phase=phases, origin="paper")
+
+
+def in_printed_columns(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return measured values in the columns of the paper's tables: PSNR of the luma, SSIM in per cent.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Measured rows; what they lack is left out.
+    """
+    import pandas as pd
+
+    columns = {name: rows[stored] * factor for name, stored, factor, _ in _COLUMNS if stored in rows}
+    return pd.DataFrame(columns, index=rows.index)
+
+
+def beside(parts: "Sequence[pd.DataFrame]", by: list[str]) -> "pd.DataFrame":
+    """Return all rows phase by phase, and those that agree in `by` below each other.
+
+    Parameters
+    ----------
+    parts : sequence of pandas.DataFrame
+        The printed rows, whose order decides, and those to stand below them.
+    by : list of str
+        Columns that tell which rows belong together.
+    """
+    import pandas as pd
+
+    whole = pd.concat(parts, ignore_index=True)
+    phases = list(dict.fromkeys(["baseline", *whole["phase"]]))
+    keys = list(whole[by].itertuples(index=False, name=None))
+    order = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    places = [phases.index(p) * len(order) + order[k] for p, k in zip(whole["phase"], keys, strict=True)]
+    return whole.iloc[pd.Series(places).argsort(kind="stable")].reset_index(drop=True)
+
+
+def as_text(table: "pd.DataFrame") -> str:
+    """Return rows as text: no column that is empty, and nothing where a value is missing.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns of `SHOWN` and others, which stand as they are.
+    """
+    table = table.dropna(axis=1, how="all")
+    for name in [name for name in table if name in _DIGITS]:
+        values = table[name].astype(float)
+        table[name] = ["" if value != value else f"{value:.{_DIGITS[name]}f}" for value in values]
+    return table.to_string(index=False, justify="left")
