@@ -17,7 +17,6 @@ Number = int | float | Fraction
 
 KINDS = ("symbolic", "certified", "exact", "numerical", "statistical", "transcribed")
 RELATIONS = ("<", "<=", ">", ">=", "==", "~=")
-ROUNDING = Fraction(1, 10**8)
 VERDICTS = ("holds", "holds-amended", "refuted", "open")
 
 
@@ -39,9 +38,9 @@ class Evidence:
     Parameters
     ----------
     kind : str
-        ``symbolic`` (computer algebra), ``certified`` (ball arithmetic), ``exact`` (enumeration, dynamic
-        programming or a closed form, compared as it is: no allowance for rounding), ``numerical``
-        (floating point, up to a tolerance that covers rounding, a quadrature, or the distance to a
+        ``symbolic`` (computer algebra), ``certified`` (ball arithmetic), ``exact`` (integers and
+        fractions, with nothing rounded on the way), ``numerical`` (floating point: a margin, or for
+        ``~=`` a tolerance, larger than rounding, the error of a quadrature, or the distance to a
         limit), ``statistical`` (the error rate stands in `detail`) or ``transcribed`` (recomputed from
         a printed table).
     computed : int, float or Fraction
@@ -52,16 +51,15 @@ class Evidence:
     expected : int, float or Fraction
         The other side.
     tolerance : float
-        Largest accepted difference, for ``~=`` only. Exact evidence has one between rationals only,
-        where it is part of what is said.
+        Largest accepted difference, for ``~=`` only.
     detail : str
         What was computed, in words.
 
     Raises
     ------
     DomainError
-        For unknown kinds and relations, booleans, NaN, a tolerance that the relation ignores, and one
-        between floats in exact evidence, where a bound of 0 or 1 but for 1e-8 or less counts as one.
+        For unknown kinds and relations, booleans, NaN, a tolerance that the relation ignores, and a
+        float on either side of exact evidence.
 
     Examples
     --------
@@ -88,26 +86,11 @@ class Evidence:
                 f"tolerance must be positive for '~=' and 0 otherwise, got {self.tolerance:g} "
                 f"for {self.relation!r}"
             )
-        if self.kind == "exact" and self.relation == "~=" and self._rounded:
+        if self.kind == "exact" and (isinstance(self.computed, float) or isinstance(self.expected, float)):
             raise DomainError(
-                f"kind must be numerical for '~=' between floats, got 'exact' for {self.computed:g} and "
-                f"{self.expected:g}"
+                f"kind must be numerical where a side is a float, got 'exact' for {self.computed!r} "
+                f"{self.relation} {self.expected!r}; exact evidence compares integers and fractions"
             )
-        if self.kind == "exact" and self._rounded and self._allows_for_rounding:
-            raise DomainError(
-                f"kind must be numerical where the other side allows for rounding, got 'exact' for "
-                f"{self.computed:g} {self.relation} {self.expected:g}"
-            )
-
-    @property
-    def _rounded(self) -> bool:
-        return isinstance(self.computed, float) or isinstance(self.expected, float)
-
-    @property
-    def _allows_for_rounding(self) -> bool:
-        # a bound that is 0 or 1 but for a hair is there for the sake of rounding
-        expected = Fraction(self.expected)
-        return any(0 < abs(expected - target) <= ROUNDING for target in (0, 1))
 
     @property
     def _slack(self) -> Fraction:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from qtheory.bounds import minimax_scalar
+from qtheory.claims import _balls
 from qtheory.sources import FiniteSource
 
 THREE_LEVELS = (
@@ -47,19 +47,23 @@ def three_level_error() -> Fraction:
     )
 
 
-def worst_error(levels: int) -> float:
-    """Return the bound on v_n that the argument of `largest_constant` uses."""
-    return float(three_level_error()) if levels == 3 else minimax_scalar(levels)
+def worst_error(levels: int) -> Fraction:
+    """Return the bound on v_n that the argument of `largest_constant` uses, rounded upwards for n = 2."""
+    if levels == 2:
+        return _balls.upper(1 / (2 * _balls.e()))
+    if levels == 3:
+        return three_level_error()
+    return Fraction(1) if levels == 1 else Fraction(1, 3 * (levels - 1) ** 2)
 
 
 @cache
-def largest_constant() -> tuple[float, float]:
+def largest_constant() -> tuple[Fraction, Fraction]:
     """Return the largest ``K^(2/d) E / d`` that choosing levels leaves, at (d, K) = (2, 5) and elsewhere.
 
     Returns
     -------
-    tuple of float
-        The value at d = 2, K = 5, and the largest over all other d and K >= 2^d.
+    tuple of Fraction
+        Upper bounds, in ball arithmetic: on the value at d = 2, K = 5, and on all other d and K >= 2^d.
 
     Notes
     -----
@@ -69,24 +73,31 @@ def largest_constant() -> tuple[float, float]:
     ``n^2 (1 + 1/n)^(2 t + 2/d) ((1 - t) v_n + t v_(n+1))``, log-concave in t and decreasing in d. For
     n >= 5 and any d, n levels each leave at most ``(n + 1)^2 / (3 (n - 1)^2)``.
     """
-    small = {(d, K): K ** (2 / d) * _best(d, K) / d for d in range(1, 5) for K in range(2**d, 5**d)}
+    small = {
+        (d, K): _balls.upper(_balls.ball(K) ** _balls.ball(Fraction(2, d)) * _balls.ball(_best(d, K) / d))
+        for d in range(1, 5)
+        for K in range(2**d, 5**d)
+    }
     equality = small.pop((2, 5))
     return equality, max(*small.values(), *_large_dimensions(), 6**2 * worst_error(5))
 
 
 @cache
-def _best(d: int, K: int) -> float:
+def _best(d: int, K: int) -> Fraction:
     if d == 1:
         return worst_error(K)
     return min(worst_error(n) + _best(d - 1, K // n) for n in range(1, K + 1))
 
 
-def _large_dimensions() -> Iterator[float]:
+def _large_dimensions() -> Iterator[Fraction]:
     for n in (2, 3, 4):
-        high, low = worst_error(n), worst_error(n + 1)
-        rate = 2 * math.log(1 + 1 / n)
-        t = min(max(high / (high - low) - 1 / rate, 0.0), 1.0)  # where the derivative of the log vanishes
-        yield n**2 * math.exp(rate * (t + 1 / 5)) * ((1 - t) * high + t * low)
+        high, low = _balls.ball(worst_error(n)), _balls.ball(worst_error(n + 1))
+        rate = 2 * _balls.ball(1 + Fraction(1, n)).log()
+        # the ball holds the t at which the derivative of the log vanishes, or the end nearest to it
+        t = (high / (high - low) - 1 / rate).max(_balls.ball(0)).min(_balls.ball(1))
+        yield _balls.upper(
+            n**2 * (rate * (t + _balls.ball(Fraction(1, 5)))).exp() * ((1 - t) * high + t * low)
+        )
 
 
 def worst_law(atoms: int) -> FiniteSource:

@@ -24,7 +24,7 @@ def _decoded_entropy(codewords: list[float], pmf: list[float]) -> float:
 def _distinct_codewords_keep_all() -> Evidence:
     pmf = [0.5, 0.25, 0.125, 0.125]
     return Evidence(
-        "exact",
+        "numerical",
         _decoded_entropy([3, 1, 4, 2], pmf),
         "==",
         entropy(pmf),
@@ -35,7 +35,7 @@ def _distinct_codewords_keep_all() -> Evidence:
 def _equal_codewords_lose() -> Evidence:
     pmf = [0.5, 0.25, 0.125, 0.125]
     return Evidence(
-        "exact",
+        "numerical",
         _decoded_entropy([3, 1, 1, 2], pmf),
         "<",
         entropy(pmf),
@@ -46,7 +46,7 @@ def _equal_codewords_lose() -> Evidence:
 def _binned_uniform() -> Evidence:
     gaps = [abs(entropy([2.0**-bits] * 2**bits) - bits) for bits in range(13)]
     return Evidence(
-        "exact",
+        "numerical",
         max(gaps),
         "==",
         0,
@@ -113,7 +113,7 @@ def _entropies_differ_twofold() -> Evidence:
 def _entropy_code_needs_less() -> Evidence:
     pmf = [0.9, 0.05, 0.05]
     return Evidence(
-        "exact",
+        "numerical",
         entropy(pmf),
         "<",
         1,
@@ -150,7 +150,7 @@ def _uniform_tokens_have_log_k() -> Evidence:
 def _other_tokens_have_less() -> Evidence:
     rng = stream(0, "ledger", "token laws")
     least = min(math.log2(K) - entropy(rng.dirichlet(np.ones(K))) for K in (2, 3, 8, 100) for _ in range(50))
-    return Evidence("exact", least, ">", 0, detail="least log2 K - H over 200 unequal laws")
+    return Evidence("numerical", least, ">", 0, detail="least log2 K - H over 200 unequal laws")
 
 
 CLAIMS = (

@@ -29,7 +29,7 @@ def _error_between_learned_maps() -> float:
 
 def _learned_maps_reach_the_vector_optimum() -> Evidence:
     return Evidence(
-        "exact",
+        "numerical",
         _error_between_learned_maps(),
         "==",
         optimal_vector(_SOURCE, 4).distortion,
@@ -39,7 +39,7 @@ def _learned_maps_reach_the_vector_optimum() -> Evidence:
 
 def _without_maps_scalar_is_worse() -> Evidence:
     return Evidence(
-        "exact",
+        "numerical",
         optimal_scalar(_SOURCE, 4).distortion,
         ">",
         optimal_vector(_SOURCE, 4).distortion,

@@ -20,12 +20,12 @@ def _identity() -> Evidence:
 
 def _tokens_matter_more_from_three_codewords() -> Evidence:
     tokens, size = elasticities(3)
-    return Evidence("exact", size, "<", tokens, detail="d ln Q_o / d ln K at K = 3, against 1 for T")
+    return Evidence("numerical", size, "<", tokens, detail="d ln Q_o / d ln K at K = 3, against 1 for T")
 
 
 def _codewords_matter_more_at_two() -> Evidence:
     tokens, size = elasticities(2)
-    return Evidence("exact", size, ">", tokens, detail="d ln Q_o / d ln K at K = 2, against 1 for T")
+    return Evidence("numerical", size, ">", tokens, detail="d ln Q_o / d ln K at K = 2, against 1 for T")
 
 
 def _scatter(points: list[int]) -> Fraction:
@@ -45,7 +45,7 @@ def _splitting_costs_at_high_rate() -> Evidence:
     whole, half = Gaussian(16), Gaussian(8)
     split = half.density_norm * zador_constant(8).lower
     return Evidence(
-        "exact", split / (whole.density_norm * zador_constant(16).upper), ">", Fraction(108, 100),
+        "numerical", split / (whole.density_norm * zador_constant(16).upper), ">", Fraction(108, 100),
         detail="E*_PQ over E*_VQ at high rate, N(0, I_16) in halves, by the bracket of Zador's constants",
     )  # fmt: skip
 

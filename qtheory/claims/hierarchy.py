@@ -63,14 +63,14 @@ def _strict_on_two_points() -> Evidence:
     pair = FiniteSource([[-1.0, -1.0], [1.0, 1.0]], [0.5, 0.5])
     gap = optimal_scalar(pair, 2).distortion - optimal_vector(pair, 2).distortion
     return Evidence(
-        "exact", gap, "==", 1, detail="E*_SQ - E*_VQ of two opposite corners of the square, K = 2"
+        "numerical", gap, "==", 1, detail="E*_SQ - E*_VQ of two opposite corners of the square, K = 2"
     )
 
 
 def _equal_on_the_cube() -> Evidence:
     corners = FiniteSource([[x, y] for x in (-1.0, 1.0) for y in (-1.0, 1.0)], [0.25] * 4)
     return Evidence(
-        "exact", optimal_scalar(corners, 4).distortion, "==", optimal_vector(corners, 4).distortion,
+        "numerical", optimal_scalar(corners, 4).distortion, "==", optimal_vector(corners, 4).distortion,
         detail="E*_SQ and E*_VQ of the corners of the square, K = 4",
     )  # fmt: skip
 

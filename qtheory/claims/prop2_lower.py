@@ -67,14 +67,14 @@ def _printed_below_sphere() -> Evidence:
 
 def _sharp_below_the_limit() -> Evidence:
     return Evidence(
-        "exact", BOUNDS["prop2.lower.sharp"](d=10**6, K=1), "<", BOUNDS["prop2.limit.zador"](d=10**6),
+        "numerical", BOUNDS["prop2.lower.sharp"](d=10**6, K=1), "<", BOUNDS["prop2.limit.zador"](d=10**6),
         detail="K^(2/d) times the sharp bound, and what random codebooks reach, d = 10^6",
     )  # fmt: skip
 
 
 def _sharp_is_approached() -> Evidence:
     ratio = BOUNDS["prop2.limit.zador"](d=10**6) / BOUNDS["prop2.lower.sharp"](d=10**6, K=1)
-    return Evidence("exact", ratio, "<", 1 + Fraction(1, 10**4), detail="the same two, as a ratio")
+    return Evidence("numerical", ratio, "<", 1 + Fraction(1, 10**4), detail="the same two, as a ratio")
 
 
 def _zador_in_floats() -> Evidence:

@@ -37,12 +37,14 @@ def _edge_above_printed() -> Evidence:
         for d in (1, 2, 47, 100, 1000)
         for K in (2**d, 3**d, 10**d, 16**d)
     )
-    return Evidence("exact", slack, ">=", 0, detail="least relative excess over the printed bound, K to 16^d")
+    return Evidence(
+        "numerical", slack, ">=", 0, detail="least relative excess over the printed bound, K to 16^d"
+    )
 
 
 def _edge_below_two_levels() -> Evidence:
     ratio = BOUNDS["prop2.lower.edge"](d=1, K=2) / minimax_scalar(2)
-    return Evidence("exact", ratio, "<", 1, detail="bound over the worst error 1 / (2 e), d = 1, K = 2")
+    return Evidence("numerical", ratio, "<", 1, detail="bound over the worst error 1 / (2 e), d = 1, K = 2")
 
 
 def _edge_tends_to_sharp() -> Evidence:

@@ -161,7 +161,7 @@ def relation(evidence: Evidence) -> str:
 
     Examples
     --------
-    >>> relation(Evidence("exact", Fraction(1, 3), "<", 0.5))
+    >>> relation(Evidence("numerical", Fraction(1, 3), "<", 0.5))
     '1/3 < 0.5'
     """
     text = f"{number(evidence.computed)} {evidence.relation} {number(evidence.expected)}"

@@ -39,7 +39,7 @@ def _any_rule_obeys_its_perplexity() -> Evidence:
         for mass, error in _rules(500)
     )
     return Evidence(
-        "exact", least, ">=", 1, detail="least ratio of error to bound over 500 arbitrary rules, N(0, 1)"
+        "numerical", least, ">=", 1, detail="least ratio of error to bound over 500 arbitrary rules, N(0, 1)"
     )
 
 
@@ -90,7 +90,7 @@ def _gradient_gap(source: str) -> tuple[float, float]:
 def _straight_through() -> Evidence:
     ratio = max(gap / error for gap, error in map(_gradient_gap, ("grid", "any")))
     return Evidence(
-        "exact",
+        "numerical",
         ratio,
         "<=",
         1,
@@ -112,7 +112,7 @@ def _small_error_large_gap() -> Evidence:
     frequency = 1000.0
     gap = (math.cos(0.0) - math.cos(math.pi)) ** 2
     return Evidence(
-        "exact", gap, ">", 10**5 * (math.pi / frequency) ** 2,
+        "numerical", gap, ">", 10**5 * (math.pi / frequency) ** 2,
         detail="squared gap of gradients and 10^5 E, loss sin(1000 z) / 1000: without L_1 nothing follows",
     )  # fmt: skip
 
@@ -175,7 +175,7 @@ def _no_converse() -> Evidence:
     x = stream(0, "ledger", "permuted features").standard_normal((40, 3))
     paired = float(((x - x[::-1]) ** 2).sum(axis=1).mean())
     return Evidence(
-        "exact", 10**6 * abs(frechet(x, x[::-1])), "<", paired,
+        "numerical", 10**6 * abs(frechet(x, x[::-1])), "<", paired,
         detail="10^6 times Frechet's distance against E, decoded images in another order",
     )  # fmt: skip
 
