@@ -12,6 +12,7 @@ from empirical.quantizers.product import ProductQuantizer
 from empirical.quantizers.reference import KMeansQuantizer, LloydMaxQuantizer
 from empirical.quantizers.registry import PROTOCOLS, QUANTIZERS, REFERENCES, build, key_of
 from empirical.quantizers.residual import MultiScaleQuantizer, ResidualQuantizer
+from empirical.quantizers.usage import Usage
 from empirical.quantizers.vanilla import VanillaQuantizer
 from empirical.quantizers.wasserstein import WassersteinQuantizer
 
@@ -33,6 +34,7 @@ __all__ = [
     "Quantized",
     "Quantizer",
     "ResidualQuantizer",
+    "Usage",
     "VanillaQuantizer",
     "WassersteinQuantizer",
     "build",

@@ -117,6 +117,11 @@ class BinaryQuantizer(Quantizer):
         self.scale = scale
         self.register_buffer("radices", 1 << torch.arange(dim), persistent=False)
 
+    @property
+    def part_sizes(self) -> tuple[int, ...]:
+        """Two signs of each coordinate."""
+        return (2,) * self.dim
+
     @final
     def _assign(self, u: Tensor) -> Tensor:
         return ((u > 0) * self.radices).sum(dim=1)

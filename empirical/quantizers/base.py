@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from empirical.quantizers._gradients import GRADIENTS
-from empirical.quantizers._nearest import nearest
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 
@@ -225,51 +224,66 @@ class Quantizer(nn.Module, ABC):
         DomainError
             If a code lies outside [0, codebook_size) or is no integer.
         """
+        return self._lookup(self._checked(codes)).reshape(*codes.shape, self.dim)
+
+    @final
+    def _checked(self, codes: Tensor) -> Tensor:
+        """Return checked codes as (N,) int64."""
         if codes.is_floating_point() or codes.is_complex():
             raise DomainError(f"codes must be integers, got {codes.dtype}")
         if codes.numel() and (int(codes.min()) < 0 or int(codes.max()) >= self.codebook_size):
             raise DomainError(
                 f"codes must lie in [0, {self.codebook_size}), got {int(codes.min())} to {int(codes.max())}"
             )
-        return self._lookup(codes.reshape(-1).long()).reshape(*codes.shape, self.dim)
+        return codes.reshape(-1).long()
+
+    @property
+    def part_sizes(self) -> tuple[int, ...]:
+        """Codewords of each sub-codebook; a code has their codes as its digits, the first lowest."""
+        return (self.codebook_size,)
+
+    def _parts(self, codes: Tensor) -> list[Tensor]:
+        """Return the codes of each sub-codebook, of codes (N,)."""
+        digits = []
+        for size in self.part_sizes:
+            digits.append(codes % size)
+            codes = codes // size
+        return digits
 
     @final
     def usage(self, codes: Tensor) -> Tensor:
-        """Return how often each of the K codes occurs, (K,) int64; such counts add up over batches."""
-        return torch.bincount(codes.reshape(-1), minlength=self.codebook_size)
+        """Return how often each of the K codes occurs, (K,) int64; such counts add up over batches.
+
+        Raises
+        ------
+        DomainError
+            As `decode`.
+        """
+        return torch.bincount(self._checked(codes), minlength=self.codebook_size)
+
+    @final
+    def part_usage(self, codes: Tensor) -> tuple[Tensor, ...]:
+        """Return how often each codeword of each sub-codebook occurs, (n_m,) int64 each.
+
+        Sub-codebooks are the blocks of a product, the stages of a residual quantizer (all tokens of a
+        stage together), and the coordinates of scalar ones. The counts add up over batches, and need no
+        room for K numbers; `empirical.quantizers.Usage` adds them up over batches and processes.
+
+        Raises
+        ------
+        DomainError
+            As `decode`.
+
+        Examples
+        --------
+        >>> from empirical.quantizers import build
+        >>> [counts.tolist() for counts in build("lfq", 2, 4).part_usage(torch.tensor([0, 1, 1, 3]))]
+        [[1, 3], [3, 1]]
+        """
+        parts = zip(self._parts(self._checked(codes)), self.part_sizes, strict=True)
+        return tuple(torch.bincount(digits.flatten(), minlength=size) for digits, size in parts)
 
 
 def mean_square(a: Tensor, b: Tensor) -> Tensor:
     """Return the mean squared difference over all elements, as the loss terms use it."""
     return (a - b).square().mean()
-
-
-class CodebookQuantizer(Quantizer):
-    """Rounding to the nearest row of `codebook`, a buffer or parameter that a subclass registers."""
-
-    codebook: Tensor
-
-    @abstractmethod
-    def _awaits_data(self) -> bool:
-        """Whether the codewords come from training batches, and there was none."""
-
-    def _require_codebook(self) -> None:
-        if not self.training and self._awaits_data():  # a training batch comes with data
-            raise DomainError(
-                f"codebook of {type(self).__name__} must have seen data before it is evaluated, got none: it "
-                "starts from vectors of the first training batch; call it once in training mode"
-            )
-
-    @final
-    def _project(self, z: Tensor) -> Tensor:
-        return z
-
-    @final
-    def _assign(self, u: Tensor) -> Tensor:
-        self._require_codebook()
-        return nearest(u, self.codebook.detach().to(u.dtype))
-
-    @final
-    def _lookup(self, codes: Tensor) -> Tensor:
-        self._require_codebook()
-        return self.codebook[codes]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from empirical.quantizers._codebook import CodebookQuantizer
 from empirical.quantizers.base import (
-    CodebookQuantizer,
     Losses,
     gathered_over_ranks,
     mean_square,

@@ -95,6 +95,11 @@ class FSQQuantizer(Quantizer):
         table = self._codewords(torch.arange(self.codebook_size)) if few else None
         self.register_buffer("table", table, persistent=False)
 
+    @property
+    def part_sizes(self) -> tuple[int, ...]:
+        """Levels of each coordinate."""
+        return self.levels
+
     def _codewords(self, codes: Tensor) -> Tensor:
         digits = codes[:, None] // self.radices % self.sizes
         return (digits + self.low) * self.unit

@@ -57,6 +57,11 @@ class OPQQuantizer(ReferenceQuantizer):
         self._seed = int(torch.randint(2**62, (), generator=generator))
         self.register_buffer("rotation", torch.eye(product.dim))
 
+    @property
+    def part_sizes(self) -> tuple[int, ...]:
+        """Codewords of each block."""
+        return self.product.block_sizes
+
     def _fit(self, z: Floats) -> None:
         if self.rotated:
             rotation = kmeans.optimized_rotation(

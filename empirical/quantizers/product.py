@@ -50,12 +50,10 @@ class ProductQuantizer(Quantizer):
     def _split(self, z: Tensor) -> tuple[Tensor, ...]:
         return z.split(self.block_dims, dim=-1)
 
-    def _digits(self, codes: Tensor) -> list[Tensor]:
-        digits = []
-        for size in self.block_sizes:
-            digits.append(codes % size)
-            codes = codes // size
-        return digits
+    @property
+    def part_sizes(self) -> tuple[int, ...]:
+        """Codewords of each block."""
+        return self.block_sizes
 
     def _project(self, z: Tensor) -> Tensor:
         parts = zip(self._quantizers, self._split(z), strict=True)
@@ -70,7 +68,7 @@ class ProductQuantizer(Quantizer):
         return codes
 
     def _lookup(self, codes: Tensor) -> Tensor:
-        parts = zip(self._quantizers, self._digits(codes), strict=True)
+        parts = zip(self._quantizers, self._parts(codes), strict=True)
         return torch.cat([block._lookup(digit) for block, digit in parts], dim=-1)
 
     def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:
@@ -86,5 +84,5 @@ class ProductQuantizer(Quantizer):
             block._prepare(part)
 
     def _update(self, u: Tensor, codes: Tensor) -> None:
-        for block, part, digit in zip(self._quantizers, self._split(u), self._digits(codes), strict=True):
+        for block, part, digit in zip(self._quantizers, self._split(u), self._parts(codes), strict=True):
             block._update(part, digit)

@@ -192,9 +192,18 @@ class LloydMaxQuantizer(ReferenceQuantizer):
         # a product of integer matrices has no CUDA kernel
         return (self._radices()[:, None] * digits).sum(dim=0)
 
+    @property
+    def part_sizes(self) -> tuple[int, ...]:
+        """Levels of each coordinate, once they are fitted."""
+        self._require_fitted()
+        return tuple(self.sizes.tolist())
+
+    def _parts(self, codes: Tensor) -> list[Tensor]:
+        """Return the levels of each coordinate; codes that are never assigned have the last of the last."""
+        digits = codes // self._radices()[:, None]
+        digits[:-1] = digits[:-1] % self.sizes[:-1, None]
+        return list(digits.minimum(self.sizes[:, None] - 1))
+
     def _lookup(self, codes: Tensor) -> Tensor:
         self._require_fitted()
-        radices = self._radices()[:, None]
-        digits = torch.minimum(codes // radices, torch.full_like(codes, self.codebook_size - 1))
-        digits[:-1] = digits[:-1] % self.sizes[:-1, None]
-        return self.levels.gather(1, digits).T
+        return self.levels.gather(1, torch.stack(self._parts(codes))).T

@@ -46,6 +46,16 @@ class _Stages(ReferenceQuantizer):
     def _books(self) -> list[KMeansQuantizer]:
         return [stage for stage in self.stages if isinstance(stage, KMeansQuantizer)]
 
+    @property
+    def part_sizes(self) -> tuple[int, ...]:
+        """Codewords of each stage."""
+        return tuple(book.codebook_size for book in self._books)
+
+    def _parts(self, codes: Tensor) -> list[Tensor]:
+        """Return the codes (N, tokens) of each stage, of codes (N,)."""
+        parts = zip(self._radices(codes.device), self.part_sizes, strict=True)
+        return [codes[:, None] // radices % size for radices, size in parts]
+
     def _inputs(self, rest: Tensor, stage: int) -> Tensor:
         """Return the vectors (N, tokens, d') that a stage codes, of what is left (N, d)."""
         return rest[:, None]
@@ -74,12 +84,9 @@ class _Stages(ReferenceQuantizer):
 
     def _lookup(self, codes: Tensor) -> Tensor:
         self._require_fitted()
-        parts = zip(enumerate(self._books), self._radices(codes.device), strict=True)
+        parts = zip(enumerate(self._books), self._parts(codes), strict=True)
         return torch.stack(
-            [
-                self._outputs(book._lookup(codes[:, None] // radices % book.codebook_size), stage)
-                for (stage, book), radices in parts
-            ]
+            [self._outputs(book._lookup(digits), stage) for (stage, book), digits in parts]
         ).sum(dim=0)
 
     def _radices(self, device: torch.device) -> Iterator[Tensor]:

@@ -7,8 +7,8 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from empirical.quantizers._codebook import CodebookQuantizer
 from empirical.quantizers.base import (
-    CodebookQuantizer,
     Losses,
     gathered_over_ranks,
     mean_square,

@@ -9,7 +9,7 @@ import sys
 import torch
 from torch import nn
 
-from empirical.quantizers import base, build, key_of
+from empirical.quantizers import Usage, base, build, key_of
 from qtheory.paper import table
 
 DIM, K, BATCH, STEPS = 6, 64, 48, 5  # fewer vectors than codewords: filling and revival take part
@@ -35,8 +35,17 @@ class Model(nn.Module):
         return (result.z_q - x).square().mean() + sum(result.losses.values())
 
 
+def counted(model, batch):
+    """Return the use of each codeword, and of each of every sub-codebook, on all shares of a batch."""
+    usage = Usage(model.quantizer)
+    for rows in batch.split(7):
+        usage.update(model.quantizer.encode(model.layer(rows)))
+    whole, parts = usage.merged()
+    return torch.cat([whole.counts, *(part.counts for part in parts)])
+
+
 def train(name, mode, rank, world):
-    """Return the state after a few steps on this process's share of the batches."""
+    """Return the state after a few steps on this process's share of the batches, and the use of codes."""
     model = Model(name).double()
     trained = model
     if world > 1 and mode != "local gradients":
@@ -49,7 +58,7 @@ def train(name, mode, rank, world):
         optimizer.zero_grad()
         trained(batch.chunk(world)[rank]).backward()
         optimizer.step()
-    return model.state_dict()
+    return model.state_dict(), counted(model.eval(), batch.chunk(world)[rank])
 
 
 def main(rank, world, rendezvous, out):
@@ -59,12 +68,12 @@ def main(rank, world, rendezvous, out):
             "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world
         )
     several = base._several_processes
-    states = {}
+    states, usage = {}, {}
     for mode in MODES if world > 1 else MODES[:1]:
         base._several_processes = (lambda: False) if mode == "local statistics" else several
         for name in NAMES:
-            states[mode, name] = train(name, mode, rank, world)
-    torch.save(states, out)
+            states[mode, name], usage[mode, name] = train(name, mode, rank, world)
+    torch.save({"states": states, "usage": usage}, out)
     if world > 1:
         torch.distributed.destroy_process_group()
 

@@ -33,8 +33,8 @@ WITH_STATISTICS = [name for name in NAMES if name != "fsq"]
 
 
 @pytest.fixture(scope="module")
-def states(tmp_path_factory):
-    """Final states of one process alone, and of each of two."""
+def results(tmp_path_factory):
+    """Final states and counts of codes of one process alone, and of each of two."""
     folder = tmp_path_factory.mktemp("ranks")
     runs = {"alone": (0, 1), "first": (0, 2), "second": (1, 2)}
     environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
@@ -51,6 +51,12 @@ def states(tmp_path_factory):
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
     return {run: torch.load(folder / run, weights_only=True) for run in runs}
+
+
+@pytest.fixture(scope="module")
+def states(results):
+    """Final states of each run."""
+    return {run: found["states"] for run, found in results.items()}
 
 
 def distance(one, other):
@@ -74,6 +80,15 @@ def test_statistics_of_one_process_alone_are_found_out(states, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_of_one_process_alone_are_found_out(states, name):
     assert distance(states["first"]["local gradients", name], states["alone"]["synced", name]) > 1e-6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_codes_are_counted_over_both_processes_exactly(results, name):
+    alone, first, second = (results[run]["usage"] for run in ("alone", "first", "second"))
+    assert torch.equal(first["synced", name], alone["synced", name])
+    assert torch.equal(second["synced", name], alone["synced", name])
+    own = first["local statistics", name]
+    assert int(own.sum()) == int(alone["synced", name].sum()) // 2  # what one process would count alone
 
 
 def test_every_quantizer_of_the_papers_table_is_trained(states):
