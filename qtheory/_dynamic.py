@@ -67,18 +67,6 @@ def _next_layer(segments: _Segments, previous: Array, cells: int) -> tuple[Array
     return best, start
 
 
-def _layers(atoms: Array, pmf: Array, K: int) -> list[Indices]:
-    """Starts of last cells for every number of cells up to `K`; entry n - 1 belongs to n cells."""
-    segments = _Segments(atoms, pmf)
-    m = len(atoms)
-    best = np.concatenate([[0.0], segments.cost(np.zeros(m, dtype=np.intp), np.arange(1, m + 1))])
-    starts = [np.zeros(m + 1, dtype=np.intp)]
-    for cells in range(2, K + 1):
-        best, start = _next_layer(segments, best, cells)
-        starts.append(start)
-    return starts
-
-
 def _borders(starts: list[Indices], cells: int, m: int) -> list[int]:
     borders = [m]
     for layer in reversed(starts[:cells]):
@@ -96,11 +84,48 @@ def _quantizer(atoms: Array, pmf: Array, borders: list[int]) -> ScalarQuantizer:
     return ScalarQuantizer(levels, midpoints(levels), masses, distortion)
 
 
-def distortion_curve(atoms: Array, pmf: Array, K: int) -> list[float]:
-    """Optimal distortions for 1, ..., min(K, number of atoms) levels of merged atoms."""
-    m = len(atoms)
-    starts = _layers(atoms, pmf, min(K, m))
-    return [_quantizer(atoms, pmf, _borders(starts, n, m)).distortion for n in range(1, len(starts) + 1)]
+class DistortionCurve:
+    """Optimal quantizers of merged atoms with 1, 2, ... levels, each found when it is asked for.
+
+    Curves of the same law up to a shift are equal.
+
+    Parameters
+    ----------
+    atoms, pmf : (m,) array
+        From `merge_atoms`.
+    limit : int
+        Most levels; the number of atoms, if that is less.
+    """
+
+    def __init__(self, atoms: Array, pmf: Array, limit: int) -> None:
+        m = len(atoms)
+        self.atoms, self.pmf, self.limit = atoms, pmf, min(limit, m)
+        self._segments = _Segments(atoms, pmf)
+        # best costs of the first j points in the cells reached so far, and starts of the last cell for each
+        costs = self._segments.cost(np.zeros(m, dtype=np.intp), np.arange(1, m + 1))
+        self._best, self._starts = np.concatenate([[0.0], costs]), [np.zeros(m + 1, dtype=np.intp)]
+        self._known: dict[int, float] = {}
+        self._law = ((atoms - atoms[0]).tobytes(), pmf.tobytes(), self.limit)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DistortionCurve) and self._law == other._law
+
+    def __hash__(self) -> int:
+        return hash(self._law)
+
+    def quantizer(self, n: int) -> ScalarQuantizer:
+        """Return an optimal quantizer with ``min(n, limit)`` levels."""
+        n = min(n, self.limit)
+        while len(self._starts) < n:
+            self._best, start = _next_layer(self._segments, self._best, len(self._starts) + 1)
+            self._starts.append(start)
+        return _quantizer(self.atoms, self.pmf, _borders(self._starts, n, len(self.atoms)))
+
+    def __call__(self, n: int) -> float:
+        """Return its distortion."""
+        if n not in self._known:
+            self._known[n] = self.quantizer(n).distortion
+        return self._known[n]
 
 
 def optimal_quantizer_1d(atoms: ArrayLike, pmf: ArrayLike, K: int) -> ScalarQuantizer:
@@ -141,10 +166,8 @@ def optimal_quantizer_1d(atoms: ArrayLike, pmf: ArrayLike, K: int) -> ScalarQuan
     >>> optimal_quantizer_1d([0.0, 1.0, 10.0], [0.25, 0.25, 0.5], 2).levels
     array([ 0.5, 10. ])
     """
-    points, masses = merge_atoms(atoms, pmf)
-    m = len(points)
-    cells = min(_check.integer("K", K), m)
-    return _quantizer(points, masses, _borders(_layers(points, masses, cells), cells, m))
+    K = _check.integer("K", K)
+    return DistortionCurve(*merge_atoms(atoms, pmf), K).quantizer(K)
 
 
 def optimal_distortion_1d(atoms: ArrayLike, pmf: ArrayLike, K: int) -> float:

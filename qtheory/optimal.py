@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from qtheory import _check
 from qtheory._allocation import Allocation, Curve, allocate
-from qtheory._dynamic import distortion_curve, merge_atoms, optimal_distortion_1d, optimal_quantizer_1d
+from qtheory._dynamic import DistortionCurve, merge_atoms, optimal_distortion_1d, optimal_quantizer_1d
 from qtheory._lloyd_max import ScalarQuantizer, lloyd_max, solve
 from qtheory._marginals import Marginal
 from qtheory._partitions import FiniteOptimum, optimal_vector, partition_curve
@@ -61,7 +61,7 @@ class _TableCurve:
 
 def _coordinate_curve(source: Source, j: int, K: int) -> Curve:
     if isinstance(source, FiniteSource):
-        return _TableCurve(tuple(distortion_curve(*merge_atoms(source.atoms[:, j], source.pmf), K)))
+        return DistortionCurve(*merge_atoms(source.atoms[:, j], source.pmf), K)
     law = source.marginal(j)
     if law.variance == 0:
         return _TableCurve((0.0,))
