@@ -97,7 +97,7 @@ def _pair(a: Tensor, b: Tensor, *, same: bool = False) -> tuple[Tensor, Tensor]:
 
 def _pull(w: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Return the sum over y in b of ``w (x - y)`` for each x in a."""
-    moved = w @ b
+    moved = (b.T @ w.T).T  # `w @ b` is the same, and on a CPU four to ten times slower: b has few columns
     return moved[:, -1:] * a[:, :-1] - moved[:, :-1]
 
 
