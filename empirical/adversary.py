@@ -22,6 +22,9 @@ _CLIP_NORM = 1.0
 class Adversary:
     """A discriminator that is trained beside the decoder, one step for each of the decoder's.
 
+    Of a batch in parts the discriminator learns from the whole, and the adaptive weight is of each
+    part: a ratio of norms, which is no mean over images.
+
     Parameters
     ----------
     discriminator : torch.nn.Module
@@ -63,8 +66,6 @@ class Adversary:
         self.optimizer = torch.optim.AdamW(
             self.parameters, recipe.discriminator_learning_rate, betas=_BETAS, weight_decay=_WEIGHT_DECAY
         )
-        self._pair: tuple[Tensor, Tensor] | None = None
-        self._logged: dict[str, float] = {}
         self.begin(0)
 
     def parts(self) -> dict[str, Part]:
@@ -78,6 +79,8 @@ class Adversary:
     def begin(self, step: int) -> None:
         """Draw the views of a step, counted from 0, from a stream of their own."""
         self._step = step
+        self._pairs: list[tuple[Tensor, Tensor]] = []
+        self._logged: list[dict[str, float]] = []
         self._generator = torch_stream(self.seed, "adversary", f"rank={self.runtime.rank}", f"step={step}")
 
     def loss(self, x: Tensor, x_hat: Tensor, pixel: Tensor) -> Tensor:
@@ -86,7 +89,7 @@ class Adversary:
         Parameters
         ----------
         x, x_hat : (B, 3, H, W) tensor
-            Images and reconstructions; kept for `learn`.
+            Images and reconstructions, of a batch or a part; kept for `learn`.
         pixel : () tensor
             The loss of pixels.
 
@@ -101,25 +104,27 @@ class Adversary:
             return self._loss(x.float(), x_hat.float(), pixel)
 
     def _loss(self, x: Tensor, x_hat: Tensor, pixel: Tensor) -> Tensor:
-        self._pair = x, x_hat.detach()
+        self._pairs.append((x, x_hat.detach()))
         perceptual = self.perceptual(x, x_hat).mean()
         reconstruction = pixel + self.recipe.perceptual * perceptual
-        self._logged = {"pixel": float(pixel.detach()), "lpips": float(perceptual.detach())}
+        logged = {"pixel": float(pixel.detach()), "lpips": float(perceptual.detach())}
+        self._logged.append(logged)
         if self._step < self.recipe.warmup_steps:
             return reconstruction
         self.discriminator.train(self.recipe.moves_in_generator_step)
         seen = augment(x_hat, WEAK, generator=self._generator)
         adversarial = generator_loss(self.discriminator(seen, generator=self._generator))
         weight = adaptive_weight(reconstruction, adversarial, self.last_layer, synced=self.recipe.synced)
-        self._logged |= {"generator": float(adversarial.detach()), "adaptive_weight": float(weight)}
+        logged |= {"generator": float(adversarial.detach()), "adaptive_weight": float(weight)}
         return reconstruction + self.recipe.adversarial * weight * adversarial
 
     def learn(self) -> dict[str, float]:
-        """Do the discriminator's step on the last pair of images, and return what to log."""
-        if self._pair is None:
+        """Do the discriminator's step on the images of this step, and return what to log."""
+        if not self._pairs:
             raise DomainError("learn needs the images of a step, got none; call loss first")
-        x, x_hat = self._pair
-        self._pair = None
+        x, x_hat = (torch.cat(own) if len(own) > 1 else own[0] for own in zip(*self._pairs, strict=True))
+        self._pairs = []
+        means = {key: sum(own[key] for own in self._logged) / len(self._logged) for key in self._logged[0]}
         self.discriminator.train()
         critique = discriminator_loss(
             self.discriminator, x, x_hat, self.recipe, self.lecam, generator=self._generator
@@ -133,7 +138,7 @@ class Adversary:
                 f"gradient of the discriminator in step {self._step + 1} is {norm}; lower its learning rate"
             )
         self.optimizer.step()
-        return self._logged | {
+        return means | {
             "hinge": critique.hinge,
             "lecam": critique.lecam,
             "consistency": critique.consistency,

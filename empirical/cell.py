@@ -167,6 +167,7 @@ class CellRun:
             return
         make = self.substitution if self.cell.phase == "substitution" else self.second_stage
         objective, streamed = make(transplant, tokenizer)
+        objective.accumulate = self.launch.accumulate
         rng = stream(self.cell.seed, "launch", self.cell.phase, "batches")
         images = len(self.setup.crops(_CACHE_SEED))
         batches = epochs(images, self.budget.steps, self.budget.batch_size, rng=rng)
@@ -253,9 +254,9 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> Row:
         row = CellRun(launch, cell, runtime).row()
     except torch.OutOfMemoryError as error:
         raise DomainError(
-            f"memory of {runtime.device} ran out in {cell.name}: turn on --recompute or --bf16, or share the "
-            f"batch of {launch.sizes.budget(cell.phase, cell.protocol).batch_size} among more --processes "
-            f"({str(error).splitlines()[0]})"
+            f"memory of {runtime.device} ran out in {cell.name}: turn on --recompute or --bf16, take the "
+            f"batch of {launch.sizes.budget(cell.phase, cell.protocol).batch_size} in parts (--accumulate 2 "
+            f"or more), or share it among more --processes ({str(error).splitlines()[0]})"
         ) from error
     seconds = round(time.perf_counter() - start, 2)
     content = {"digest": launch.digest(cell), "seconds": seconds, "processes": runtime.world, "row": row}

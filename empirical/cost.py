@@ -169,12 +169,17 @@ def tokenizer_side(preset: LaunchPreset) -> int:
     return VARTokenizer.downsampling if preset.networks else PocketTokenizer.downsampling
 
 
-def _memory(cell: CellSpec, own: Counts, preset: LaunchPreset, processes: int, bf16: bool) -> float:
-    """Return GiB of a process: activations, parameters with what their optimizer keeps, and the rest."""
+def _memory(
+    cell: CellSpec, own: Counts, preset: LaunchPreset, processes: int, bf16: bool, accumulate: int
+) -> float:
+    """Return GiB of a process: activations, parameters with what their optimizer keeps, and the rest.
+
+    The discriminator has a step of its own, on the whole batch.
+    """
     kept = 2 * own.head_kept
     trained = 2 * own.head_parameters
     if cell.phase != "substitution" or RECIPES[cell.protocol].pixel:
-        kept += own.decoder_kept + (_VGG_KEPT if preset.networks else 0)
+        kept += (own.decoder_kept + (_VGG_KEPT if preset.networks else 0)) / accumulate
     if cell.phase != "substitution":
         trained += own.decoder_parameters
         kept += _ADVERSARY_KEPT if preset.networks else 0
@@ -195,6 +200,7 @@ def cost(
     processes: int = 1,
     bf16: bool = False,
     recompute: bool = False,
+    accumulate: int = 1,
 ) -> Cost:
     """Return the cost of a cell; of reading images and of fitting references nothing is counted.
 
@@ -207,21 +213,20 @@ def cost(
     own : Counts
         Of one image, with or without recomputation.
     processes : int, optional
-        Which share each batch; those of ``as_run`` have it alone.
-    bf16, recompute : bool, optional
+        Which share each batch.
+    bf16, recompute, accumulate : bool, bool, int, optional
         As the cell is run.
     """
     evaluated = preset.heldout * (own.encoder + own.decoder + 2 * own.head + 2 * _INCEPTION * preset.networks)
     trained = cell.phase != "baseline" and cell.head == "full"
     budget = preset.budget(cell.phase, cell.protocol)
     steps = budget.steps * budget.batch_size if trained else 0
-    alone = 1 if cell.protocol == "as_run" else processes
     if cell.protocol == "as_run" and cell.phase in ("adaptation", "joint"):
         evaluated *= preset.epochs  # it is measured after each, to choose the best
     return Cost(
         training=steps * _image(cell, own, preset, recompute) / 1e9 if trained else 0.0,
         evaluation=evaluated / 1e9,
-        memory=_memory(cell, own, preset, alone, bf16),
+        memory=_memory(cell, own, preset, processes, bf16, accumulate),
     )
 
 

@@ -99,9 +99,8 @@ class SlurmExecutor(Executor):
 
 
 def task(launch: Launch, cell: CellSpec) -> Task:
-    """Return the task of a cell; the published run had one process."""
-    path = launch.write(cell)
-    processes = 1 if cell.protocol == "as_run" else launch.processes
+    """Return the task of a cell."""
+    path, processes = launch.write(cell), launch.ranks(cell)
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     start = torchrun if processes > 1 else []
     command = (sys.executable, *start, "-m", "empirical.cell", str(path))
@@ -233,10 +232,14 @@ def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
     """
     sustained = SUSTAINED[_check.one_of("hardware", hardware, SUSTAINED)]
     own = counts(launch.sizes, launch.recompute)
-    settings = {"bf16": launch.bf16, "recompute": launch.recompute}
+    settings: dict[str, Any] = {
+        "bf16": launch.bf16,
+        "recompute": launch.recompute,
+        "accumulate": launch.accumulate,
+    }
     lines, hours = [], 0.0
     for cell in cells:
-        found = cost(cell, launch.sizes, own, processes=launch.processes, **settings)
+        found = cost(cell, launch.sizes, own, processes=launch.ranks(cell), **settings)
         hours += found.hours(sustained)
         state = "done" if result(launch, cell) is not None else "to do"
         tables = ",".join(map(str, cell.tables))

@@ -37,6 +37,9 @@ class Arguments:
         bf16: Compute convolutions in bfloat16, the quantizers in float32 all the same.
         compiled: Compile encoder and decoder.
         recompute: Keep less for backward passes, at the price of a second forward pass.
+        accumulate: Parts in which a process's batch goes through decoder, LPIPS and discriminator, for less
+            memory. Quantizers and heads see the whole batch, so gradients are the same but for rounding;
+            only the adaptive weight of the adversarial term is then of each part.
         workers: Processes that decode images, for each process that trains.
         tensorboard: Write TensorBoard's files beside the logs.
         dry_run: Print cells, operations, hours and memory, and run nothing.
@@ -60,6 +63,7 @@ class Arguments:
     bf16: bool = False
     compiled: bool = False
     recompute: bool = False
+    accumulate: int = 1
     workers: int = 0
     tensorboard: bool = False
     dry_run: bool = False
@@ -70,6 +74,7 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     """Return the comparison and its cells, before its inputs are looked at."""
     import torch
 
+    from empirical.accumulation import equal_parts
     from empirical.cells import PRESETS, matrix
     from empirical.protocol import RECIPES
     from empirical.setup import Launch
@@ -90,6 +95,7 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
         bf16=given.bf16,
         compiled=given.compiled,
         recompute=given.recompute,
+        accumulate=given.accumulate,
         workers=given.workers,
         tensorboard=given.tensorboard,
         cached=any(not RECIPES[protocol].pixel for protocol in given.protocols),
@@ -97,6 +103,9 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     cells = matrix(
         sizes, given.protocols, given.tables, given.methods, seed=given.seed, native=sizes.networks
     )
+    for cell in cells:
+        share = sizes.budget(cell.phase, cell.protocol).batch_size // launch.ranks(cell)
+        equal_parts(share, launch.accumulate)
     return launch, cells
 
 

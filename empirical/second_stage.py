@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from empirical import checkpoint
+from empirical.accumulation import in_parts
 from empirical.adversary import Adversary
 from empirical.checkpoint import Part, State
 from empirical.config import Budget, Preset
@@ -90,6 +91,9 @@ class ImageObjective(Objective):
 
     def image_loss(self, y: Tensor, x: Tensor) -> Tensor:
         """Return the loss of the images (B, 3, H, W) that the decoder makes of (B, C, h, w)."""
+        return in_parts(self._image_loss, y, x, self.accumulate)
+
+    def _image_loss(self, y: Tensor, x: Tensor) -> Tensor:
         weight = self.recipe.gradient / self.recipe.pixel
         x_hat = self.tokenizer.decode(y)
         loss = self.recipe.pixel * reconstruction_loss(x_hat, x, weight)

@@ -58,6 +58,8 @@ class Launch:
         Processes that share the batches of a cell.
     bf16, compiled, recompute : bool
         Precision and memory; see `Runtime` and `VARTokenizer.recompute`.
+    accumulate : int
+        Parts in which a process's batch goes through decoder and losses; see `in_parts`.
     workers : int
         Processes that decode images, for each process that trains.
     tensorboard : bool
@@ -80,6 +82,7 @@ class Launch:
     bf16: bool = False
     compiled: bool = False
     recompute: bool = False
+    accumulate: int = 1
     workers: int = 0
     tensorboard: bool = False
     cached: bool = False
@@ -88,6 +91,10 @@ class Launch:
     def folder(self, cell: CellSpec) -> Path:
         """Return the folder of a cell."""
         return Path(self.out) / cell.name
+
+    def ranks(self, cell: CellSpec) -> int:
+        """Return the processes of a cell; the published run had one."""
+        return 1 if cell.protocol == "as_run" else self.processes
 
     def digest(self, cell: CellSpec) -> str:
         """Return the digest of all that the numbers of a cell depend on, apart from the machine."""
@@ -99,6 +106,7 @@ class Launch:
             "bf16": self.bf16,
             "compiled": self.compiled,
             "digests": dict(self.digests),
+            **({"accumulate": self.accumulate} if self.accumulate > 1 else {}),
         }
         return configuration_digest(content)
 

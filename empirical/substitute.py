@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from empirical.accumulation import in_parts
 from empirical.checkpoint import State
 from empirical.config import Budget, Preset
 from empirical.evaluate import Evaluation, evaluate, pictures
@@ -85,12 +86,17 @@ class SubstitutionObjective(Objective):
         for value in result.losses.values():
             loss = loss + value
         if self.crops is not None:
-            x, x_hat = self.crops[chosen], self.tokenizer.decode(result.y)
-            loss = loss + self.recipe.pixel * (x_hat - x).square().mean()
-            if self.perceptual is not None:
-                with torch.autocast(x.device.type, enabled=False):
-                    distance = self.perceptual(x.float(), x_hat.float()).mean()
-                loss = loss + self.recipe.perceptual * distance
+            loss = loss + in_parts(self._image_loss, result.y, self.crops[chosen], self.accumulate)
+        return loss
+
+    def _image_loss(self, y: Tensor, x: Tensor) -> Tensor:
+        """Return the loss of the images (B, 3, H, W) that the decoder makes of (B, C, h, w)."""
+        x_hat = self.tokenizer.decode(y)
+        loss = self.recipe.pixel * (x_hat - x).square().mean()
+        if self.perceptual is not None:
+            with torch.autocast(x.device.type, enabled=False):
+                distance = self.perceptual(x.float(), x_hat.float()).mean()
+            loss = loss + self.recipe.perceptual * distance
         return loss
 
 

@@ -50,11 +50,14 @@ class Objective(ABC):
         Training crops, from which batches are chosen.
     step : int
         Number of the step, from 0.
+    accumulate : int
+        Parts in which a batch goes through decoder, LPIPS and discriminator, see `in_parts`.
     """
 
     optimization: Optimization
     size: int
     step: int = 0
+    accumulate: int = 1
 
     @abstractmethod
     def parts(self) -> dict[str, nn.Module]:
@@ -82,7 +85,7 @@ class Objective(ABC):
 
     @abstractmethod
     def loss(self, chosen: Tensor) -> Tensor:
-        """Return the loss of the crops with the given numbers, (B,) int64."""
+        """Return the loss of the crops with the given numbers, (B,) int64; of parts, see `in_parts`."""
 
 
 class _Trainer:
@@ -121,6 +124,8 @@ class _Trainer:
         """
         name = f"step {step + 1} of {self.budget.steps}"
         self.objective.begin(step)
+        if self.optimizer is not None:
+            self.optimizer.zero_grad()  # a loss in parts leaves gradients as it goes
         try:
             with self.runtime.autocast():
                 loss = self.objective.loss(chosen)
@@ -130,8 +135,8 @@ class _Trainer:
         if not math.isfinite(value):
             raise FloatingPointError(f"loss of {name} is {value}; lower learning_rate in the preset")
         if self.optimizer is not None:
-            self.optimizer.zero_grad()
-            loss.backward()
+            if loss.requires_grad:
+                loss.backward()
             average_gradients(self.parameters, self.runtime)
             clip_norm = self.objective.optimization.clip_norm
             norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, clip_norm))

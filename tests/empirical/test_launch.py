@@ -275,7 +275,8 @@ def test_memory_that_runs_out_names_the_settings_that_save_it(launch, monkeypatc
 
     monkeypatch.setattr(cells_module, "train_on", train)
     [(_, outcome)] = walk(launch, chosen()[:1], Here())
-    assert "turn on --recompute or --bf16, or share the batch of 2 among more --processes" in outcome
+    words = "turn on --recompute or --bf16, take the batch of 2 in parts (--accumulate 2 or more), or"
+    assert words in outcome
     assert "Tried to allocate 2.00 GiB" in outcome
 
 
@@ -319,15 +320,16 @@ def test_a_launch_is_read_as_it_was_written_and_its_digest_knows_what_matters(la
     read, again = Launch.read(launch.write(spec))
     assert (read, again) == (launch, spec)
     digest = launch.digest(spec)
-    assert replace(launch, workers=3, out="elsewhere").digest(spec) == digest
+    assert replace(launch, workers=3, out="elsewhere", accumulate=1).digest(spec) == digest
     assert launch.digest(replace(spec, tables=(3,))) == digest
     others = [
         replace(launch, bf16=True).digest(spec),
+        replace(launch, accumulate=2).digest(spec),
         replace(launch, sizes=replace(TINY, head_width=16)).digest(spec),
         replace(launch, digests={**launch.digests, "train": "0"}).digest(spec),
         launch.digest(replace(spec, seed=1)),
     ]
-    assert len({digest, *others}) == 5
+    assert len({digest, *others}) == 6
 
 
 def test_processes_of_a_machine_share_a_cell_and_the_published_run_has_one(launch):
