@@ -72,6 +72,7 @@ def arena(
     found, _ = study.run(preset, protocol, seed=seed, out=folder, threads=threads, jobs=jobs)
     if len(found.frame):
         print("dB above k-means, held out, means of the trials:", report.summary(found.frame), sep="\n")
+        print("seconds of a cell, mean; of each in the manifest:", report.seconds(found), sep="\n")
         print(*report.findings(found.frame), f"table: {found.path}", sep="\n")
     failures = found.manifest["failures"]
     for failure in failures:

@@ -173,7 +173,9 @@ def run(
     seconds = {cell.name: found["seconds"] for cell in cells if (found := stored(arena, cell))}
 
     def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
-        for cell, outcome in in_processes(function, cells, jobs):
+        # k-means of all sources first: who measures against one that is not stored yet would fit it again
+        ordered = sorted(cells, key=lambda cell: cell.parameters["method"] != "kmeans")
+        for cell, outcome in in_processes(function, ordered, jobs):
             if not isinstance(outcome, str):
                 seconds[cell.name] = result(arena, cell)["seconds"]
             yield cell, outcome

@@ -152,7 +152,8 @@ class WassersteinQuantizer(GradientCodebook):
         features = self._enqueue(u).double()
         if min(len(features), self.codebook_size) < 2:
             return {}  # no covariance
-        deviation = features.std(dim=0).max()
+        squares = (features - features.mean(dim=0)).square().sum(dim=0)  # `std` takes four times as long
+        deviation = (squares.max() / (len(features) - 1)).sqrt()
         scale = torch.where(deviation > 0, deviation, 1.0)
         distance = gaussian_wasserstein(features / scale, self.codebook / scale, floor=self.floor)
         return {"wasserstein": self.gamma * distance.to(u.dtype)}

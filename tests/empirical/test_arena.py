@@ -171,6 +171,12 @@ def test_the_command_prints_answers_and_names_bad_arguments(tiny, tmp_path, caps
     assert main(["arena", "--preset", "smoke", "--out", str(tmp_path), "--jobs", "1"]) == 0
     printed = capsys.readouterr().out
     assert "best trained, NMSE" in printed
-    assert read_table(tmp_path / "arena" / "smoke.csv").manifest["command"].endswith("--preset smoke")
+    table = read_table(tmp_path / "arena" / "smoke.csv")
+    assert table.manifest["command"].endswith("--preset smoke")
+    mean = np.mean([s for name, s in table.manifest["seconds"].items() if "method=ema/" in name])
+    assert f"{mean:.2f}" in next(
+        line for line in report.seconds(table).splitlines() if line.startswith("ema ")
+    )
+    assert report.seconds(table) in printed
     assert main(["arena", "--preset", "smoke", "--out", str(tmp_path), "--jobs", "0"]) == 2
     assert "jobs must be at least 1" in capsys.readouterr().err
