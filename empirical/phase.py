@@ -21,6 +21,7 @@ from empirical.evaluate import Evaluation, HeldOut, encode_in_batches
 from empirical.features import efflite0
 from empirical.head import Transplant, build_transplant
 from empirical.job import SUBSTITUTION, Job
+from empirical.pixels import varied
 from empirical.streams import torch_stream
 from empirical.tokenizers import PocketTokenizer, default_pocket
 from empirical.tokenizers.pocket import LATENT_CHANNELS, WEIGHTS
@@ -32,7 +33,7 @@ Row = dict[str, Any]
 
 LEAST_HELDOUT = 3  # intervals resample photographs
 _IN_SAMPLE = 1024  # training crops behind the columns that start with train_
-_SHOWN = 3  # held-out photographs of which one crop is kept as a picture
+_SHOWN = 4  # held-out photographs of which one crop is kept as a picture
 
 
 @dataclass(frozen=True)
@@ -228,9 +229,7 @@ class Phase(ABC):
         kept = spread_over_groups(photo_index, preset.heldout_crops)
         crops, photo_index = crops[torch.from_numpy(kept)], photo_index[kept]
         names = tuple(self._images.names[i] for i in chosen)
-        pictured = np.linspace(0, len(names), _SHOWN, endpoint=False).astype(int)
-        # the middle crop of a photograph shows more of its subject than the first
-        shown = tuple(int(np.median(np.flatnonzero(photo_index == i))) for i in dict.fromkeys(pictured))
+        shown = tuple(varied(crops, photo_index, _SHOWN))
         z_e, features = encode_in_batches(self.tokenizer, crops), efflite0(crops)
         return HeldOut(names, crops, photo_index, z_e, features, shown)
 

@@ -61,3 +61,39 @@ def to_png(crop: Tensor) -> str:
     buffer = io.BytesIO()
     PilImage.fromarray(to_uint8(crop[None])[0]).save(buffer, format="png", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
+
+
+def varied(crops: Tensor, groups: NDArray[np.int64], n: int) -> list[int]:
+    """Return the numbers of crops to show: of different photographs, from rich in detail to plain.
+
+    Of each photograph the middle crop stands for it, which shows more of its subject than the first. Those
+    whose brightness lies outside the quartiles are left out, dark and pale ones; the others stand in the
+    order of their detail, the mean absolute difference of neighbouring pixels, and are taken evenly
+    spread. What methods make of the crops plays no part.
+
+    Parameters
+    ----------
+    crops : (N, 3, H, W) tensor
+        Crops in [-1, 1].
+    groups : (N,) array of int
+        Photograph of each.
+    n : int
+        How many to return; fewer where there are not as many.
+
+    Examples
+    --------
+    >>> stripes = torch.tensor([-1.0, 1.0]).repeat(4).expand(3, 8, 8)
+    >>> crops = torch.stack([torch.full((3, 8, 8), -1.0), 0.1 * stripes, stripes, torch.ones(3, 8, 8)])
+    >>> varied(crops, np.arange(4), 2)
+    [2, 1]
+    """
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    middle = np.array([own[(len(own) - 1) // 2] for own in members])
+    grey = crops[torch.from_numpy(middle)].double().mean(1)
+    brightness = grey.mean((1, 2)).numpy()
+    detail = sum(grey.diff(dim=axis).abs().mean((1, 2)).numpy() for axis in (1, 2))
+    low, high = np.quantile(brightness, [0.25, 0.75])
+    inside = np.flatnonzero((brightness >= low) & (brightness <= high))
+    ordered = inside[np.argsort(-detail[inside], kind="stable")]
+    n = min(n, len(ordered))
+    return [int(middle[ordered[(2 * i + 1) * len(ordered) // (2 * n)]]) for i in range(n)]

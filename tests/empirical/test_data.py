@@ -15,7 +15,7 @@ from empirical.data import (
     split,
     train_crops,
 )
-from empirical.pixels import check_crops, to_tensor, to_uint8
+from empirical.pixels import check_crops, to_tensor, to_uint8, varied
 from empirical.streams import torch_stream
 from qtheory.errors import DomainError, SchemaError, ShapeError
 
@@ -172,3 +172,14 @@ def test_the_centre_crop_is_the_centre():
     assert np.array_equal(centre_crop(image), photograph(256, 256))
     doubled = image.repeat(2, axis=0).repeat(2, axis=1)
     assert np.array_equal(centre_crop(doubled), photograph(256, 256))
+
+
+def test_the_pictures_shown_are_neither_dark_nor_pale_and_go_from_detailed_to_plain():
+    noise = torch.rand(24, 3, 16, 16, generator=torch.Generator().manual_seed(0)) - 0.5
+    photographs = np.arange(24) // 3  # the middle crop of each stands for it
+    level = torch.tensor([-0.6, 0.7, 0.0, 0.1, 0.05, -0.1, 0.6, -0.7]).repeat_interleave(3)
+    strength = torch.tensor([1.0, 1.0, 0.2, 0.8, 0.4, 0.6, 1.0, 1.0]).repeat_interleave(3)
+    crops = (strength.view(-1, 1, 1, 1) * noise + level.view(-1, 1, 1, 1)).clamp(-1, 1)
+    assert varied(crops, photographs, 4) == [3 * i + 1 for i in (3, 5, 4, 2)]
+    assert varied(crops, photographs, 2) == [3 * i + 1 for i in (5, 2)]
+    assert varied(crops, photographs, 9) == varied(crops, photographs, 4)

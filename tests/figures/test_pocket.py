@@ -75,10 +75,22 @@ def test_pictures_are_the_stored_ones_to_the_pixel(stored):
     figure = drawn(pocket_pictures.RECIPE, stored)
     frame = stored["joint/pocket-pictures"].frame
     pictures = [axes.images[0].get_array() for axes in figure.axes if axes.images]
-    assert len(pictures) == 4 * (1 + frame["method"].nunique())
+    first = stored["substitution/pocket-pictures"].frame
+    rows = first["crop_number"].nunique() + 2  # of one crop the later phases too
+    bands = 2  # each with the original
+    assert len(pictures) == rows * (bands + frame["method"].nunique())
     for png in frame["png"]:
         pixels = matplotlib.image.imread(io.BytesIO(base64.b64decode(png)), format="png")
         assert any(np.array_equal(pixels, picture) for picture in pictures)
+
+
+def test_names_of_methods_and_phases_are_readable_in_print(stored):
+    figure = drawn(pocket_pictures.RECIPE, stored)
+    width = figure.get_size_inches()[0]
+    assert min(text.get_fontsize() for text in figure.texts) * min(1, 6.6 / width) >= 7
+    assert len(figure.texts) == 2 + stored["joint/pocket-pictures"].frame["method"].nunique() + 2 * (
+        stored["substitution/pocket-pictures"].frame["crop_number"].nunique() + 2
+    )
 
 
 def test_the_tables_show_the_means_with_their_intervals(stored):
