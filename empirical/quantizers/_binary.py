@@ -128,8 +128,7 @@ class BinaryQuantizer(Quantizer):
 
     @final
     def _lookup(self, codes: Tensor) -> Tensor:
-        bits = codes[:, None] // self.radices % 2
-        return self.scale * (2 * bits - 1)
+        return torch.where(codes[:, None] & self.radices != 0, self.scale, -self.scale)
 
     @final
     def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:

@@ -79,13 +79,11 @@ class FSQQuantizer(Quantizer):
             radius = (sizes - 1).double() * (1 - _MARGIN) / 2
             offset = torch.where(sizes % 2 == 0, 0.5, 0.0).double()
             low, unit = -(sizes // 2).double(), 1 / (sizes // 2).double()
-        else:
-            radius = (sizes - 1).double() / 2
-            offset = torch.zeros_like(radius)
-            low, unit = -radius, 1 / radius
-        self.register_buffer("radius", (radius * unit).float(), persistent=False)
-        self.register_buffer("offset", (offset * unit).float(), persistent=False)
-        self.register_buffer("shift", torch.atanh(offset / radius).float(), persistent=False)
+            self.register_buffer("radius", (radius * unit).float(), persistent=False)
+            self.register_buffer("offset", (offset * unit).float(), persistent=False)
+            self.register_buffer("shift", torch.atanh(offset / radius).float(), persistent=False)
+        else:  # tanh alone: its range is that of the codewords, and centred
+            low, unit = -(sizes - 1).double() / 2, 2 / (sizes - 1).double()
         self.register_buffer("low", low.float(), persistent=False)
         self.register_buffer("unit", unit.float(), persistent=False)
         self.register_buffer("sizes", sizes, persistent=False)
@@ -105,6 +103,8 @@ class FSQQuantizer(Quantizer):
         return (digits + self.low) * self.unit
 
     def _project(self, z: Tensor) -> Tensor:
+        if self.form == "symmetric":
+            return torch.tanh(z)
         return torch.addcmul(-self.offset, torch.tanh(z + self.shift), self.radius)
 
     def _assign(self, u: Tensor) -> Tensor:
