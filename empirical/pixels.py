@@ -91,7 +91,8 @@ def varied(crops: Tensor, groups: NDArray[np.int64], n: int) -> list[int]:
     middle = np.array([own[(len(own) - 1) // 2] for own in members])
     grey = crops[torch.from_numpy(middle)].double().mean(1)
     brightness = grey.mean((1, 2)).numpy()
-    detail = sum(grey.diff(dim=axis).abs().mean((1, 2)).numpy() for axis in (1, 2))
+    down, across = (grey.diff(dim=axis).abs().mean((1, 2)) for axis in (1, 2))
+    detail = (down + across).numpy()
     low, high = np.quantile(brightness, [0.25, 0.75])
     inside = np.flatnonzero((brightness >= low) & (brightness <= high))
     ordered = inside[np.argsort(-detail[inside], kind="stable")]

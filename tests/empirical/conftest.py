@@ -24,3 +24,11 @@ def tiny(tmp_path, monkeypatch):
         PocketTokenizer(8).save(tmp_path / "tokenizer.safetensors")
     monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], train_crops=8, steps=3))
     return {"data": folder, "tokenizer": tmp_path / "tokenizer.safetensors"}
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """A launched comparison in miniature."""
+    from tests.empirical.launched import launched
+
+    return launched(tmp_path)

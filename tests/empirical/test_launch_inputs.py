@@ -1,0 +1,92 @@
+"""What a launched comparison needs, and what it refuses."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as PilImage
+
+from empirical import cell as cells_module
+from empirical import setup
+from empirical.__main__ import main
+from empirical.images import imagenet_parts
+from empirical.launch import walk
+from empirical.runtime import Runtime
+from empirical.setup import Setup, prepared, required_files
+from qtheory.errors import DomainError, SchemaError
+from tests.empirical.launched import TINY, Here, chosen
+
+
+def test_memory_that_runs_out_names_the_settings_that_save_it(launch, monkeypatch):
+    def train(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(cells_module, "train_on", train)
+    [(_, outcome)] = walk(launch, chosen()[:1], Here())
+    words = "turn on --recompute or --bf16, take the batch of 2 in parts (--accumulate 2 or more), or"
+    assert words in outcome
+    assert "Tried to allocate 2.00 GiB" in outcome
+
+
+def test_weights_of_another_configuration_are_not_started_from(launch):
+    first, second, *_ = chosen()
+    list(walk(launch, [first], Here()))
+    other = replace(launch, bf16=True)
+    [(_, outcome)] = walk(other, [second], Here())
+    assert "must be of this configuration, got another; run cell substitution/fsq" in outcome
+    (launch.folder(first) / "weights.safetensors").unlink()
+    [(_, outcome)] = walk(launch, [second], Here())
+    assert "does not exist; get it from cell substitution/fsq" in outcome
+
+
+def test_missing_weights_are_all_named_with_size_checksum_and_source(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        required_files(tmp_path)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{tmp_path} lacks 5 file(s); get them first:"
+    var = next(line for line in lines if "vae_ch160v4096z32.pth" in line)
+    assert "436 MB, sha256 7c3ec27ae28a3f87055e83211ea8cc8558bd1985d7b51742d074fb4c2fcf186c" in var
+    assert "FoundationVision/var on the Hugging Face hub" in var
+    for name in setup.NETWORK_FILES:
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(SchemaError, match=r"vae_ch160v4096z32\.pth must have sha256 7c3ec27"):
+        required_files(tmp_path)
+    with pytest.raises(DomainError, match="give --weights DIR or set QTHEORY_WEIGHTS"):
+        required_files(None)
+
+
+def test_a_tokenizer_with_other_channels_or_a_pickle_is_refused(launch, tmp_path):
+    with pytest.raises(SchemaError, match="must have the 32 latent channels of preset tiny, got 16"):
+        prepared(replace(launch, sizes=replace(TINY, channels=32)))
+    torch.save([1, 2], tmp_path / "pickle.pth")
+    with pytest.raises(SchemaError, match="must hold a dict of tensors"):
+        prepared(replace(launch, tokenizer=str(tmp_path / "pickle.pth")))
+
+
+def test_a_launch_needs_its_images_and_packages(capsys, monkeypatch, tmp_path):
+    assert main(["launch", "--preset", "desk"]) == 2
+    assert "give either --imagenet DIR" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for option in (["--tensorboard"], ["--executor", "slurm"]):
+        assert main(["launch", "--preset", "desk", "--data", str(tmp_path), *option]) == 1
+        assert "pip install 'qtheory[launch]'" in capsys.readouterr().err
+
+
+def test_imagenet_is_trained_on_one_part_and_measured_on_the_other(launch, tmp_path, monkeypatch):
+    for part, count in (("train", 2), ("val", 3)):
+        (tmp_path / "imagenet" / part / "n01").mkdir(parents=True)
+        for i in range(count):
+            pixels = np.random.default_rng(i).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            PilImage.fromarray(pixels).save(tmp_path / "imagenet" / part / "n01" / f"{i}.png")
+    given = replace(launch, digests={}, out=str(tmp_path / "other"))
+    with pytest.raises(SchemaError, match="lacks 1000: n01440764"):
+        prepared(given, imagenet=str(tmp_path / "imagenet"))
+    monkeypatch.setattr(setup, "imagenet_parts", partial(imagenet_parts, classes=("n01",)))
+    ready = prepared(given, imagenet=str(tmp_path / "imagenet"))
+    assert ready.digests["train"] != ready.digests["heldout"]
+    inputs = Setup(ready, chosen()[0], Runtime())
+    assert inputs.heldout.names == ("n01/0.png", "n01/1.png", "n01/2.png")
+    assert inputs.crops(0).names == ("n01/0.png", "n01/1.png")
+    assert inputs.crops(0).folder.root.parent.name == "imagenet"

@@ -1,0 +1,104 @@
+"""The matrix of a launched comparison, and what it costs."""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from empirical.__main__ import main
+from empirical.cells import PRESETS, matrix
+from empirical.cost import cache_cost, cost, counts
+from empirical.head import TRAINED
+from empirical.launch_table import side_by_side
+from qtheory import paper
+from qtheory.errors import DomainError
+
+
+def test_the_matrix_holds_every_row_of_the_papers_tables_once():
+    cells = matrix(PRESETS["paper"], ["as_run"])
+    assert len({cell.name for cell in cells}) == len(cells)
+    for number in (3, 7):
+        rows = Counter(cell.phase for cell in cells if number in cell.tables and cell.head == "full")
+        assert set(rows.values()) == {len(TRAINED)} == {13}
+    assert {c.codebook_size for c in cells if 4 in c.tables} == {2**k for k in range(10, 17)}
+    tokens = sorted((256 * c.chunks, c.codebook_size) for c in cells if 5 in c.tables)
+    assert tokens == sorted([(t, 16384) for t in (256, 512, 1024, 2048)] * 2)
+    sixth = {(c.codebook_size, c.chunks) for c in cells if 6 in c.tables}
+    assert sixth == {(16384, 2), (128, 4), (65536, 2), (256, 4)}
+    shared = next(c for c in cells if c.name == "substitution/mmd-full-65536x2-as_run-0")
+    assert shared.tables == (3, 4, 6, 7)
+
+
+@pytest.mark.parametrize("number", [3, 4, 5, 6, 7])
+def test_every_printed_row_has_its_cell(number):
+    cells = matrix(PRESETS["paper"], ["as_run"], [number])
+    rows = [
+        {**cell.row, "image_tokens": 256 * cell.chunks, "latent_distortion_per_dim": 1.0} for cell in cells
+    ]
+    table = side_by_side(number, pd.DataFrame(rows))
+    keys = ["method", "phase", "tokens", "K"]
+    origins = table[table["method"].isin(TRAINED)].groupby(keys)["origin"].agg(list)
+    printed = {key: found for key, found in origins.items() if "paper" in found}
+    assert len(printed) == len(paper.table(number))
+    assert all(found == ["paper", "measured, as_run"] for found in printed.values())
+    assert (table["origin"] == "paper").sum() == len(paper.table(number))
+
+
+def test_what_a_cell_starts_from_comes_before_it():
+    cells = matrix(PRESETS["paper"], ["as_run", "fair"])
+    places = {cell.name: place for place, cell in enumerate(cells)}
+    starts = [(cell, cell.start) for cell in cells if cell.start is not None]
+    assert len(starts) > 100
+    assert all(places[start.name] < places[cell.name] for cell, start in starts)
+
+
+def test_seeds_and_batches_follow_the_protocol():
+    fair, as_run = (matrix(PRESETS["paper"], [p], [3], ["mmd"]) for p in ("fair", "as_run"))
+    assert [c.seed for c in fair if c.phase == "adaptation"] == [0, 1, 2]
+    assert [c.seed for c in as_run if c.phase == "adaptation"] == [0]
+    budgets = {p: PRESETS["paper"].budget("adaptation", p) for p in ("fair", "as_run")}
+    assert (budgets["fair"].batch_size, budgets["as_run"].batch_size) == (64, 32)
+    with pytest.raises(DomainError, match=r"tables must be of .*got \[2\]"):
+        matrix(PRESETS["paper"], tables=[2])
+    with pytest.raises(DomainError, match="methods"):
+        matrix(PRESETS["paper"], methods=["kmeans2"])
+
+
+def test_operations_and_memory_of_the_paper_are_counted():
+    """The figures known of this architecture: GFLOP of the parts, MiB of the decoder, EFLOP as run."""
+    own = counts(PRESETS["paper"])
+    np.testing.assert_allclose([own.encoder, own.decoder, own.head], [215.1, 393.7, 5.13], rtol=1e-3)
+    np.testing.assert_allclose([own.decoder_kept, 2 * own.head_kept], [1272, 12], rtol=0.01)
+    kept = counts(PRESETS["paper"], recompute=True).decoder_kept
+    assert kept < 0.45 * own.decoder_kept
+    cells = {c.phase: c for c in matrix(PRESETS["paper"], ["as_run"], [3, 7], ["mmd"])}
+    found = {phase: cost(cell, PRESETS["paper"], own) for phase, cell in cells.items()}
+    np.testing.assert_allclose(found["substitution"].training, 1.48, rtol=0.01)
+    np.testing.assert_allclose(found["adaptation"].training, 5.41, rtol=0.01)
+    assert 40 < found["adaptation"].memory < 60
+    # equation (10) needs no decoder: with cached latents 37 times cheaper an image
+    fair = cost(matrix(PRESETS["paper"], ["fair"], [3], ["mmd"])[-2], PRESETS["paper"], own)
+    latents = next(
+        c
+        for c in matrix(PRESETS["paper"], ["fair"], [3], ["mmd"])
+        if c.phase == "substitution" and c.head == "full"
+    )
+    cheap = cost(latents, PRESETS["paper"], own)
+    assert found["substitution"].training * 2 / cheap.training == pytest.approx(36, rel=0.05)
+    assert fair.training > found["adaptation"].training
+    assert cache_cost(PRESETS["paper"], own) == pytest.approx(2 * 1_281_167 * 215.1e-9, rel=1e-3)
+
+
+def test_the_dry_run_prints_every_cell_with_its_cost_and_touches_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    given = ["launch", "--preset", "paper", "--dry-run", "--tables", "7", "--methods", "mmd", "--bf16"]
+    assert main([*given, "--device", "cpu", "--processes", "8"]) == 0
+    *lines, cached, summary = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[::3]] == [
+        f"{phase}/mmd-full-65536x2-fair-0" for phase in ("substitution", "adaptation", "joint")
+    ]
+    assert "to do" in lines[0]
+    assert cached.startswith("latents, once: 0.51 h")
+    assert summary.startswith("9 cells, ")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,185 @@
+"""Runs of adaptation and joint optimisation: their tables, interruptions, and what they start from."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from empirical.__main__ import main
+from empirical.adapt import Adaptation
+from empirical.checkpoint import State, load
+from empirical.comparison import compare
+from empirical.config import PRESETS, SECOND_STAGE
+from empirical.head import TRAINED
+from empirical.joint import Joint
+from empirical.second_stage import SecondStage
+from empirical.substitute import Substitution
+from empirical.training import _Trainer
+from qtheory.errors import SchemaError
+
+
+@pytest.fixture
+def arguments(tiny, monkeypatch):
+    """The small comparison with two methods."""
+    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], methods=("ema", "fsq")))
+    monkeypatch.setitem(SECOND_STAGE, "smoke", replace(SECOND_STAGE["smoke"], steps=3))
+    # the references cost most of the time here
+    points = tuple({"method": method, "head": "full"} for method in ("ema", "fsq"))
+    for phase in (Substitution, SecondStage):
+        monkeypatch.setattr(phase, "points", lambda preset: points)
+    return tiny
+
+
+def run(phase, out, arguments, **options):
+    return compare(phase, "smoke", options.pop("protocol", "fair"), out=out, jobs=1, **arguments, **options)
+
+
+def contents(folder):
+    tables = {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+    return tables | {path.name: path.read_bytes() for path in folder.rglob("*.safetensors")}
+
+
+@pytest.mark.parametrize("phase", [Adaptation, Joint])
+def test_an_interrupted_phase_resumes_to_the_same_bytes(tmp_path, arguments, monkeypatch, phase):
+    run(Substitution, tmp_path, arguments)
+    run(phase, tmp_path, arguments)
+    straight = contents(tmp_path / phase.study)
+    (tmp_path / phase.study).rename(tmp_path / "straight")
+    step, calls = _Trainer.step, []
+
+    def stopped(self, number, chosen):
+        calls.append(number)
+        if len(calls) == 6:  # in the second method's last step
+            raise KeyboardInterrupt
+        return step(self, number, chosen)
+
+    monkeypatch.setattr(State.__init__, "__defaults__", (2,))
+    monkeypatch.setattr(_Trainer, "step", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(phase, tmp_path, arguments)
+    assert [path.name for path in (tmp_path / phase.study).rglob("*.state.safetensors")] == [
+        "fsq-full-0.state.safetensors"
+    ]
+    run(phase, tmp_path, arguments)
+    assert calls == [0, 1, 2, 0, 1, 2, 2]
+    assert contents(tmp_path / phase.study) == straight
+
+
+KILLED = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from empirical.checkpoint import State
+from empirical.comparison import compare
+from empirical.config import PRESETS, SECOND_STAGE
+from empirical.second_stage import SecondStage
+from empirical.adapt import Adaptation
+from empirical.joint import Joint
+from empirical.training import _Trainer
+
+PRESETS["smoke"] = replace(PRESETS["smoke"], methods=("ema", "fsq"), train_crops=8, steps=3)
+SECOND_STAGE["smoke"] = replace(SECOND_STAGE["smoke"], steps=3)
+SecondStage.points = lambda preset: tuple({"method": m, "head": "full"} for m in ("ema", "fsq"))
+State.__init__.__defaults__ = (2,)
+step, calls = _Trainer.step, []
+
+def killed(self, number, chosen):
+    calls.append(number)
+    if len(calls) == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, number, chosen)
+
+_Trainer.step = killed
+phase = {"adaptation": Adaptation, "joint": Joint}[sys.argv[1]]
+folder, data, tokenizer = map(Path, sys.argv[2:])
+compare(phase, "smoke", "fair", out=folder, data=data, tokenizer=tokenizer, jobs=1)
+"""
+
+
+@pytest.mark.parametrize("phase", [Adaptation, Joint])
+def test_a_process_that_was_killed_resumes_to_the_same_bytes(tmp_path, arguments, monkeypatch, phase):
+    run(Substitution, tmp_path, arguments)
+    run(phase, tmp_path, arguments)
+    straight = contents(tmp_path / phase.study)
+    (tmp_path / phase.study).rename(tmp_path / "straight")
+    command = [sys.executable, "-c", KILLED, phase.study, str(tmp_path), *map(str, arguments.values())]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    steps = []
+    step = _Trainer.step
+    monkeypatch.setattr(_Trainer, "step", lambda self, *args: steps.append(args[0]) or step(self, *args))
+    run(phase, tmp_path, arguments)
+    assert steps == [2]
+    assert contents(tmp_path / phase.study) == straight
+
+
+@pytest.mark.parametrize("phase", [Adaptation, Joint])
+def test_the_control_trains_the_tokenizer_without_a_quantizer(tmp_path, tiny, monkeypatch, phase):
+    points = ({"method": "unquantized", "head": "none"},)
+    for stage in (Substitution, SecondStage):
+        monkeypatch.setattr(stage, "points", lambda preset: points)
+    before = run(Substitution, tmp_path, tiny)[0].frame
+    after = run(phase, tmp_path, tiny)[0].frame
+    assert after["psnr"].iloc[0] != before["psnr"].iloc[0]
+    assert after[["latent_nmse", "utilization"]].isna().all(axis=None) if "latent_nmse" in after else True
+    stored = tmp_path / phase.study / "smoke" / "unquantized-none-0.safetensors"
+    assert all(key.startswith("tokenizer.") for key in load(stored)[0])
+
+
+def test_the_later_phases_have_a_control_the_references_and_all_methods():
+    for phase in (Adaptation, Joint):
+        points = [(point["method"], point["head"]) for point in phase.points(PRESETS["pocket"])]
+        bare = [(method, "none") for method in ("unquantized", "kmeans", "lloyd_max")]
+        assert points == [*bare, *((method, "full") for method in TRAINED)]
+    assert PRESETS["pocket"].methods == TRAINED
+
+
+def test_phases_share_their_columns_and_tell_what_changed(tmp_path, arguments):
+    frames = {p: run(p, tmp_path, arguments)[0].frame for p in (Substitution, Adaptation, Joint)}
+    first, adapted, moved = frames.values()
+    assert set(first.columns) < set(adapted.columns) == set(moved.columns)
+    assert set(adapted.columns) - set(first.columns) == {"start"}
+    assert [set(frame["phase"]) for frame in frames.values()] == [{"substitution"}, {"adaptation"}, {"joint"}]
+    frozen = ["quantizer_distortion", "quantizer_nmse", "quantizer_nmse_low", "latent_variance", "perplexity"]
+    assert adapted[frozen].equals(first[frozen])
+    assert not adapted["psnr"].equals(first["psnr"])
+    assert (moved["latent_variance"] != first["latent_variance"]).all()
+    implied = moved["latent_distortion_per_dim"] / moved["latent_variance"]
+    np.testing.assert_allclose(moved["latent_nmse"], implied, rtol=1e-12)
+
+
+@pytest.mark.parametrize("phase", [Adaptation, Joint])
+def test_a_missing_transplant_names_the_command_to_run_first(tmp_path, arguments, phase):
+    with pytest.raises(FileNotFoundError, match=r"ema-full-0.*run `python -m empirical substitute --preset"):
+        run(phase, tmp_path, arguments)
+    run(Substitution, tmp_path, arguments)
+    with pytest.raises(SchemaError, match=r"of another; run `python .* --seed 1 --out "):
+        run(phase, tmp_path, arguments, seed=1)
+    assert not (tmp_path / phase.study).exists()
+
+
+def test_more_trials_than_transplants_name_the_command_that_makes_them(tmp_path, arguments):
+    run(Substitution, tmp_path, arguments)
+    with pytest.raises(FileNotFoundError, match=r"ema-full-1.*substitute --preset smoke .*--trials 2`"):
+        run(Adaptation, tmp_path, arguments, trials=2)
+
+
+def test_commands_print_their_phase_and_the_table_prints_all(tmp_path, arguments, capsys):
+    where = ["--preset", "smoke", "--out", str(tmp_path)]
+    given = [*where, *(f"--{key}={value}" for key, value in arguments.items()), "--jobs", "1"]
+    assert main(["adapt", *given]) == 1
+    assert "run `python -m empirical substitute" in capsys.readouterr().err
+    for command in ("substitute", "adapt", "joint"):
+        assert main([command, *given]) == 0
+    capsys.readouterr()
+    main(["table", *where])
+    comparison = capsys.readouterr().out.split("\n\n")[0]
+    lines = [line.split()[:3] for line in comparison.splitlines()[1:]]
+    assert lines == [
+        [method, "full", phase]
+        for method in ("ema", "fsq")
+        for phase in ("substitution", "adaptation", "joint")
+    ]
