@@ -155,7 +155,9 @@ def required_files(folder: Path | None) -> dict[str, str]:
         )
     known = {name: find(name) for name in NETWORK_FILES}
     return {
-        name: verify_sha256(folder / name, weights.sha256, origin=weights.origin)
+        name: verify_sha256(
+            folder / name, weights.sha256, origin=f"{weights.origin} ({weights.megabytes} MB)"
+        )
         if weights.sha256
         else file_sha256(folder / name)
         for name, weights in known.items()

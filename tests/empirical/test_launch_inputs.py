@@ -1,5 +1,6 @@
 """What a launched comparison needs, and what it refuses."""
 
+import json
 from dataclasses import replace
 from functools import partial
 
@@ -11,10 +12,12 @@ from PIL import Image as PilImage
 from empirical import cell as cells_module
 from empirical import setup
 from empirical.__main__ import main
+from empirical.checkpoint import load
 from empirical.images import imagenet_parts
 from empirical.launch import walk
 from empirical.runtime import Runtime
 from empirical.setup import Setup, prepared, required_files
+from empirical.substitute import SubstitutionObjective
 from qtheory.errors import DomainError, SchemaError
 from tests.empirical.launched import TINY, Here, chosen
 
@@ -51,7 +54,8 @@ def test_missing_weights_are_all_named_with_size_checksum_and_source(tmp_path):
     assert "FoundationVision/var on the Hugging Face hub" in var
     for name in setup.NETWORK_FILES:
         (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(SchemaError, match=r"vae_ch160v4096z32\.pth must have sha256 7c3ec27"):
+    wrong = r"vae_ch160v4096z32\.pth must have sha256 7c3ec27\w+, got 2d711642\w+; get it again from .*436 MB"
+    with pytest.raises(SchemaError, match=wrong):
         required_files(tmp_path)
     with pytest.raises(DomainError, match="give --weights DIR or set QTHEORY_WEIGHTS"):
         required_files(None)
@@ -90,3 +94,25 @@ def test_imagenet_is_trained_on_one_part_and_measured_on_the_other(launch, tmp_p
     assert inputs.heldout.names == ("n01/0.png", "n01/1.png", "n01/2.png")
     assert inputs.crops(0).names == ("n01/0.png", "n01/1.png")
     assert inputs.crops(0).folder.root.parent.name == "imagenet"
+
+
+def test_a_loss_that_is_not_finite_stops_the_cell_which_keeps_its_last_good_state(launch, monkeypatch):
+    spec, loss = chosen()[0], SubstitutionObjective.loss
+    monkeypatch.setattr(
+        SubstitutionObjective,
+        "loss",
+        lambda self, picked: loss(self, picked) * (torch.nan if self.step == 2 else 1),
+    )
+    [(_, outcome)] = walk(launch, [spec], Here())
+    assert outcome == ("FloatingPointError: loss of step 3 of 4 is nan; lower learning_rate in the preset")
+    folder = launch.folder(spec)
+    tensors, metadata = load(folder / "state.safetensors")
+    assert metadata["step"] == "2"
+    assert all(tensor.isfinite().all() for tensor in tensors.values() if tensor.is_floating_point())
+    assert not (folder / "weights.safetensors").exists()
+    assert json.loads((folder / "failure.json").read_text())["error"] == outcome
+    # what was trained is not lost: the same command goes on from there
+    monkeypatch.setattr(SubstitutionObjective, "loss", loss)
+    [(_, outcome)] = walk(launch, [spec], Here())
+    assert outcome["row"]["psnr"] > 0
+    assert not (folder / "failure.json").exists()
