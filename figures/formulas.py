@@ -62,6 +62,10 @@ CLAIMS = {
         rf"{_SUP} {_VQ} \ge \frac{{d}}{{4 K^{{2/d}}}} \quad (2^d \le K \le 16^d)",
         rf"{_SUP} {_VQ} \ge \frac{{d}}{{x^2}} \Bigl( \ln 2(x + a) - \tfrac12 \ln \pi - \tfrac1d \ln K \Bigr)",
     ),
+    "prop2.lower.game": Display(
+        rf"{_SUP} {_VQ} \ge \frac{{d}}{{16}} \quad (K = 2^d)",
+        rf"\tfrac1d \, {_SUP} {_VQ} \ge D^*(R) = \max_{{s > 0}} \frac{{-\ln c(s) - R \ln 2}}{{s}}",
+    ),
     "prop2.lower.proof": Display(
         r"E \ge \frac{r^2}{2}, \quad r = \sqrt{d} \, (2K)^{-1/d}",
         r"E \ge \frac{r^2}{2}, \quad r^d = \frac{2^d}{2 K V_d}",
@@ -120,6 +124,7 @@ BOUNDS = {
     "prop2.lower.sharp": rf"\tfrac{{2}}{{\pi e}} \, d \, {_RATE}",
     "prop2.lower.edge": r"d \max_{x \ge 16/9} "
     r"\tfrac{\ln 2(x + 0.7462) - \frac12 \ln \pi - \frac1d \ln K}{x^2}",
+    "prop2.lower.game": r"d \max_{s > 0} \tfrac{-\ln c(s) - \frac1d \ln K}{s}",
     "prop2.lower.sphere": rf"\tfrac{{4d}}{{d+2}} V_d^{{-2/d}} {_RATE}",
     "prop2.lower.scalar": rf"\tfrac{{d}}{{3}} {_RATE}",
     "prop2.limit.zador": r"4 \, \Gamma(1 + \tfrac2d) \, V_d^{-2/d}",

@@ -21,6 +21,7 @@ from qtheory import _check
 from qtheory._bound import Bound, Hypothesis, in_range, log_ball_volume, power, root, shown
 from qtheory._diagonal import diagonal_allocation
 from qtheory._edge import edge_bound
+from qtheory._game import MOST_BITS, worst_case_distortion
 
 __all__ = ["BOUNDS", "Bound", "Hypothesis", "diagonal_allocation", "minimax_scalar"]
 
@@ -52,6 +53,12 @@ _K_FROM_2_TO_SUPPORT = Hypothesis(
 )
 _K_IS_2_TO_D = Hypothesis(
     "K = 2^d", lambda *, d, K: "" if 1 << d == K else f"K={shown(K)} is not {_two_to(d, 'd')} for d={d}"
+)
+_K_TO_8_TO_D = Hypothesis(
+    "K <= 8^d",
+    lambda *, d, K: (
+        "" if K.bit_length() <= MOST_BITS * d or 8**d == K else f"K={shown(K)} is above 8^d for d={d}"
+    ),
 )
 _PROPER = Hypothesis(
     "support_dim < d",
@@ -129,6 +136,10 @@ _PROPOSITION_2 = (
     Bound("prop2.lower.edge", "prop2.lower.practical", "lower", _WORST_VQ,
           "d max over x >= 16/9 of (ln(2 (x + 0.7462)) - ln(pi)/2 - ln(K)/d) / x^2",
           ("d", "K"), (), edge_bound),
+    Bound("prop2.lower.game", "prop2.lower.game", "lower", _WORST_VQ,
+          "d max over s of (-ln c(s) - ln(K)/d) / s, c(s) the value of a game on [-1, 1]",
+          ("d", "K"), (_K_TO_8_TO_D,),
+          lambda d, K: d * worst_case_distortion(math.log2(K) / d).distortion_per_dim),
     Bound("prop2.lower.sphere", "prop2.lower", "lower",
           "E*_VQ of the uniform law on [-1, 1]^d, hence also sup over P of E*_VQ",
           "4 d / (d + 2) V_d^(-2/d) K^(-2/d), V_d the volume of the unit ball",

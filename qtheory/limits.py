@@ -6,6 +6,7 @@ are no bounds at finite K. Distortions are summed over coordinates; entropies ar
 """
 
 from qtheory._entropy_coded import EntropyCoded, entropy_coded_at_rate, entropy_coded_uniform
+from qtheory._game import WorstCase, WorstCaseGame, worst_case_distortion, worst_case_game
 from qtheory._high_rate import Gains, gains, panter_dite, product_limit, scalar_limit, zador
 from qtheory._point_density import (
     bennett,
@@ -27,6 +28,8 @@ __all__ = [
     "EntropyCoded",
     "Gains",
     "WaterFilling",
+    "WorstCase",
+    "WorstCaseGame",
     "ZadorConstant",
     "bennett",
     "entropy_coded_at_rate",
@@ -43,6 +46,8 @@ __all__ = [
     "reverse_water_filling",
     "scalar_limit",
     "shannon_lower_bound",
+    "worst_case_distortion",
+    "worst_case_game",
     "zador",
     "zador_constant",
 ]

@@ -39,6 +39,7 @@ from qtheory.claims import (
     theorems,
     tokens,
     utilization,
+    worst_case_game,
 )
 from qtheory.claims._claim import Check, Claim, Evidence, Outcome, run_check, smallest_margin
 from qtheory.errors import DomainError
@@ -68,6 +69,7 @@ LEDGER: tuple[Claim, ...] = _collect(
     hierarchy.CLAIMS,
     prop2_lower.CLAIMS,
     prop2_practical.CLAIMS,
+    worst_case_game.CLAIMS,
     prop2_upper.CLAIMS,
     prop3.CLAIMS,
     paper_text.CLAIMS,

@@ -166,8 +166,8 @@ CLAIMS = (
             "For all d and K, sup over P of E*_VQ > (2 / (pi e)) d K^(-2/d), and 2 / (pi e) = 0.2342 cannot "
             "be improved. The constant 1/4 holds for all K in dimension d if and only if G_d >= 1/16, where "
             "G_d is Zador's constant per dimension: it does for d <= 46 and fails for every d >= 65. Up to "
-            "K = 16^d it holds in every dimension (see prop2.lower.practical); from which K on it fails, "
-            "prop2.lower.finite says."
+            "K = 2^(4.04 d) it holds in every dimension, and from 4.055 bits a dimension on it fails in all "
+            "large ones (see prop2.lower.game); from which K on it fails, prop2.lower.finite says."
         ),
         proof=(
             "Lower bound. Let P be uniform and s > 0. By Jensen and a union bound, E min_k |X - e_k|^2 >= "
@@ -261,8 +261,8 @@ CLAIMS = (
         source="Proposition 2, first inequality",
         verdict="open",
         sharp=(
-            "It holds up to K = 16^d. For all K it is equivalent to G_d >= 1/16, which no bound known to us "
-            "decides in these dimensions."
+            "It holds up to K = 2^(4.04 d). For all K it is equivalent to G_d >= 1/16, which no bound known "
+            "to us decides in these dimensions."
         ),
         proof="The criterion of prop2.lower; the sphere bound is below 1/4 and Zador's is above.",
         checks=(

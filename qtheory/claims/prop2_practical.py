@@ -3,25 +3,23 @@
 from fractions import Fraction
 
 from qtheory.bounds import BOUNDS, minimax_scalar
-from qtheory.claims import _edge_profile
 from qtheory.claims._claim import Check, Claim, Evidence
+from qtheory.claims._edge_profile import EDGE
 
 
 def _profile() -> Evidence:
     return Evidence(
-        "certified", _edge_profile.largest_share(), "<", 1,
+        "certified", EDGE.largest_share(), "<", 1,
         detail="largest share of the atoms in what half a line of Lebesgue measure lacks, t in [0, 6]",
     )  # fmt: skip
 
 
 def _profile_far() -> Evidence:
-    return Evidence(
-        "certified", _edge_profile.far_slack(), ">", 0, detail="least slack of the estimate for t > 6"
-    )
+    return Evidence("certified", EDGE.slack_beyond(), ">", 0, detail="least slack of the estimate for t > 6")
 
 
 def _four_bits() -> Evidence:
-    constant = _edge_profile.constant_at(4, Fraction(89, 4))
+    constant = EDGE.constant_at(Fraction(4), Fraction(89, 4))
     return Evidence(
         "certified",
         constant,
@@ -64,7 +62,7 @@ CLAIMS = (
         sharp=(
             "For all d, K and x >= 16/9, sup over P of E*_VQ >= d (ln(2 (x + a)) - ln(pi)/2 - ln(K)/d) / "
             "x^2 with a = 0.7462. The best x makes K^(2/d) / d times this 0.447 at K = 2^d, 0.2500 at K = "
-            "16^d and 2 / (pi e) in the limit."
+            "16^d and 2 / (pi e) in the limit. The best constant at each rate is in prop2.lower.game."
         ),
         proof=(
             "As for the sharp bound of prop2.lower, E min_k |X - e_k|^2 >= -(1/s) ln(K c^d) for a product "

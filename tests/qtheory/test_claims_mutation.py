@@ -8,6 +8,7 @@ from qtheory.claims._claim import run_check
 SHARP = ("prop2.lower", "no larger constant than 2 / (pi e) holds")
 REACHED = ("prop2.lower", "the sharp bound is below what random codebooks reach")
 INTERVAL = ("prop2.lower", "the sphere bound is the optimum on the interval")
+ONE_BIT = ("prop2.lower.game", "the bound at K = 2^d is that of the three atoms")
 UNIFORM = ("prop2.order", "E*_SQ of the uniform law is (d/3) K^(-2/d) at K = n^d")
 PRINTED = ("prop2.upper", "the printed bound is evaluated as printed")
 RATIO = ("prop2.order", "ratio of the sharp constants")
@@ -21,6 +22,9 @@ MUTATIONS = [
     ("prop2.lower.edge", 1.001, "prop2.lower.practical", "it tends to the sharp bound"),
     ("prop2.lower.edge", 0.999, "prop2.lower.practical", "the bound is above the printed one up to K = 16^d"),
     ("prop2.lower.edge", -1, "prop2.lower.practical", "it tends to the sharp bound"),
+    ("prop2.lower.game", 1.001, *ONE_BIT),
+    ("prop2.lower.game", 0.999, *ONE_BIT),
+    ("prop2.lower.game", -1, *ONE_BIT),
     ("prop2.lower.sphere", 1.001, *INTERVAL),
     ("prop2.lower.sphere", 0.999, *INTERVAL),
     ("prop2.lower.sphere", -1, *INTERVAL),

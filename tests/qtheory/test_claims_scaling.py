@@ -21,6 +21,7 @@ THEOREMS_BY_NAME = {
     "lower bound with the best constant": ("prop2.lower", "2 / (pi e)"),
     "criterion for a quarter": ("prop2.lower", "G_d >= 1/16"),
     "lower bound at practical rates": ("prop2.lower.practical", "16^d"),
+    "worst case at a fixed rate": ("prop2.lower.game", "D*(log2(K) / d)"),
     "finite refutation": ("prop2.lower.finite", "2^747"),
     "two-level minimax": ("prop2.upper", "d / (2 e)"),
     "upper bound with the best constant": ("prop2.upper", "5 / (2 e)"),
