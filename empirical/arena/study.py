@@ -126,6 +126,11 @@ def _curve(arena: Arena, cell: Cell) -> list[Row]:
     return curve
 
 
+def _kmeans_first(cells: Sequence[Cell]) -> list[Cell]:
+    """Order cells so that none measures against a k-means that is not stored yet, and would fit it again."""
+    return sorted(cells, key=lambda cell: cell.parameters["method"] != "kmeans")
+
+
 def run(
     preset: str = "paper",
     protocol: str = "fair",
@@ -173,9 +178,7 @@ def run(
     seconds = {cell.name: found["seconds"] for cell in cells if (found := stored(arena, cell))}
 
     def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
-        # k-means of all sources first: who measures against one that is not stored yet would fit it again
-        ordered = sorted(cells, key=lambda cell: cell.parameters["method"] != "kmeans")
-        for cell, outcome in in_processes(function, ordered, jobs):
+        for cell, outcome in in_processes(function, _kmeans_first(cells), jobs):
             if not isinstance(outcome, str):
                 seconds[cell.name] = result(arena, cell)["seconds"]
             yield cell, outcome
