@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from qtheory import _check, command
+from qtheory.errors import DomainError
 from qtheory.results import write_table
 
 NAMES = (
@@ -19,6 +20,7 @@ NAMES = (
     "memory",
     "lloyd_max",
     "quantizers",
+    "nearest_gpu",
 )
 RESULTS = Path(__file__).with_name("results")
 
@@ -29,6 +31,12 @@ def _run(names: Sequence[str], out: Path) -> int:
     command.output_folder("--out", out)
     for name in names or NAMES:
         module = importlib.import_module(f"benchmarks.{name}")
+        lacks = module.missing() if hasattr(module, "missing") else None
+        if lacks and names:
+            raise DomainError(lacks)
+        if lacks:
+            print(f"{name}: left out: {lacks}", flush=True)
+            continue
         frame = pd.DataFrame(module.run())
         made_by = f"python -m benchmarks {name}"
         write_table(out / f"{name}.csv", frame, study=f"benchmark {name}", command=made_by, failures=[])
