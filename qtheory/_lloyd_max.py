@@ -54,8 +54,9 @@ def _newton_step(law: Marginal, levels: Array, mass: Array, centroids: Array) ->
     """Solve for the step that makes levels equal their centroids to first order.
 
     A centroid moves with a border by ``density * distance to the border / mass``, and the border by half
-    of what its levels move. For a log-concave density the rows of that derivative sum to at most one
-    (Kieffer 1983), so the system is an M-matrix.
+    of what its levels move. For a log-concave density the rows of that derivative sum to at most one, and
+    an end cell's to less unless the density is exponential on it; then the system is an M-matrix. Where it
+    is exponential on every cell, as for a Laplace law and even n, the system is singular at the solution.
     """
     from scipy.linalg import LinAlgError, solve_banded
 

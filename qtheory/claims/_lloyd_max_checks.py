@@ -10,7 +10,7 @@ from qtheory.claims import _balls
 from qtheory.claims._claim import Evidence
 from qtheory.claims._levels import optimal_distortion, optimal_levels
 from qtheory.optimal import lloyd_max, optimal_distortion_1d, optimal_quantizer_1d
-from qtheory.sources import Gaussian, Laplace, LogConcave, Mixture, Source
+from qtheory.sources import Gaussian, Laplace, LogConcave, Mixture, Source, Uniform
 
 
 def _stationary_from(start: list[float], source: Source) -> np.ndarray:
@@ -92,6 +92,36 @@ def given_densities_are_enclosed() -> Evidence:
         "certified", gap, "<=", 1e-13,
         detail="normal, exponential and flat density given by their logarithm, n = 2, 3, 16, 64 and 256",
     )  # fmt: skip
+
+
+def _row_sums(source: Source, n: int) -> np.ndarray:
+    """Row sums of the derivative of Lloyd's map at the optimum."""
+    found, law = lloyd_max(source, n), source.marginal(0)
+    density = law.pdf(found.thresholds)
+    sums = np.zeros(n)
+    sums[1:] += density * (found.levels[1:] - found.thresholds) / found.masses[1:]
+    sums[:-1] += density * (found.thresholds - found.levels[:-1]) / found.masses[:-1]
+    return sums
+
+
+def rows_of_the_uniform_law() -> Evidence:
+    gap = max(
+        float(np.abs(_row_sums(Uniform(1), n) - [0.5, *[1.0] * (n - 2), 0.5]).max()) for n in (2, 3, 4, 16)
+    )
+    return Evidence(
+        "numerical",
+        gap,
+        "<=",
+        1e-9,
+        detail="largest gap of the row sums to (1/2, 1, ..., 1, 1/2), uniform law",
+    )
+
+
+def rows_of_the_laplace_law() -> Evidence:
+    gap = max(float(np.abs(_row_sums(Laplace(1, 2.0), n) - 1).max()) for n in (2, 4, 16))
+    return Evidence(
+        "numerical", gap, "<=", 1e-9, detail="largest gap of a row sum to 1, Laplace law, n = 2, 4 and 16"
+    )
 
 
 def equal_cells_of_the_uniform_law() -> Evidence:

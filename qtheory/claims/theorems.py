@@ -16,13 +16,27 @@ CLAIMS = (
         source="Lloyd 1957, Max 1960, Fleischer 1964, Trushkin 1982, Kieffer 1983; not in the paper",
         verdict="holds",
         sharp=(
-            "Without log-concavity it fails: three narrow modes have a symmetric stationary quantizer of "
-            "two levels that is not optimal."
+            "Log-concavity need not be strict, though for an exponential density on both sides, such as a "
+            "Laplace law, and even n, Lloyd's map has a derivative with eigenvalue 1 at the optimum. Without "
+            "log-concavity it fails: three narrow modes have a symmetric stationary quantizer of two levels "
+            "that is not optimal."
         ),
         proof=(
-            "Lloyd's map sends levels to the means of their cells. Its derivative has non-negative "
-            "entries, and for a log-concave density rows that sum to at most one, because the mean of a "
-            "cell moves by at most as much as its two borders when both move alike (Kieffer 1983)."
+            "Let q and q' be stationary, with borders b and b', b_0 and b_n the ends of the support of the "
+            "density f, and t = max_j (q'_j - q_j) > 0 (else exchange them), attained at i. Then b'_j <= "
+            "b_j + t for the inner borders. The mean m(a, b) of a cell grows with its borders, and m(a + t, "
+            "b + t) <= m(a, b) + t, since f(x + t) / f(x) does not increase in x. So q'_i = m(b'_(i-1), "
+            "b'_i) <= m(b_(i-1) + t, b_i + t) <= q_i + t, also where i is 1 or n. All is equality. In the "
+            "first step, the means are strict in inner borders, so b' = b + t at both, and q'_(i-1) = "
+            "q_(i-1) + t and q'_(i+1) = q_(i+1) + t: by induction q' = q + t throughout.\n"
+            "Strictness comes from the two end cells, rows 1 and n of the derivative of Lloyd's map. At a "
+            "finite end of the support the border does not move along, so the mean of that cell moves by "
+            "less than t: a contradiction. If both ends are infinite, equality in the second step makes f(x "
+            "+ t) / f(x) constant on every cell, so ln f is affine on (b_(j-1), b_j + t) for each j; these "
+            "intervals overlap, so that f is exponential on the whole line, which no density is. Inner rows "
+            "alone do not do: for the uniform law they sum to 1. Nor need any row be below 1, as the "
+            "Laplace law shows; then the overlap decides. Existence: an optimal quantizer exists and is "
+            "stationary, so the only stationary one is optimal."
         ),
         checks=(
             Check(
@@ -33,6 +47,11 @@ CLAIMS = (
             Check("at many sizes up to 256", lloyd.newton_is_enclosed_at_many_sizes, slow=True),
             Check("and their levels", lloyd.newton_levels_are_enclosed),
             Check("so it does for densities given by their logarithm", lloyd.given_densities_are_enclosed),
+            Check(
+                "inner rows of the derivative may sum to 1, end rows of bounded laws to less",
+                lloyd.rows_of_the_uniform_law,
+            ),
+            Check("all rows sum to 1 for the Laplace law and even n", lloyd.rows_of_the_laplace_law),
             Check("n equal cells are stationary for the uniform law", lloyd.equal_cells_of_the_uniform_law),
             Check("dynamic programming on a grid finds nothing better", lloyd.not_above_the_discrete_optimum),
             Check("three modes have a worse one", lloyd.three_modes_have_a_worse_stationary_quantizer),
