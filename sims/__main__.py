@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,13 +15,20 @@ from sims.runner import run_study
 from sims.studies import STUDIES
 from sims.study import Study
 
+_COLUMNS = """\
+tables: a row for each cell, trial and method, with the seed. Distortion is that of vectors that nothing was
+fitted to; standard_error is over these vectors (of photographs: over photographs), for the one codebook of
+the row. How much random or fitted codebooks differ shows between trials: intervals of means come from these.
+points_per_centroid are training vectors for each codeword of the largest block; a warning where too few.
+"""
+
 
 def _listing() -> str:
     lines = []
     for study in STUDIES.values():
         lines.append(f"  {study.name}: {study.summary}")
         lines += [f"    --preset {name}: {preset.cost} on 2 cores" for name, preset in study.presets.items()]
-    return "studies:\n" + "\n".join(lines)
+    return "studies:\n" + "\n".join(lines) + f"\n\n{_COLUMNS}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +81,25 @@ def _run(study: Study, options: argparse.Namespace) -> int:
     print(f"{study.name}: {command.counted(len(table.frame), 'row')} in {table.path}")
     for line in study.findings(table.frame) if len(table.frame) else []:
         print(f"  {line}")
+    if "warning" in table.frame:
+        for text, rows in table.frame["warning"].value_counts().items():
+            print(f"  warning: {command.counted(rows, 'row')} with {text}")
     return int(bool(failures))
+
+
+def _run_all(studies: Sequence[Study], options: argparse.Namespace) -> int:
+    """Run studies in turn and print how long each took; return 1 where a cell failed, else 0."""
+    failed, seconds = 0, []
+    for study in studies:
+        start = time.perf_counter()
+        failed |= _run(study, options)
+        seconds.append(time.perf_counter() - start)
+    if len(studies) > 1:
+        print("seconds, finished tables and cells not counted again:")
+        for study, taken in zip(studies, seconds, strict=True):
+            print(f"  {study.name}: {taken:.1f}")
+        print(f"  all: {sum(seconds):.1f}")
+    return failed
 
 
 def _on_file(name: str, data: Path | None, groups: Path | None) -> Study:
@@ -106,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.output_folder("--out", options.out)
         if options.data or options.groups:
             chosen = [_on_file(options.study, options.data, options.groups)]
-        return max([_run(study, options) for study in chosen])
+        return _run_all(chosen, options)
 
     return command.run("python -m sims", run, kept="finished cells are kept")
 

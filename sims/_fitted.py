@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 principal_axes = kmeans.principal_axes
 
 
+FEW_POINTS = 39
+"""Training vectors a codeword below which a row carries a warning; faiss draws the same line."""
 _CACHED_ROWS = 8192  # so that differences stay in the cache
 
 
@@ -33,12 +35,16 @@ class Fitted:
         Distortion on the training vectors.
     code_lengths : callable or None
         Maps vectors (n, d) to the bits (n,) that each takes; None where all take the same.
+    points_per_centroid : float or None
+        Training vectors for each codeword of the largest block or stage; None where none is fitted, or
+        their number is not limited.
     """
 
     reconstruct: Callable[[Array], Array]
     block_sizes: tuple[int, ...]
     in_sample_distortion: float
     code_lengths: Callable[[Array], Array] | None = None
+    points_per_centroid: float | None = None
 
     @property
     def codebook_size(self) -> int | None:
@@ -47,7 +53,11 @@ class Fitted:
 
 
 def errors(x: Array, x_hat: Array) -> dict[str, float]:
-    """Return the mean squared error of a vector and its standard error over the rows."""
+    """Return the mean squared error of a vector and its standard error over the rows.
+
+    That is the error of the mean for the one codebook that made `x_hat`. How far other codebooks would
+    be, where these are random or fitted, only trials tell.
+    """
     squared = np.empty(len(x))
     for first in range(0, len(x), _CACHED_ROWS):
         part = slice(first, first + _CACHED_ROWS)
@@ -59,12 +69,26 @@ def errors(x: Array, x_hat: Array) -> dict[str, float]:
     }
 
 
+def sampling(points: float | None) -> dict[str, Any]:
+    """Return the columns that say how many training vectors a codeword had, and warn where too few.
+
+    With 32 a codeword VQ's in-sample distortion lies a fifth below its held-out one (256 codewords in 4
+    dimensions; study finite-sample).
+    """
+    few = points is not None and points < FEW_POINTS
+    return {
+        "points_per_centroid": points,
+        "warning": f"fewer than {FEW_POINTS} training vectors a codeword" if few else "",
+    }
+
+
 def measure(fitted: Fitted, held_out: Array) -> dict[str, Any]:
-    """Return held-out distortion, its standard error, in-sample distortion and codebook size."""
+    """Return held-out distortion, its standard error, in-sample distortion, codebook size and warning."""
     return {
         "codebook_size": fitted.codebook_size,
         **errors(held_out, fitted.reconstruct(held_out)),
         "in_sample_distortion": fitted.in_sample_distortion,
+        **sampling(fitted.points_per_centroid),
     }
 
 
@@ -75,8 +99,11 @@ def lookup(codebook: Array) -> Callable[[Array], Array]:
 
 def vector(x: Array, codebook_size: int, *, rng: np.random.Generator, **options: Any) -> Fitted:
     """Fit a k-means codebook."""
+    points = len(x) / codebook_size
     found = kmeans.fit(x, codebook_size, rng=rng, **options)
-    return Fitted(lookup(found.codebook), (codebook_size,), found.in_sample_distortion)
+    return Fitted(
+        lookup(found.codebook), (codebook_size,), found.in_sample_distortion, points_per_centroid=points
+    )
 
 
 def product(
@@ -87,7 +114,7 @@ def product(
     rng: np.random.Generator,
     **options: Any,
 ) -> Fitted:
-    """Fit a k-means codebook to each block of coordinates."""
+    """Fit a codebook to each block of coordinates."""
     ends = np.cumsum(block_dims)
     slices = [slice(end - dim, end) for end, dim in zip(ends, block_dims, strict=True)]
     blocks = [
@@ -99,14 +126,24 @@ def product(
             [block.reconstruct(vectors[:, part]) for block, part in zip(blocks, slices, strict=True)]
         )
 
-    return Fitted(reconstruct, tuple(block_sizes), sum(block.in_sample_distortion for block in blocks))
+    return Fitted(
+        reconstruct,
+        tuple(block_sizes),
+        sum(block.in_sample_distortion for block in blocks),
+        points_per_centroid=len(x) / max(block_sizes),
+    )
 
 
 def scalar(x: Array, codebook_size: int) -> Fitted:
     """Fit Lloyd-Max levels to each coordinate, their numbers allocated optimally."""
     levels, distortion = _scalar.fit(x, codebook_size)
     sizes = tuple(len(part.values) for part in levels)
-    return Fitted(lambda vectors: _scalar.reconstruct(vectors, levels), sizes, distortion)
+    return Fitted(
+        lambda vectors: _scalar.reconstruct(vectors, levels),
+        sizes,
+        distortion,
+        points_per_centroid=len(x) / max(sizes),
+    )
 
 
 def entropy_coded(x: Array, rate: float) -> Fitted:
@@ -130,7 +167,12 @@ def residual(x: Array, stage_sizes: Sequence[int], *, rng: np.random.Generator, 
             left = left - stage(left)
         return vectors - left
 
-    return Fitted(reconstruct, tuple(stage_sizes), float(np.square(rest).sum(axis=1).mean()))
+    return Fitted(
+        reconstruct,
+        tuple(stage_sizes),
+        float(np.square(rest).sum(axis=1).mean()),
+        points_per_centroid=len(x) / max(stage_sizes),
+    )
 
 
 def rotated(fit: Callable[[Array], Fitted], x: Array, rotation: Array) -> Fitted:
@@ -144,6 +186,7 @@ def rotated(fit: Callable[[Array], Fitted], x: Array, rotation: Array) -> Fitted
         found.block_sizes,
         found.in_sample_distortion,
         None if lengths is None else lambda vectors: lengths(vectors @ rotation),
+        found.points_per_centroid,
     )
 
 

@@ -70,4 +70,9 @@ def multiscale(maps: Array, scales: Sequence[int], size: int, *, rng: np.random.
             left = left - _resize(small, up)
         return fresh - left
 
-    return Fitted(reconstruct, (size,) * len(scales), float(np.square(rest).sum(axis=3).mean()))
+    return Fitted(
+        reconstruct,
+        (size,) * len(scales),
+        float(np.square(rest).sum(axis=3).mean()),
+        points_per_centroid=len(maps) * min(scales) ** 2 / size,
+    )

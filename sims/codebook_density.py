@@ -2,6 +2,8 @@
 
 Codewords follow N(0, codebook_variance I), the source N(0, I). The exact expectation stands beside each
 measurement, with the spread that minimises it: below the source's at low rate, above it at high rate.
+Each trial draws its own codebook: the standard error of its row is over vectors, for that codebook, and an
+interval for the expectation comes from the scatter of trials.
 """
 
 from functools import cache

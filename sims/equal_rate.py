@@ -30,7 +30,7 @@ from qtheory.results import Cell, grid
 from qtheory.results.sweep import Row
 from sims import _cases, _rate_methods, _samples
 from sims._cases import DIM, exact
-from sims._fitted import Fitted
+from sims._fitted import Fitted, sampling
 from sims._grouped import Grouped, Mask, decibel, jackknife
 from sims._samples import Sample
 from sims.study import Preset, Study
@@ -120,6 +120,7 @@ def _row(found: _Measured, vq: _Measured | None, bits: int, train: Array, vector
         "distortion": distortion,
         "standard_error": error,
         "in_sample_distortion": in_sample,
+        **sampling(found.fitted.points_per_centroid),
         "gaussian_distortion_rate": vectors.gaussian(rate, every),
         "above_gaussian_db": above,
         "above_gaussian_error_db": above_error,

@@ -44,6 +44,7 @@ def _row(method: str, fit: Fitted, train: Array, measured: Row) -> Row:
         # values that the fit chose: each block holds n_m vectors of d / M coordinates
         "fitted_values": sum(fit.block_sizes) * (DIM // len(fit.block_sizes)),
         "in_sample_distortion": fit.in_sample_distortion,
+        **_fitted.sampling(fit.points_per_centroid),
         **measured,
     }
 

@@ -3,7 +3,8 @@
 Panels (a) to (d) follow Appendix K: the same N(0, variance I) vectors for all methods, random matched
 codebooks for VQ and PQ, and for FSQ, LFQ and BSQ the error in the space where each rounds. These mix
 three codebook sizes and three spaces. The panel ``equal-rate`` compares at one rate and in the source's
-space; there the fixed rules keep their cells and get the best decoder, the centroids.
+space; there the fixed rules keep their cells and get the best decoder, the centroids. Matched and k-means
+codebooks are new in each trial; the standard error of a row is over vectors, for the codebook at hand.
 """
 
 from collections.abc import Callable
@@ -65,7 +66,7 @@ def _row(
     *,
     exact: float | None,
     space: str = "source",
-    in_sample: float | None = None,
+    fit: _fitted.Fitted | None = None,
 ) -> Row:
     """Return a row; limits are those of the source's space and apply there only."""
     here = space == "source"
@@ -74,7 +75,8 @@ def _row(
         "space": space,
         "codebook_size": codebook_size,
         **errors,
-        "in_sample_distortion": in_sample,
+        "in_sample_distortion": None if fit is None else fit.in_sample_distortion,
+        **_fitted.sampling(None if fit is None else fit.points_per_centroid),
         "expected_distortion": exact,
         "shannon_lower_bound": shannon_lower_bound(source, codebook_size) if here else None,
         "zador": zador(source, codebook_size) if here else None,
@@ -136,7 +138,7 @@ def _equal_rate(cell: Cell, source: Gaussian, x: Array) -> list[Row]:
         ("kmeans-pq", _fitted.product(train, (DIM // 2,) * 2, half, rng=rng)),
     ):
         errors = _fitted.errors(x, fit.reconstruct(x))
-        rows.append(_row(method, source, 2**rate, errors, exact=None, in_sample=fit.in_sample_distortion))
+        rows.append(_row(method, source, 2**rate, errors, exact=None, fit=fit))
     rows += _scalar_rows(source, x, 2**rate)
     if rate == DIM:  # sign codes have one bit a dimension, no more and no less
         centroid = (2 * source.variance / np.pi) ** 0.5

@@ -15,14 +15,15 @@ from sims.study import Study
 
 
 @dataclass(frozen=True)
-class _OnDevice:
-    """Runs a cell on the device that its parameters name, in whatever process it is."""
+class _Traced:
+    """Runs a cell on the device that its parameters name, in whatever process; its rows carry the seed."""
 
     function: Callable[[Cell], Row | list[Row]]
 
-    def __call__(self, cell: Cell) -> Row | list[Row]:
+    def __call__(self, cell: Cell) -> list[Row]:
         with _faiss.on_device(str(cell.parameters.get("device", "cpu"))):
-            return self.function(cell)
+            rows = self.function(cell)
+        return [{"seed": cell.seed, **row} for row in ([rows] if isinstance(rows, dict) else rows)]
 
 
 def run_study(
@@ -80,7 +81,7 @@ def run_study(
 
     return run_sweep(
         sweep,
-        _OnDevice(study.run),
+        _Traced(study.run),
         out / study.name / f"{preset}.csv",
         mapper=executor,
         progress=progress,

@@ -64,6 +64,7 @@ def run(cell: Cell) -> list[Row]:
                 "distortion": float(squared.mean()),
                 "standard_error": float(squared.std(ddof=1) / np.sqrt(n)),
                 "in_sample_distortion": fit.in_sample_distortion,
+                **_fitted.sampling(fit.points_per_centroid),
                 "map_distortion_rate": limit / SIDE**2,
                 "vector_distortion_rate": vector_limit,
                 "high_rate_split_ratio": high_rate,

@@ -3,6 +3,7 @@
 Three kinds of codes for N(0, I): ``collapsed`` uses a share of its K codewords as well as k-means can, up
 to all of them; ``matched`` draws codewords from a Gaussian of some variance; ``interleaved`` gives each
 codeword several far cells, decoded by their common mean. Codewords that no vector chooses are left out.
+Each trial has its own codebook; the standard error of its row is over vectors, for that codebook.
 Shannon's bound with U K codewords, or with the perplexity, holds for all; none holds from above.
 """
 
@@ -46,6 +47,14 @@ def _quantize(cell: Cell, train: Array, x: Array) -> tuple[Array, Array]:
     return values[assign.nearest(train, fine)], values[assign.nearest(x, fine)]
 
 
+def _points_per_centroid(cell: Cell) -> float | None:
+    """Return the training vectors for each codeword that k-means fitted, if it fitted any."""
+    kind, parameter = cell.parameters["kind"], float(cell.parameters["parameter"])
+    if kind == "matched":
+        return None
+    return int(cell.parameters["n_train"]) / (parameter * int(cell.parameters["codebook_size"]))
+
+
 def run(cell: Cell) -> Row:
     """Measure one code on fresh vectors."""
     dim, size, n = (int(cell.parameters[key]) for key in ("dim", "codebook_size", "n"))
@@ -58,6 +67,7 @@ def run(cell: Cell) -> Row:
     matched = cell.parameters["kind"] == "matched"
     return {
         **_fitted.errors(x, x_hat),
+        **_fitted.sampling(_points_per_centroid(cell)),
         "in_sample_distortion": None if matched else float(np.square(train - trained).sum(axis=1).mean()),
         "expected_distortion": matched_codebook_distortion(
             dim, size, 1.0, float(cell.parameters["parameter"])

@@ -2,7 +2,8 @@
 
 As in Appendix D of the paper: features and codewords are drawn from the same N(0, variance I), each
 trial afresh. By the scaling law the expected distortion is exactly linear in the variance; its slope
-is a quadrature and stands beside each measurement.
+is a quadrature and stands beside each measurement. The standard error of a row is over vectors, for the
+codebook of that trial; the slope's comes from the scatter of trials.
 """
 
 import math

@@ -68,6 +68,7 @@ def _finite(cell: Cell, dim: int, size: int) -> dict[str, Row]:
             "distortion": value,
             "standard_error": 0.0,
             "in_sample_distortion": None,
+            **_fitted.sampling(None),
             "expected_distortion": value,
         }
         for method, value in optima.items()
@@ -82,10 +83,11 @@ def _uniform_scalar(dim: int, size: int) -> _fitted.Fitted:
     return _fitted.Fitted(lambda x: _scalar.reconstruct(x, levels), sizes, exact)
 
 
-def _row(fit: _fitted.Fitted, x: Array, *, exact: float | None, in_sample: float | None = None) -> Row:
+def _row(fit: _fitted.Fitted, x: Array, *, exact: float | None) -> Row:
     return {
         **_fitted.errors(x, fit.reconstruct(x)),
-        "in_sample_distortion": in_sample,
+        "in_sample_distortion": None if fit.points_per_centroid is None else fit.in_sample_distortion,
+        **_fitted.sampling(fit.points_per_centroid),
         "expected_distortion": exact,
     }
 
@@ -100,7 +102,7 @@ def _uniform(cell: Cell, dim: int, size: int) -> dict[str, Row]:
     train = Uniform(dim).sample(max(least, points * size), rng=cell.rng("training", "law", "dim"))
     rng = cell.rng("k-means", "law", "dim", "codebook_size")
     vector = _fitted.vector(train, size, rng=rng, restarts=_RESTARTS if size < _MANY else 1)
-    return {"sq": scalar, "kmeans-vq": _row(vector, x, exact=None, in_sample=vector.in_sample_distortion)}
+    return {"sq": scalar, "kmeans-vq": _row(vector, x, exact=None)}
 
 
 def _saddle(cell: Cell, dim: int, size: int) -> dict[str, Row]:
@@ -110,7 +112,7 @@ def _saddle(cell: Cell, dim: int, size: int) -> dict[str, Row]:
     fit = _fitted.scalar(saddle(train, dim, rng=cell.rng("training", "law", "dim")), size)
     # with three levels in no coordinate, the best product has two in each
     exact = BOUNDS["prop2.two_levels"](d=dim, K=2**dim) if 2 * size < 3 * 2**dim else None
-    scalar = _row(fit, x, exact=exact, in_sample=fit.in_sample_distortion)
+    scalar = _row(fit, x, exact=exact)
     return {"sq": scalar, "vq": scalar} if dim == 1 and exact is not None else {"sq": scalar}
 
 

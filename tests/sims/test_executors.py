@@ -18,7 +18,7 @@ from sims import executors
 from sims.__main__ import main
 from sims.codebook_density import STUDY
 from sims.executors import DaskCluster, Processes
-from sims.runner import run_study
+from sims.runner import _Traced, run_study
 
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = STUDY.sweep("smoke", seed=0).cells()
@@ -73,7 +73,7 @@ def client_of(address, workers):
 
 
 def sweep_to(folder):
-    return STUDY.sweep("smoke", seed=0), STUDY.run, folder / "table.csv"
+    return STUDY.sweep("smoke", seed=0), _Traced(STUDY.run), folder / "table.csv"
 
 
 def kept_in(folder):

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from sims.runner import run_study
+from sims import __main__ as command
+from sims.runner import _Traced, run_study
 from sims.studies import STUDIES
 from sims.variance_scaling import STUDY
 
@@ -38,3 +39,51 @@ def test_the_cost_is_printed_before_the_first_cell_and_not_where_nothing_is_to_d
     assert said.startswith(f"variance-scaling, smoke: {STUDY.presets['smoke'].cost} on 2 cores\n")
     run_study(STUDY, "smoke", seed=0, out=tmp_path)
     assert capsys.readouterr().err == ""
+
+
+BOUNDS = {
+    "variance-scaling": {"shannon_lower_bound"},
+    "quantizer-variance": {"shannon_lower_bound", "zador"},
+    "equal-rate": {"shannon_bound", "zador_db", "gaussian_distortion_rate"},
+    "low-dimensional-support": {
+        "lower_bound",
+        "lower_bound_paper",
+        "upper_bound",
+        "upper_bound_paper",
+        "zador",
+    },
+    "worst-case-rates": {
+        f"prop2.{name}" for name in ("lower.paper", "lower.sharp", "upper.paper", "upper.sharp")
+    },
+    "utilization": {"bound_size", "bound_utilization", "bound_perplexity"},
+    "codebook-density": {"shannon_lower_bound", "best_distortion"},
+    "token-codebook": {"map_distortion_rate", "vector_distortion_rate"},
+    "finite-sample": {"shannon_lower_bound"},
+}
+FITTED_TO_NOTHING = {"variance-scaling", "codebook-density"}
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_every_row_carries_its_seed_both_errors_bounds_and_a_place_for_a_warning(study):
+    cell = study.sweep("smoke", seed=3).cells()[0]
+    columns = {"seed", "distortion", "standard_error"} | BOUNDS[study.name]
+    if study.name not in FITTED_TO_NOTHING:
+        columns |= {"in_sample_distortion", "points_per_centroid", "warning"}
+    for row in _Traced(study.run)(cell):
+        assert columns <= row.keys()
+        assert row["seed"] == 3
+        assert row["distortion"] > 0 <= row["standard_error"]
+
+
+def test_the_command_ends_with_warnings_and_the_seconds_of_each_study(tmp_path, capsys, monkeypatch):
+    two = {name: STUDIES[name] for name in ("variance-scaling", "finite-sample")}
+    monkeypatch.setattr(command, "STUDIES", two)
+    assert command.main(["all", "--preset", "smoke", "--out", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    # VQ and PQ have 4 and 32 vectors a codeword in 3 trials on 2 sources
+    assert "  warning: 12 rows with fewer than 39 training vectors a codeword" in lines
+    names = [line.split(":")[0].strip() for line in lines[-3:]]
+    assert names == [*two, "all"]
+    seconds = [float(line.split(":")[1]) for line in lines[-3:]]
+    assert abs(seconds[-1] - sum(seconds[:-1])) <= 0.15
+    assert "not counted again" in lines[-4]
