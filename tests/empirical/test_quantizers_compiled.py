@@ -3,21 +3,11 @@
 import pytest
 import torch
 
-from empirical.quantizers import QUANTIZERS, build
-
-DIM, K = 8, 256
-OPTIONS = {"fsq": {"form": "symmetric"}, "var": {"scales": (1, 2), "sizes": (16, 2)}}
+from empirical.quantizers import QUANTIZERS
+from tests.empirical.conforming import DIM, make, vectors
 
 # every mechanism once: tracing takes seconds, and the others are made of these
 TRACED = ("ema_vp2", "online", "wasserstein", "mmd", "fsq", "lfq", "bsq", "kmeans", "var")
-
-
-def make(name):
-    return build(name, DIM, K, **OPTIONS.get(name, {}))
-
-
-def vectors(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 # the compiler looks at gradients of what it resumes with after a break
