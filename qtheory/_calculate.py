@@ -70,6 +70,11 @@ def _size(text: str) -> int:
 def _source(name: str, d: int, variance: float | None, support_dim: int | None) -> tuple[Source, str]:
     """Return the law that the options describe, and its name for people."""
     d = _check.integer("d", d)
+    if support_dim is not None and not 1 <= support_dim <= d:
+        raise DomainError(
+            f"support_dim must be from 1 to d={d}, got {support_dim}: it is the dimension of a subspace of "
+            f"R^{d}; leave it out for laws that fill the space"
+        )
     if name == "uniform":
         if variance is not None:
             raise DomainError(
@@ -78,7 +83,7 @@ def _source(name: str, d: int, variance: float | None, support_dim: int | None) 
             )
         return Uniform(d), f"uniform on [-1, 1]^{d}"
     variance = _check.real("variance", 1.0 if variance is None else variance, above=0.0)
-    k = d if support_dim is None else _check.integer("support_dim", support_dim)
+    k = d if support_dim is None else support_dim
     if d % k:
         raise DomainError(
             f"support_dim must divide d={d} for source {name}, got {k}; each of its values fills d / "

@@ -131,7 +131,8 @@ def calculate(
     ShapeError
         If the blocks do not sum to the dimension.
     DomainError
-        If an argument is no positive integer, or the entropy of the source is not known.
+        If an argument is no positive integer, `support_dim` is above the dimension, or the entropy of the
+        source is not known.
 
     Examples
     --------
@@ -148,6 +149,11 @@ def calculate(
     K = _check.integer("K", K)
     if support_dim is not None:
         support_dim = _check.integer("support_dim", support_dim)
+        if support_dim > source.dim:
+            raise DomainError(
+                f"support_dim must be at most d={source.dim}, got {support_dim}: no subspace is larger than "
+                "the space; leave it out for laws that fill it"
+            )
     if block_dims is not None:
         block_dims = _check.partition("block_dims", block_dims, total=source.dim)
     law = carrier(source)

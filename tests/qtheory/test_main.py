@@ -9,6 +9,9 @@ from qtheory.__main__ import main
 from qtheory.bounds import BOUNDS
 from qtheory.claims import Check, Claim, Evidence, report
 from qtheory.claims._claim import run_check
+from qtheory.claims.calculator import calculate
+from qtheory.errors import DomainError
+from qtheory.sources import Gaussian
 
 
 def broken(verdict="holds"):
@@ -137,6 +140,21 @@ def test_bounds_of_a_named_law_are_in_its_variance_and_its_subspace(capsys):
 def test_bounds_of_no_problem_are_usage_errors(capsys, arguments, message):
     assert main(["bounds", "--d", "8", "--K", "4096", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["uniform", "gaussian", "laplace"])
+@pytest.mark.parametrize("k", [9, 0, -1])
+def test_a_support_that_no_subspace_has_is_a_usage_error(capsys, source, k):
+    assert main(["bounds", "--d", "8", "--K", "4096", "--source", source, "--support-dim", str(k)]) == 2
+    captured = capsys.readouterr()
+    assert f"support_dim must be from 1 to d=8, got {k}" in captured.err
+    assert "leave it out for laws that fill the space" in captured.err
+    assert captured.out == ""
+
+
+def test_the_calculator_itself_refuses_a_support_above_the_dimension():
+    with pytest.raises(DomainError, match="support_dim must be at most d=8, got 9"):
+        calculate(Gaussian(8), 16, support_dim=9)
 
 
 @pytest.mark.parametrize("size", ["x", "2^x", "2^-1", "2^0.5"])
