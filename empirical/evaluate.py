@@ -1,7 +1,6 @@
 """Evaluation of a transplant on held-out photographs, beside the same errors on its training latents."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,13 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from empirical import metrics
+from empirical.columns import Row, batch_errors, distortion_columns, image_values, usage_columns
 from empirical.features import efflite0
 from empirical.head import Transplant
 from empirical.pixels import to_png
 from empirical.tokenizers import Tokenizer
-from empirical.usage import jackknife_interval, mean_perplexity, mean_utilization, pseudo_values, usage
+from empirical.usage import jackknife_interval, pseudo_values, usage
 
-Row = dict[str, Any]
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
@@ -95,45 +94,33 @@ class LatentErrors:
 
     def row(self, prefix: str = "") -> Row:
         """Return the columns of the table."""
-        return {
-            f"{prefix}quantizer_distortion": self.quantizer.mean(),
-            f"{prefix}quantizer_distortion_per_dim": self.quantizer.mean() / self.dim,
-            f"{prefix}quantizer_nmse": self.quantizer.mean() / self.input_variance,
-            f"{prefix}latent_distortion_per_dim": self.latent.mean(),
-            f"{prefix}latent_nmse": self.latent.mean() / self.latent_variance,
-            f"{prefix}latent_variance": self.latent_variance,
-            f"{prefix}utilization": mean_utilization(self.counts),
-            f"{prefix}perplexity": mean_perplexity(self.counts),
-            f"{prefix}tokens": int(self.counts[0].sum()),
+        row = {
+            **distortion_columns(self.quantizer.mean(), self.dim),
+            "quantizer_nmse": self.quantizer.mean() / self.input_variance,
+            "latent_distortion_per_dim": self.latent.mean(),
+            "latent_nmse": self.latent.mean() / self.latent_variance,
+            "latent_variance": self.latent_variance,
+            **usage_columns(self.counts),
         }
+        return {f"{prefix}{name}": value for name, value in row.items()}
 
 
 @torch.no_grad()
 def latent_errors(transplant: Transplant, z_e: Tensor) -> LatentErrors:
     """Quantize latents (N, C, h, w) in evaluation mode and measure the errors."""
     transplant.eval()
-    quantizers = transplant.quantizers
-    errors, outputs, inputs, codes = [], [], [], []
-    counts = torch.zeros(len(quantizers), quantizers[0].codebook_size, dtype=torch.int64)
-    for part in z_e.split(_BATCH):
-        result = transplant(part)
-        mapped = [q.project(z_p).double() for q, z_p in zip(quantizers, result.z_p, strict=True)]
-        halves = [(u - q).square().sum(-1) for u, q in zip(mapped, result.z_q, strict=True)]
-        errors.append(torch.stack(halves).mean(dim=(0, 2, 3)))
-        counts += torch.stack([q.usage(result.codes[..., i]) for i, q in enumerate(quantizers)])
-        codes.append(result.codes.flatten(1, -2).movedim(-1, 0))
-        inputs.append(torch.stack(mapped).flatten(1, 3))
-        outputs.append(result.y)
-    y = torch.cat(outputs)
+    found = [batch_errors(transplant, part) for part in z_e.split(_BATCH)]
+    inputs = torch.cat([torch.stack(part.inputs).flatten(1, 3) for part in found], dim=1)
+    codes = [part.codes.flatten(1, -2).movedim(-1, 0) for part in found]
     return LatentErrors(
-        quantizer=torch.cat(errors).numpy(),
-        latent=(y.double() - z_e).square().mean(dim=(1, 2, 3)).numpy(),
-        counts=counts.numpy(),
+        quantizer=torch.cat([torch.stack(part.quantizer).mean(dim=(0, 2, 3)) for part in found]).numpy(),
+        latent=torch.cat([part.latent for part in found]).numpy(),
+        counts=torch.stack([part.counts for part in found]).sum(0).numpy(),
         codes=torch.cat(codes, dim=1).numpy(),
-        input_variance=float(torch.cat(inputs, dim=1).var(dim=1, correction=0).sum(-1).mean()),
+        input_variance=float(inputs.var(dim=1, correction=0).sum(-1).mean()),
         latent_variance=float(z_e.double().transpose(0, 1).flatten(1).var(dim=1, correction=0).mean()),
-        dim=quantizers[0].dim,
-        y=y,
+        dim=transplant.quantizers[0].dim,
+        y=torch.cat([part.y for part in found]),
     )
 
 
@@ -163,15 +150,6 @@ def _with_interval(
     """Return the bounds of the mean of `values` over `scale`, by resampling photographs."""
     low, high = metrics.bootstrap_interval(values, groups, rng=rng, level=LEVEL)
     return {f"{name}_low": low / scale, f"{name}_high": high / scale}
-
-
-def _images(x_hat: Tensor, data: HeldOut) -> dict[str, Floats]:
-    values = {
-        "psnr": metrics.psnr(data.crops, x_hat),
-        "psnr_luma": metrics.psnr(data.crops, x_hat, luma=True),
-        "ssim": metrics.ssim(data.crops, x_hat),
-    }
-    return {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
 
 
 def _kid(x_hat: Tensor, data: HeldOut) -> tuple[float, Floats]:
@@ -206,7 +184,7 @@ def _evaluation(
 ) -> Evaluation:
     """Return averages and their bootstrap intervals, and other statistics with the jackknife's."""
     row: Row = {}
-    values = values | _images(x_hat, data)
+    values = values | {name: value.numpy() for name, value in image_values(data.crops, x_hat).items()}
     for name, value in values.items():
         row |= {name: value.mean(), **_with_interval(name, value, data.photo_index, rng)}
     pseudo = {"kid_efflite0": _kid(x_hat, data), **pseudo}

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empirical.distances import NORMAL_QUANTILE, Row
+from empirical.columns import Row, batch_errors, distortion_columns, usage_columns
+from empirical.distances import NORMAL_QUANTILE
 from empirical.head import Transplant
 from empirical.quantizers.base import summed_over_ranks
 from empirical.tokenizers import VARTokenizer
-from empirical.usage import mean_perplexity, mean_utilization
 from qtheory.errors import DomainError
 
 
@@ -74,18 +74,14 @@ class TransplantSums(LatentSums):
 
     def update(self, z_e: Tensor, numbers: Tensor) -> Tensor:
         """Quantize latents (B, C, h, w), add their errors, and return what the decoder gets."""
-        result = self.transplant(z_e)
-        errors = []
-        halves = zip(self.transplant.quantizers, result.z_p, result.z_q, self.inputs, strict=True)
-        for i, (quantizer, z_p, z_q, variance) in enumerate(halves):
-            mapped = quantizer.project(z_p).double()
-            errors.append((mapped - z_q).square().sum(-1).mean(dim=(1, 2)))
+        found = batch_errors(self.transplant, z_e)
+        for variance, mapped in zip(self.inputs, found.inputs, strict=True):
             variance.update(mapped.flatten(0, 2))
-            self.counts[i] += quantizer.usage(result.codes[..., i])
-        latent = (result.y.double() - z_e).square().mean(dim=(1, 2, 3))
-        self.values[numbers.to(self.values.device)] = torch.stack([torch.stack(errors).mean(0), latent], 1)
+        quantizer = torch.stack([errors.mean(dim=(1, 2)) for errors in found.quantizer]).mean(0)
+        self.values[numbers.to(self.values.device)] = torch.stack([quantizer, found.latent], 1)
+        self.counts += found.counts
         self.latents.update(z_e.movedim(1, -1).flatten(0, 2))
-        return result.y
+        return found.y
 
     def columns(self, prefix: str = "") -> Row:
         """Return the columns of the table, over all processes."""
@@ -96,12 +92,9 @@ class TransplantSums(LatentSums):
         latent_variance = float(self.latents.merged().mean())
         quantizer, latent = values.T
         row: Row = {
-            "quantizer_distortion": quantizer.mean(),
-            "quantizer_distortion_per_dim": quantizer.mean() / dim,
+            **distortion_columns(quantizer.mean(), dim),
             "latent_variance": latent_variance,
-            "utilization": mean_utilization(counts),
-            "perplexity": mean_perplexity(counts),
-            "tokens": int(counts[0].sum()),
+            **usage_columns(counts),
             **interval("quantizer_nmse", quantizer / input_variance),
             **interval("latent_distortion_per_dim", latent),
             **interval("latent_nmse", latent / latent_variance),
@@ -145,9 +138,7 @@ class NativeSums(LatentSums):
         variance = float(self.latents.merged().mean())
         row: Row = {
             "latent_variance": variance,
-            "utilization": mean_utilization(counts),
-            "perplexity": mean_perplexity(counts),
-            "tokens": int(counts.sum()),
+            **usage_columns(counts),
             **interval("latent_distortion_per_dim", latent),
             **interval("latent_nmse", latent / variance),
         }

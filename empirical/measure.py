@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from empirical import metrics
-from empirical.distances import Row, Statistics
+from empirical.columns import IMAGE_COLUMNS, Row, image_values
+from empirical.distances import Statistics
 from empirical.evaluate import LEVEL
 from empirical.head import Transplant
 from empirical.latent_sums import LatentSums, NativeSums, TransplantSums, interval
@@ -21,14 +21,6 @@ from empirical.tokenizers import Tokenizer, VARTokenizer
 from qtheory.errors import DomainError
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
-
-
-def _images(x: Tensor, x_hat: Tensor, perceptual: Perceptual | None) -> Tensor:
-    """Return the values of images (B,), (B, 3 or 4)."""
-    values = [metrics.psnr(x, x_hat), metrics.psnr(x, x_hat, luma=True), metrics.ssim(x, x_hat)]
-    if perceptual is not None:
-        values.append(perceptual(x, x_hat).double())
-    return torch.stack(values, dim=1)
 
 
 def _batches(crops: Crops, batch: int, workers: int, runtime: Runtime) -> Iterator[tuple[Tensor, Tensor]]:
@@ -101,7 +93,7 @@ def measure(
     runtime = runtime or Runtime()
     if crops.seed is not None:
         raise DomainError(f"crops must be centre crops for a measurement, got those of seed {crops.seed}")
-    names = ["psnr", "psnr_luma", "ssim", *([] if perceptual is None else ["lpips"])]
+    names = [*IMAGE_COLUMNS, *([] if perceptual is None else ["lpips"])]
     values = torch.zeros(len(crops), len(names), dtype=torch.float64, device=runtime.device)
     latents = _between(tokenizer, transplant, native, len(crops), runtime.device)
     for numbers, x in _batches(crops, batch, workers, runtime):
@@ -109,7 +101,10 @@ def measure(
         if latents is not None:
             y = latents.update(y, numbers)
         x_hat = tokenizer.decode(y).clamp(-1, 1)
-        values[numbers.to(values.device)] = _images(x, x_hat, perceptual)
+        own = image_values(x, x_hat)
+        if perceptual is not None:
+            own["lpips"] = perceptual(x, x_hat).double()
+        values[numbers.to(values.device)] = torch.stack([own[name] for name in names], dim=1)
         statistics.update(x, x_hat, numbers)
     merged = summed_over_ranks(values).cpu().numpy()
     row: Row = {} if latents is None else latents.columns()
