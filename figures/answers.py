@@ -58,6 +58,13 @@ _FROM_CLAIMS = (
     ),
 )
 
+_VERDICTS = {
+    "holds": "hold",
+    "holds-amended": "hold as amended",
+    "refuted": "are refuted",
+    "open": "are open",
+}
+
 
 def _claim(name: str, verdict: str) -> Claim:
     found = [claim for claim in LEDGER if claim.id == name]
@@ -71,7 +78,7 @@ def _claim(name: str, verdict: str) -> Claim:
 
 def _ledger(ledger: Sequence[Claim]) -> str:
     verdicts = Counter(claim.verdict for claim in ledger)
-    parts = [f"{count} {verdict}" for verdict, count in verdicts.most_common()]
+    parts = [f"{verdicts[verdict]} {words}" for verdict, words in _VERDICTS.items()]
     return f"{len(ledger)} statements judged, each with checks that rerun in seconds: {', '.join(parts)}."
 
 

@@ -24,28 +24,35 @@ def _difference(contrasts: pd.DataFrame, name: str, column: str, digits: int) ->
 
 
 def _ranks(correlations: pd.DataFrame) -> str:
-    """Say in which phases error predicts quality, and whether better than perplexity does."""
+    """Say in which phases error, and use of the codebook, rank quality."""
     parts = []
     chosen = correlations[correlations["quality"] == "kid_efflite0"].set_index(["phase", "predictor"])
     for phase in dict.fromkeys(correlations["phase"]):
-        error, use = (chosen.loc[(phase, name)] for name in ("latent_distortion_per_dim", "perplexity"))
-        gap = _interval(
-            error, "advantage_perplexity", 2, "advantage_perplexity_low", "advantage_perplexity_high"
+        error, relative, use = (
+            chosen.loc[(phase, name)] for name in ("latent_distortion_per_dim", "latent_nmse", "perplexity")
         )
-        relative = chosen.loc[(phase, "latent_nmse")]
         same = relative["rho"] == error["rho"]
-        own = "" if same else f", {_interval(relative, 'rho', 2)} for NMSE (p = {relative['p_value']:.1g})"
-        parts.append(
-            f"{_IN[phase]} ρ = {_interval(error, 'rho', 2)} for the error E (p = {error['p_value']:.1g})"
-            f"{own}, "
-            f"{_interval(use, 'rho', 2)} for perplexity (p = {use['p_value']:.1g}), |ρ| of E less that of "
-            f"perplexity {gap}"
-        )
+        own = "" if same else f", where NMSE has {_interval(relative, 'rho', 2)}"
+        parts.append(f"{_interval(error, 'rho', 2)} and {_interval(use, 'rho', 2)} {_IN[phase]}{own}")
     n = int(correlations["n"].max())
     return (
-        f"On photographs, Spearman's correlation with KID over the {n} methods of Table 3: "
-        + "; ".join(parts)
-        + ". Brackets are 95 % intervals over photographs and seeds; p is exact over permutations of methods."
+        f"On photographs, Spearman's ρ with KID over the {n} methods of Table 3 is, for the error E and for "
+        f"perplexity: {'; '.join(parts)}. Brackets are 95 % intervals over photographs and seeds."
+    )
+
+
+def _advantages(correlations: pd.DataFrame) -> str:
+    """Say whether error ranks quality better than perplexity does, and how probable each ρ is by chance."""
+    parts = []
+    chosen = correlations[correlations["quality"] == "kid_efflite0"].set_index(["phase", "predictor"])
+    ends = ("advantage_perplexity_low", "advantage_perplexity_high")
+    for phase in dict.fromkeys(correlations["phase"]):
+        error, use = (chosen.loc[(phase, name)] for name in ("latent_distortion_per_dim", "perplexity"))
+        gap = _interval(error, "advantage_perplexity", 2, *ends)
+        parts.append(f"{_IN[phase]} {gap} (p = {error['p_value']:.1g} and {use['p_value']:.1g})")
+    return (
+        f"|ρ| of E with KID less that of perplexity: {'; '.join(parts)}. The p of each ρ is exact over "
+        "permutations of methods."
     )
 
 
@@ -214,6 +221,7 @@ def details(tables: Mapping[str, Table]) -> Iterator[str]:
     _checked(tables)
     first, contrasts = tables["substitution/pocket"], tables["contrasts/pocket"].frame
     yield _use(first)
+    yield _advantages(tables["correlations/pocket"].frame)
     yield _agreement(contrasts)
     for phase in PHASES[1:]:
         yield _gains(contrasts, phase, tables[f"{phase}/pocket"])
