@@ -192,6 +192,16 @@ def test_usage_counts_every_code_and_adds_up_over_batches(quantizer):
     assert int(whole.sum()) == 700
     np.testing.assert_array_equal(whole, np.bincount(codes, minlength=K))
     assert torch.equal(quantizer.usage(codes[:300]) + quantizer.usage(codes[300:]), whole)
+    for counts, size, *halves in zip(
+        quantizer.part_usage(codes),
+        quantizer.part_sizes,
+        quantizer.part_usage(codes[:300]),
+        quantizer.part_usage(codes[300:]),
+        strict=True,
+    ):
+        assert counts.shape == (size,)
+        assert int(counts.sum()) % 700 == 0  # once a code, or as often as a code has tokens
+        assert torch.equal(sum(halves), counts)
 
 
 def test_evaluation_mode_changes_no_state(quantizer):
