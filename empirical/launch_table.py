@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from empirical.printed import SHOWN, as_text, beside, in_printed_columns, printed
+from empirical.printed import HALVES, SHOWN, as_text, beside, in_printed_columns, printed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,14 +48,15 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     pandas.DataFrame
         In the paper's order, measured rows below the printed row of the same method, phase and size.
         PSNR is that of the luma and SSIM in per cent, as printed. Where a row was measured with
-        EfficientNet-Lite0 it has ``kid`` in place of ``rfid``.
+        EfficientNet-Lite0 it has ``kid`` in place of ``rfid``. Columns that end with ``_half`` are
+        half-widths of 95 % intervals over images, averages over seeds.
     """
     whole = beside([_numbered(printed(n)), _measured(n, frame)], _KEYS)
-    return whole.reindex(columns=["method", "phase", "tokens", "K", "origin", "seeds", *SHOWN])
+    return whole.reindex(columns=["method", "phase", "tokens", "K", "origin", "seeds", *SHOWN, *HALVES])
 
 
 def render(n: int, frame: "pd.DataFrame") -> str:
-    """Return `side_by_side` as text.
+    """Return `side_by_side` as text, values with the half-widths of their intervals over images.
 
     Parameters
     ----------

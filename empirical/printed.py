@@ -31,6 +31,8 @@ _COLUMNS = (
 )
 SHOWN = tuple(name for name, *_ in _COLUMNS)
 _DIGITS = {"seeds": 0} | {name: digits for name, _, _, digits in _COLUMNS}
+_HALF = "_half"
+HALVES = tuple(f"{name}{_HALF}" for name in SHOWN)
 
 
 def printed(n: int) -> "pd.DataFrame":
@@ -53,10 +55,20 @@ def in_printed_columns(rows: "pd.DataFrame") -> "pd.DataFrame":
     ----------
     rows : pandas.DataFrame
         Measured rows; what they lack is left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of `SHOWN`, and of `HALVES` the half-widths of those that have an interval.
     """
     import pandas as pd
 
-    columns = {name: rows[stored] * factor for name, stored, factor, _ in _COLUMNS if stored in rows}
+    columns = {}
+    for name, stored, factor, _ in _COLUMNS:
+        if stored in rows:
+            columns[name] = rows[stored] * factor
+        if f"{stored}_low" in rows:
+            columns[f"{name}{_HALF}"] = (rows[f"{stored}_high"] - rows[f"{stored}_low"]) * factor / 2
     return pd.DataFrame(columns, index=rows.index)
 
 
@@ -86,10 +98,14 @@ def as_text(table: "pd.DataFrame") -> str:
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns of `SHOWN` and others, which stand as they are.
+        Columns of `SHOWN`, their `HALVES` where there are some, and others, which stand as they are.
     """
     table = table.dropna(axis=1, how="all")
     for name in [name for name in table if name in _DIGITS]:
-        values = table[name].astype(float)
-        table[name] = ["" if value != value else f"{value:.{_DIGITS[name]}f}" for value in values]
+        form = f".{_DIGITS[name]}f"
+        texts = ["" if value != value else format(value, form) for value in table[name].astype(float)]
+        if (half := f"{name}{_HALF}") in table:
+            own = table.pop(half)
+            texts = [t if w != w else f"{t} ±{w:{form}}" for t, w in zip(texts, own, strict=True)]
+        table[name] = texts
     return table.to_string(index=False, justify="left")

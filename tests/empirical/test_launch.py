@@ -51,6 +51,9 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     assert own["psnr"].tolist() == frame["psnr_luma"].tolist()[:-1]
     assert len(third) == 26 + len(own)
     assert render(7, frame).count("measured, fair") == 3
+    halves = (frame["psnr_luma_high"] - frame["psnr_luma_low"]) / 2
+    for value, half in zip(frame["psnr_luma"], halves, strict=True):  # two standard errors over images
+        assert f"{value:.2f} ±{half:.2f} " in render(3, frame) + render(7, frame)
     assert list(walk(launch, cells, executor)) == outcomes
     assert len(executor.done) == len(cells)  # finished cells are skipped
 
