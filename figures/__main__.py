@@ -11,6 +11,7 @@ from figures import (
     arena,
     bounds_by_dimension,
     codebook_density,
+    desk,
     equal_rate,
     finite_sample,
     gains,
@@ -55,6 +56,7 @@ _MODULES = (
     pocket,
     pocket_heads,
     pocket_pictures,
+    desk,
 )
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in _MODULES}
 GALLERY = Path(__file__).with_name("gallery")
@@ -82,7 +84,10 @@ def _draw(names: Sequence[str], out: Path, report: Path) -> int:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise DomainError(f"NAME must be one of {', '.join(known)}; got {', '.join(unknown)}")
-    chosen = [recipe for name, recipe in RECIPES.items() if not names or name in names]
+    chosen = [one for name, one in RECIPES.items() if name in names or not (names or one.absent())]
+    for one in chosen:
+        if reason := one.absent():
+            raise DomainError(f"NAME must be a figure whose tables are stored; {one.name} is {reason}")
     tables = [table for name, table in paper_tables.TABLES.items() if not names or name in names]
     command.output_folder("--out", out)
     if not names:
@@ -101,10 +106,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     options = _parser().parse_args(argv)
     if options.list:
-        listed = [(one.name, one.title, one.tables) for one in RECIPES.values()]
-        listed += [(one.name, one.title, one.tables) for one in paper_tables.TABLES.values()]
-        for name, title, tables in listed:
-            print(f"{name}: {title} [{', '.join(tables)}]")
+        listed: list[Recipe | paper_tables.PaperTable] = [*RECIPES.values(), *paper_tables.TABLES.values()]
+        for one in listed:
+            reason = one.absent() if isinstance(one, Recipe) else ""
+            print(f"{one.name}: {one.title} [{', '.join(one.tables)}]{f' ({reason})' if reason else ''}")
         return 0
 
     def run() -> int:

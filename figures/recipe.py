@@ -48,6 +48,8 @@ class Recipe:
         Where the report shows it: ``paper``, ``theory``, ``studies`` or ``comparison``.
     claims : tuple of str
         Ids of the claims that it bears on.
+    optional : bool
+        Whether it is left out, and not missed, while its tables are nowhere.
     """
 
     name: str
@@ -57,6 +59,13 @@ class Recipe:
     caption: Callable[..., str]
     section: str = "studies"
     claims: tuple[str, ...] = ()
+    optional: bool = False
+
+    def absent(self, folders: Sequence[Path] | None = None) -> str:
+        """Return why an optional recipe is left out, empty where its tables are there."""
+        folders = TABLE_FOLDERS if folders is None else folders
+        missing = [n for n in self.tables if not any((folder / f"{n}.csv").exists() for folder in folders)]
+        return f"left out while there is no table {', '.join(missing)}" if self.optional and missing else ""
 
 
 def find_table(name: str, folders: Sequence[Path] = TABLE_FOLDERS) -> Table:

@@ -13,6 +13,7 @@ from qtheory.claims.report import as_json
 from qtheory.results import read_table
 from sims.runner import run_study
 from sims.studies import STUDIES
+from tests.figures.launched import launched
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +25,7 @@ def results(tmp_path_factory):
     out = tmp_path_factory.mktemp("results")
     shutil.copytree(ROOT / "empirical" / "results", out, dirs_exist_ok=True)
     shutil.copytree(ROOT / "qtheory" / "theory", out / "theory")
+    launched(out)
     for study in STUDIES.values():
         run_study(study, "smoke", seed=0, out=out, quiet=True)
         (out / study.name / "smoke.csv").rename(out / study.name / "paper.csv")
