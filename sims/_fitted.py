@@ -98,8 +98,17 @@ def lookup(codebook: Array) -> Callable[[Array], Array]:
 
 
 def vector(x: Array, codebook_size: int, *, rng: np.random.Generator, **options: Any) -> Fitted:
-    """Fit a k-means codebook."""
+    """Fit a codebook: by k-means, or on a line, where sorted numbers do without a search, by levels."""
     points = len(x) / codebook_size
+    if x.shape[1] == 1:
+        curve = _scalar.SampleCurve(np.sort(x[:, 0]))
+        levels = [curve.levels(codebook_size)]
+        return Fitted(
+            lambda vectors: _scalar.reconstruct(vectors, levels),
+            (codebook_size,),
+            curve(codebook_size),
+            points_per_centroid=points,
+        )
     found = kmeans.fit(x, codebook_size, rng=rng, **options)
     return Fitted(
         lookup(found.codebook), (codebook_size,), found.in_sample_distortion, points_per_centroid=points

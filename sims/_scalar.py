@@ -4,7 +4,7 @@ import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,10 @@ from qtheory.optimal import allocate
 
 Array = NDArray[np.float64]
 
-# from a companding start Lloyd's iterations have little left to gain
-_ITERATIONS = 30
-_SETTLED = 1e-6  # moves of levels below this part of the range end the iterations
-_HISTOGRAM = 400
+# gains below this part of the error end the iterations; what they would still gain, the sample would gain
+_SETTLED = 1e-7
+_ITERATIONS = 1000
+_GROUPS = 2048  # of equally many vectors, from which a density is read
 _PILOT = 64  # levels at which the constant of the high-rate law is read off
 _MANY = 16  # levels from which that law is used
 _EXACT_UP_TO = 16  # coordinates; states of the exact allocation grow exponentially with them
@@ -39,11 +39,19 @@ def reconstruct(x: Array, coordinates: Sequence[Levels]) -> Array:
 
 
 def _companding_start(ascending: Array, n: int) -> Array:
-    """Levels spread like the cube root of a histogram's density, which is optimal at high rate."""
-    edges = np.linspace(ascending[0], ascending[-1], _HISTOGRAM + 1)
-    counts = np.diff(np.searchsorted(ascending, edges))
-    weight = np.concatenate([[0.0], np.cumsum(np.cbrt(counts + 1e-9))])
-    return np.interp((np.arange(n) + 0.5) / n * weight[-1], weight, edges)
+    """Vectors spread like the cube root of the density, which is optimal at high rate.
+
+    The density is that of groups of equally many vectors, so that tails have their share and gaps none.
+    """
+    far = math.log(ascending.size)
+    tails = 1 / (1 + np.exp(np.linspace(far, -far, _GROUPS + 1)))
+    shares = np.sort(np.concatenate([np.linspace(0, 1, _GROUPS + 1), tails]))
+    ends = np.rint((ascending.size - 1) * shares).astype(np.intp)
+    values, first = np.unique(ascending[ends], return_index=True)
+    ends = ends[first]
+    weight = np.concatenate([[0.0], np.cumsum(np.cbrt(np.diff(ends) * np.diff(values) ** 2))])
+    ranks = np.interp((np.arange(n) + 0.5) / n * weight[-1], weight, ends)
+    return ascending[np.rint(ranks).astype(np.intp)]
 
 
 @dataclass(eq=False)  # `allocate` may swap the sizes of equal curves
@@ -65,8 +73,9 @@ class SampleCurve:
     def __post_init__(self) -> None:
         self._mean = float(self.ascending.mean())
         centred = self.ascending - self._mean
-        self._sums = np.concatenate([[0.0], np.cumsum(centred)])
-        self._squares = float(np.square(centred).sum())
+        self._sums, self._squares = (
+            np.concatenate([[0.0], np.cumsum(part)]) for part in (centred, np.square(centred))
+        )
 
     def levels(self, n: int) -> Levels:
         """Return the fitted quantizer with `n` levels."""
@@ -82,21 +91,40 @@ class SampleCurve:
 
     def _lloyd(self, n: int) -> tuple[float, Levels]:
         values = _companding_start(self.ascending, n)
-        for _ in range(_ITERATIONS if n <= _MANY else _ITERATIONS // 3):
+        last = math.inf
+        for _ in range(_ITERATIONS):
             thresholds = (values[:-1] + values[1:]) / 2
-            borders = np.concatenate(
-                [[0], np.searchsorted(self.ascending, thresholds), [self.ascending.size]]
-            )
+            inner = np.searchsorted(self.ascending, thresholds)
+            borders = np.concatenate([[0], inner, [self.ascending.size]])
             counts, sums = np.diff(borders), np.diff(self._sums[borders])
-            previous = values
-            # a cell without a sample keeps its value
-            values = np.where(counts > 0, self._mean + sums / np.maximum(counts, 1), values)
-            values = np.sort(values)
-            if np.abs(values - previous).max() <= _SETTLED * (self.ascending[-1] - self.ascending[0]):
+            filled = counts > 0
+            offsets = sums / np.maximum(counts, 1)
+            values = np.where(filled, self._mean + offsets, values)
+            errors = np.diff(self._squares[borders]) - sums * offsets
+            if filled.all():
+                error = float(errors.sum())
+                if last - error <= _SETTLED * error:
+                    break
+                last = error
+                continue
+            moved = self._split(borders[:-1][filled], borders[1:][filled], values[filled], errors[filled], n)
+            if moved is None:
                 break
-        # the centroids of the last cells, whose error is the variance less that between cells
-        between = float(np.sum(sums[counts > 0] ** 2 / counts[counts > 0]))
-        return (self._squares - between) / self.ascending.size, Levels(thresholds, values)
+            values, last = moved, math.inf
+        # centroids of the last cells
+        error = float(np.square(self.ascending - np.repeat(values, counts)).mean())
+        return error, Levels(thresholds, values)
+
+    def _split(self, first: Any, end: Any, values: Array, errors: Array, n: int) -> Array | None:
+        """Give levels without a vector to the cells that cost most; None where no cell has two values."""
+        lowest, highest = self.ascending[first], self.ascending[end - 1]
+        order = np.argsort(-errors, kind="stable")
+        worst = order[(lowest < highest)[order]][: n - values.size]
+        if worst.size == 0:
+            return None
+        spare = np.full(n - values.size - worst.size, values[-1])
+        halves = [(values[worst] + edge[worst]) / 2 for edge in (lowest, highest)]
+        return np.sort(np.concatenate([np.delete(values, worst), *halves, spare]))
 
 
 def _high_rate_sizes(curves: Sequence[SampleCurve], codebook_size: int) -> list[int] | None:
@@ -153,7 +181,12 @@ def fit(x: Array, codebook_size: int) -> tuple[tuple[Levels, ...], float]:
 
     The allocation is exact, except where each coordinate has many levels: there one level more gains
     less than the scatter of the sample, and the high-rate law is the better guide; and except in more
-    than 16 dimensions, where it is greedy (in 8 and 16 dimensions that costs up to 0.4 %).
+    than 16 dimensions, where it is greedy (in 8 and 16 dimensions that costs up to 1.6 %).
+
+    On fresh vectors levels cost more than the best ones, at high rate by a part of about twice the mean over
+    cells of one over their training vectors, of which the outermost have few. With 64 levels that is 0.25 dB
+    for 32,768 vectors of a Laplace law, 0.06 for 131,072 and 0.03 for 524,288; 0.08, 0.02 and 0.01 for a
+    Gaussian.
 
     Returns
     -------

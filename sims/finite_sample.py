@@ -124,7 +124,7 @@ STUDY = Study(
     name="finite-sample",
     summary="in-sample and held-out distortion against points per codeword, for VQ, PQ and SQ, on Gaussian "
     "vectors and latents of photographs",
-    version=2,
+    version=3,
     presets={
         "smoke": Preset(
             trials=3,
