@@ -108,7 +108,9 @@ def worst_case_game(slope: float) -> WorstCaseGame:
     """
     slope = _check.real("slope", slope, above=0.0)
     if slope > 200:
-        raise DomainError(f"slope must be at most 200, got {slope:g}; beyond, prop2.lower.edge is as sharp")
+        raise DomainError(
+            f"slope must be at most 200, got {slope:g}; beyond, prop2.lower.edge is within 0.5 %"
+        )
     count = max(5, math.ceil(4 * math.sqrt(slope)))
     xs = ys = np.linspace(0, 1, count)
     fine = np.linspace(0, 1, _FINE * count + 1)
@@ -201,7 +203,6 @@ class WorstCase:
     game: WorstCaseGame
 
 
-@cache
 def worst_case_distortion(rate: float) -> WorstCase:
     """Return ``D*(R) = max over s of (-ln c(s) - R ln 2) / s``, the worst case over laws on [-1, 1].
 
@@ -239,7 +240,15 @@ def worst_case_distortion(rate: float) -> WorstCase:
     """
     rate = _check.real("rate", rate, minimum=0)
     if rate > MOST_BITS:
-        raise DomainError(f"rate must be at most {MOST_BITS:g} bits a dimension, got {rate:g}")
+        raise DomainError(
+            f"rate must be at most {MOST_BITS:g} bits a dimension, got {rate:g}; beyond, prop2.lower.edge is "
+            "within 0.5 %"
+        )
+    return _best_slope(rate)
+
+
+@cache
+def _best_slope(rate: float) -> WorstCase:
     from scipy.optimize import minimize_scalar
 
     guess = 2 * math.log(edge_width(rate * math.log(2)))

@@ -32,6 +32,13 @@ def _bound_at_one_bit() -> Evidence:
     )
 
 
+def _small_slopes() -> Evidence:
+    gap = max(abs(worst_case_game(s).upper * math.exp(s) - 1) for s in (0.1, 0.3, 0.5))
+    return Evidence(
+        "numerical", gap, "<=", 1e-6, detail="relative gap of c(s) to exp(-s) at s = .1, .3 and .5"
+    )
+
+
 def _players_agree() -> Evidence:
     games = [worst_case_game(slope) for slope in (0.3, 1.0, 2.547, 6.0)]
     gap = max(game.upper / game.lower - 1 for game in games)
@@ -139,7 +146,8 @@ CLAIMS = (
             "Lower bound. Let P be the product of d copies of a law, and c the largest mean of exp(-s (x - "
             "y)^2) over y. By Jensen's inequality and a union bound, E min_k |X - e_k|^2 >= -(1/s) ln sum_k "
             "E exp(-s |X - e_k|^2) >= -(1/s) ln(K c^d); the best law has c = c(s). At K = 2^d take masses "
-            ".34037, .31926, .34037 at -1, 0, 1 and s = 2.547.\n"
+            ".34037, .31926, .34037 at -1, 0, 1 and s = 2.547. (For s <= 1/2, c(s) = exp(-s): the ends "
+            "against the word 0.)\n"
             "D* is the largest distortion-rate function. At slope s, the least of I + s E over test "
             "channels for a law P is F_P(s) = min over q of -E ln int q(dy) exp(-s (x - y)^2), and D_P(R) = "
             "max over s of (F_P(s) - R ln 2) / s. The function is linear in P, convex in q and continuous, "
@@ -160,6 +168,7 @@ CLAIMS = (
         checks=(
             Check("three atoms give 0.11549 d at K = 2^d", _one_bit),
             Check("the bound at K = 2^d is that of the three atoms", _bound_at_one_bit),
+            Check("at small slopes two ends meet the word 0", _small_slopes),
             Check("law and words guarantee the same value", _players_agree),
             Check("the game's law has that distortion-rate function", _law_is_the_worst_source, slow=True),
             Check("products of the law are above the bound", _products_are_above, slow=True),

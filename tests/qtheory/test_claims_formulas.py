@@ -10,376 +10,70 @@ import pytest
 from qtheory import claims, entropy, expected, information, limits
 from qtheory.claims._claim import run_check
 from qtheory.information import Scheme
+from qtheory.limits import WorstCase, WorstCaseGame
 from qtheory.sources import Gaussian
 
 FACTORS = (1.001, 0.999, -1)
 MUTATIONS = [
-    (
-        "limits.bennett",
-        (
-            1.001,
-            -1,
-        ),
-        "theorem.bennett",
-        "2000 levels at quantiles of a wider law",
-    ),
+    ("limits.bennett", (1.001, -1), "theorem.bennett", "2000 levels at quantiles of a wider law"),
     ("limits.bennett", (0.999,), "theorem.bennett", "closed form for Gaussian levels"),
-    (
-        "limits.entropy_coded_at_rate",
-        (
-            1.001,
-            0.999,
-        ),
-        "theorem.entropy-coding",
-        "the gap at 6 bits",
-    ),
+    ("limits.entropy_coded_at_rate", (1.001, 0.999), "theorem.entropy-coding", "the gap at 6 bits"),
     ("limits.entropy_coded_at_rate", (-1,), "theorem.entropy-coding", "no rate is below Shannon's bound"),
-    (
-        "limits.entropy_coded_uniform",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.entropy-coding",
-        "the gap at 6 bits",
-    ),
-    (
-        "limits.gains",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.gains",
-        "the memory gain of a Gaussian is Hadamard's ratio",
-    ),
-    (
-        "limits.gaussian_distortion_rate",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.water-filling",
-        "primal and dual agree",
-    ),
-    (
-        "limits.gaussian_point_density",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.mismatch",
-        "the integral by quadrature",
-    ),
-    (
-        "limits.optimal_perplexity_ratio",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.perplexity",
-        "the limit for Gaussians in closed form",
-    ),
-    (
-        "limits.optimal_point_density",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.point-density",
-        "the density of a Gaussian to the power d/(d+2)",
-    ),
-    (
-        "limits.panter_dite",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.panter-dite",
-        "its constants for three laws",
-    ),
-    (
-        "limits.perplexity_lower_bound",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.utilization",
-        "the perplexity that an error asks for",
-    ),
-    (
-        "limits.product_limit",
-        (
-            1.001,
-            0.999,
-        ),
-        "theorem.product-limit",
-        "equal distortion a dimension attains it",
-    ),
+    ("limits.entropy_coded_uniform", FACTORS, "theorem.entropy-coding", "the gap at 6 bits"),
+    ("limits.gains", FACTORS, "theorem.gains", "the memory gain of a Gaussian is Hadamard's ratio"),
+    ("limits.gaussian_distortion_rate", FACTORS, "theorem.water-filling", "primal and dual agree"),
+    ("limits.gaussian_point_density", FACTORS, "theorem.mismatch", "the integral by quadrature"),
+    ("limits.optimal_perplexity_ratio", FACTORS, "theorem.perplexity",
+     "the limit for Gaussians in closed form"),
+    ("limits.optimal_point_density", FACTORS, "theorem.point-density",
+     "the density of a Gaussian to the power d/(d+2)"),
+    ("limits.panter_dite", FACTORS, "theorem.panter-dite", "its constants for three laws"),
+    ("limits.perplexity_lower_bound", FACTORS, "theorem.utilization",
+     "the perplexity that an error asks for"),
+    ("limits.product_limit", (1.001, 0.999), "theorem.product-limit",
+     "equal distortion a dimension attains it"),
     ("limits.product_limit", (-1,), "theorem.product-limit", "no allocation on a grid is better"),
-    (
-        "limits.random_codebook_limit",
-        (
-            1.001,
-            0.999,
-        ),
-        "theorem.mismatch",
-        "the integral by quadrature",
-    ),
-    (
-        "limits.random_codebook_limit",
-        (-1,),
-        "theorem.mismatch",
-        "random words of three variances approach it",
-    ),
-    (
-        "limits.reverse_water_filling",
-        (
-            1.001,
-            0.999,
-        ),
-        "theorem.water-filling",
-        "the test channel spends the rate",
-    ),
-    (
-        "limits.reverse_water_filling",
-        (-1,),
-        "theorem.shannon",
-        "for N(0, I) it is the distortion-rate function",
-    ),
-    (
-        "limits.scalar_limit",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.gains",
-        "the gains multiply to the ratio of the limits",
-    ),
-    (
-        "limits.shannon_lower_bound",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.shannon",
-        "its value for three laws",
-    ),
-    (
-        "limits.zador",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.panter-dite",
-        "its constants for three laws",
-    ),
-    (
-        "limits.zador_constant",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.panter-dite",
-        "its constants for three laws",
-    ),
-    (
-        "expected.best_codebook_variance",
-        (
-            1.001,
-            0.999,
-        ),
-        "appendixD.matched",
-        "the best spread at d = 8, K = 256 is .726",
-    ),
-    (
-        "expected.best_codebook_variance",
-        (-1,),
-        "appendixD.matched",
-        "the best spread at d = 8, K = 2^40 is wider",
-    ),
-    (
-        "expected.bsq_distortion",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "figure5.bsq",
-        "its value for d = 8",
-    ),
-    (
-        "expected.bsq_input_distortion",
-        (
-            1.001,
-            0.999,
-        ),
-        "figure5.bsq",
-        "its words are scaled words of LFQ",
-    ),
+    ("limits.random_codebook_limit", (1.001, 0.999), "theorem.mismatch", "the integral by quadrature"),
+    ("limits.random_codebook_limit", (-1,), "theorem.mismatch",
+     "random words of three variances approach it"),
+    ("limits.reverse_water_filling", (1.001, 0.999), "theorem.water-filling",
+     "the test channel spends the rate"),
+    ("limits.reverse_water_filling", (-1,), "theorem.shannon",
+     "for N(0, I) it is the distortion-rate function"),
+    ("limits.scalar_limit", FACTORS, "theorem.gains", "the gains multiply to the ratio of the limits"),
+    ("limits.shannon_lower_bound", FACTORS, "theorem.shannon", "its value for three laws"),
+    ("limits.zador", FACTORS, "theorem.panter-dite", "its constants for three laws"),
+    ("limits.zador_constant", FACTORS, "theorem.panter-dite", "its constants for three laws"),
+    ("expected.best_codebook_variance", (1.001, 0.999), "appendixD.matched",
+     "the best spread at d = 8, K = 256 is .726"),
+    ("expected.best_codebook_variance", (-1,), "appendixD.matched",
+     "the best spread at d = 8, K = 2^40 is wider"),
+    ("expected.bsq_distortion", FACTORS, "figure5.bsq", "its value for d = 8"),
+    ("expected.bsq_input_distortion", (1.001, 0.999), "figure5.bsq", "its words are scaled words of LFQ"),
     ("expected.bsq_input_distortion", (-1,), "figure5.bsq", "against the features it is not constant"),
-    (
-        "expected.fsq_distortion",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "figure5.fsq",
-        "it starts like 4 d s^2",
-    ),
-    (
-        "expected.lfq_distortion",
-        (
-            1.001,
-            0.999,
-        ),
-        "figure5.bsq",
-        "its words are scaled words of LFQ",
-    ),
+    ("expected.fsq_distortion", FACTORS, "figure5.fsq", "it starts like 4 d s^2"),
+    ("expected.lfq_distortion", (1.001, 0.999), "figure5.bsq", "its words are scaled words of LFQ"),
     ("expected.lfq_distortion", (-1,), "figure5.lfq", "both ends of the figure cost more than twice as much"),
-    (
-        "expected.matched_codebook_distortion",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "figure5.pq-linear",
-        "slope of VQ",
-    ),
-    (
-        "expected.matched_product_distortion",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "figure5.pq-linear",
-        "slope of PQ",
-    ),
-    (
-        "expected.mean_sphere_l1",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "figure5.bsq",
-        "its value for d = 8",
-    ),
-    (
-        "information.input_bits",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "table2.entries",
-        "the experiments compress 32 to 1",
-    ),
-    (
-        "information.messages",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "finding1.identity",
-        "they are the numbers of messages listed",
-    ),
-    (
-        "information.output_bits",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "table2.entries",
-        "the experiments compress 32 to 1",
-    ),
-    (
-        "information.scheme",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "table2.entries",
-        "the experiments compress 32 to 1",
-    ),
-    (
-        "information.compression_ratio",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "table2.entries",
-        "the package computes all 25 entries",
-    ),
-    (
-        "information.elasticities",
-        (
-            1.001,
-            0.999,
-        ),
-        "finding1.influence",
-        "elasticities are derivatives",
-    ),
+    ("expected.matched_codebook_distortion", FACTORS, "figure5.pq-linear", "slope of VQ"),
+    ("expected.matched_product_distortion", FACTORS, "figure5.pq-linear", "slope of PQ"),
+    ("expected.mean_sphere_l1", FACTORS, "figure5.bsq", "its value for d = 8"),
+    ("information.input_bits", FACTORS, "table2.entries", "the experiments compress 32 to 1"),
+    ("information.messages", FACTORS, "finding1.identity", "they are the numbers of messages listed"),
+    ("information.output_bits", FACTORS, "table2.entries", "the experiments compress 32 to 1"),
+    ("information.scheme", FACTORS, "table2.entries", "the experiments compress 32 to 1"),
+    ("information.compression_ratio", FACTORS, "table2.entries", "the package computes all 25 entries"),
+    ("information.elasticities", (1.001, 0.999), "finding1.influence", "elasticities are derivatives"),
     ("information.elasticities", (-1,), "finding1.influence", "K = 2: codewords matter more"),
-    (
-        "entropy.entropy",
-        (
-            1.001,
-            0.999,
-        ),
-        "prop1.b",
-        "its value is (3/4) log2 3 - 1/4",
-    ),
+    ("entropy.entropy", (1.001, 0.999), "prop1.b", "its value is (3/4) log2 3 - 1/4"),
     ("entropy.entropy", (-1,), "appendixJ.tokens", "equal codewords: z_q has less"),
-    (
-        "entropy.perplexity",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.utilization",
-        "n equal masses have perplexity n",
-    ),
-    (
-        "entropy.utilization",
-        (
-            1.001,
-            0.999,
-            -1,
-        ),
-        "theorem.utilization",
-        "utilization counts words with mass",
-    ),
-    (
-        "entropy.conditional_entropy",
-        (
-            1.001,
-            0.999,
-        ),
-        "prop1.b",
-        "its value is (3/4) log2 3 - 1/4",
-    ),
+    ("entropy.perplexity", FACTORS, "theorem.utilization", "n equal masses have perplexity n"),
+    ("entropy.utilization", FACTORS, "theorem.utilization", "utilization counts words with mass"),
+    ("entropy.conditional_entropy", (1.001, 0.999), "prop1.b", "its value is (3/4) log2 3 - 1/4"),
     ("entropy.conditional_entropy", (-1,), "prop1.b", "it exceeds the minimum"),
-]
+    ("limits.worst_case_distortion", FACTORS, "prop2.lower.game",
+     "the bound at K = 2^d is that of the three atoms"),
+    ("limits.worst_case_game", FACTORS, "prop2.lower.game", "at small slopes two ends meet the word 0"),
+]  # fmt: skip
 CASES = [(name, factor, *check) for name, factors, *check in MUTATIONS for factor in factors]
 
 
@@ -407,6 +101,10 @@ def mutated(value, factor):
         return Gaussian(value.dim, covariance=spread * value.covariance)
     if isinstance(value, Scheme):
         return replace(value, codebook_size=mutated(value.codebook_size, factor))
+    if isinstance(value, WorstCase):
+        return replace(value, distortion_per_dim=mutated(value.distortion_per_dim, factor))
+    if isinstance(value, WorstCaseGame):
+        return replace(value, lower=mutated(value.lower, factor), upper=mutated(value.upper, factor))
     parts = [mutated(part, factor) for part in value]
     return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
 
