@@ -22,13 +22,8 @@ from qtheory.results import Table, write_bytes_atomically
 
 PAGE = Path(__file__).with_name("page")
 COMPARISON = "substitution/pocket"
-CALCULATOR = (
-    "theory/bounds",
-    "theory/levels",
-    "theory/dimensions",
-    "theory/quantizers",
-    "theory/entropy-coded",
-)
+CALCULATOR = ("theory/bounds", "theory/levels", "theory/dimensions")
+SCRIPTS = ("numbers.js", "allocation.js", "quadrature.js", "calculator.js", "report.js")
 VERDICTS = ("holds", "holds-amended", "refuted", "open")
 SECTIONS = {
     "paper": "The paper's diagrams",
@@ -90,7 +85,7 @@ def calculator_data(tables: Mapping[str, Table]) -> Markup:
     tables : mapping of str to Table
         Those of `CALCULATOR`.
     """
-    bounds, levels, dimensions, quantizers, entropy = (tables[name].frame for name in CALCULATOR)
+    bounds, levels, dimensions = (tables[name].frame for name in CALCULATOR)
     zador = dimensions[dimensions["dim"] <= 64].sort_values("dim")
     data = {
         "bounds": bounds.fillna("").to_dict("records"),
@@ -102,8 +97,6 @@ def calculator_data(tables: Mapping[str, Table]) -> Markup:
             {"lower": row.zador_lower, "upper": row.zador_upper, "source": row.attained_by}
             for row in zador.itertuples()
         ],
-        "quantizers": quantizers.to_dict("records"),
-        "entropy_coded": entropy.to_dict("records"),
     }
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))
@@ -152,8 +145,7 @@ def render_report(
     display = {**formulas.BOUNDS, **formulas.QUANTIZERS}
     return template.render(
         css=Markup((PAGE / "report.css").read_text()),
-        calculator_js=_script("calculator.js"),
-        report_js=_script("report.js"),
+        scripts=[_script(name) for name in SCRIPTS],
         calculator_data=calculator_data(stored),
         formulas={name: mathml(latex, block=False) for name, latex in display.items()},
         answers=[prose(answer, _names()) for answer in answers.answers(stored)],

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from qtheory import _check, expected, information, limits
+from qtheory import _check, information, limits
 from qtheory._bound import log_ball_volume
 from qtheory.bounds import BOUNDS, SHARP_LOWER, SHARP_UPPER
 from qtheory.optimal import lloyd_max
@@ -21,14 +21,8 @@ Row = dict[str, Any]
 DIMENSIONS = (*range(1, 129), *range(136, 257, 8), *range(320, 1025, 64))
 """Dimensions of the table of constants."""
 
-LEVELS = 256
-"""Levels of the optimal scalar quantizers, as many as the calculator uses."""
-
-GRID_DIMENSIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-GRID_BITS = tuple(range(1, 17))
-"""Problems at which quantizers that need a quadrature are evaluated."""
-
-_MOST_BITS = 8  # a coordinate, for entropy coding: beyond, it has its high-rate value
+LEVELS = 448
+"""Levels of the optimal scalar quantizers: those that an allocation of 256 a coordinate has to look at."""
 
 # the latents of the paper: 16 x 16 positions of 32 channels
 _POSITIONS, _CHANNELS = 16, 32
@@ -84,27 +78,6 @@ def bounds() -> Iterator[Row]:
         }
 
 
-def quantizers() -> Iterator[Row]:
-    """Yield errors of quantizers of N(0, I) whose value takes a quadrature, over a grid of problems."""
-    for d in GRID_DIMENSIONS:
-        for bits in GRID_BITS:
-            yield {
-                "dim": d,
-                "bits": bits,
-                "matched": expected.matched_codebook_distortion(d, 2**bits),
-                "best_random": expected.best_codebook_variance(d, 2**bits).distortion,
-            }
-
-
-def entropy_coded() -> Iterator[Row]:
-    """Yield errors a coordinate of uniform cells with entropy coding, against bits a coordinate."""
-    rates = sorted({bits / d for d in GRID_DIMENSIONS for bits in GRID_BITS if bits <= _MOST_BITS * d})
-    for name, law in _laws().items():
-        for rate in rates:
-            value = limits.entropy_coded_at_rate(law, rate).distortion
-            yield {"source": name, "rate": rate, "distortion": value}
-
-
 def schemes() -> Iterator[Row]:
     """Yield Table 2 with numbers: the schemes at the sizes of the paper's tokenizer."""
     sizes: dict[str, dict[str, Any]] = {
@@ -130,8 +103,6 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "dimensions": dimensions,
     "levels": levels,
     "bounds": bounds,
-    "quantizers": quantizers,
-    "entropy-coded": entropy_coded,
     "schemes": schemes,
 }
 

@@ -1,39 +1,15 @@
 "use strict";
-// The calculator: the rows of `python -m qtheory bounds`, from closed forms. What takes a quadrature or an
-// iteration (levels of Lloyd and Max, random codebooks, entropy coding) is looked up in DATA, which Python
-// computed. tests/figures/test_browser.py compares all rows with Python's.
+// The calculator: the rows of `python -m qtheory bounds`. Errors of optimal levels and Zador's constants are
+// looked up in DATA, which Python computed; all else is computed here. tests/figures/test_browser.py compares
+// all rows with Python's.
 const calculator = (() => {
   const DATA = JSON.parse(document.getElementById("calculator-data").textContent);
-  const EXACT = 2n ** 53n; // integers beyond are not exact in JavaScript
-  const LEVELS = 256, COORDINATES = 64, NODES = 300000;
+  const { Silent, logGamma, logBig, root, inRange } = numbers;
+  const LEVELS = 256, COORDINATES = 64; // up to which optimal levels are allocated, and random words averaged
 
-  class Silent extends Error {}
-
-  function logGamma(x) { // Stirling's series, after raising x
-    let shift = 0;
-    for (; x < 15; x += 1) shift -= Math.log(x);
-    const y = 1 / (x * x);
-    const series = (1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y / 1188)))) / x;
-    return shift + (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + series;
-  }
   const gamma = (x) => Math.exp(logGamma(x));
   const logBall = (d) => (d / 2) * Math.log(Math.PI) - logGamma(d / 2 + 1);
-
-  function logBig(K) {
-    const bits = K.toString(2);
-    return Math.log(parseInt(bits.slice(0, 53), 2)) + Math.max(0, bits.length - 53) * Math.LN2;
-  }
   const power = (lnK, k) => Math.exp((-2 / k) * lnK);
-
-  function root(K, d) { // floor(K^(1/d)), exactly
-    let n = BigInt(Math.floor(Math.exp(logBig(K) / d)));
-    const fits = (m) => m ** BigInt(d) <= K;
-    if (d === 1) return K;
-    if (n < 1n) n = 1n;
-    while (!fits(n)) n -= 1n;
-    while (fits(n + 1n)) n += 1n;
-    return n;
-  }
 
   // --- laws -------------------------------------------------------------------------------------------
   function law(name, variance) {
@@ -76,48 +52,6 @@ const calculator = (() => {
     return (d * value(x)) / (x * x);
   }
 
-  // Least sum of cost(m, n_m) over integers with product at most `budget`: branch and bound. `floor(m, x)` is
-  // a convex lower bound on cost(m, exp(x)), and `rest(m, x)` one on all of m, m + 1, ... with sum of
-  // logarithms at most x. Away from its least value a convex bound only grows, so a branch may stop there.
-  function allocate({ count, budget, cost, floor, rest, ideal, most }) {
-    let best = Infinity, nodes = 0;
-    const visit = (m, left, spent, previous) => {
-      nodes += 1;
-      if (nodes > NODES) throw new Silent("too many sizes to search in a page: run python -m qtheory bounds");
-      if (m === count - 1) {
-        best = Math.min(best, spent + cost(m, Math.min(left, most(m, left, previous))));
-        return;
-      }
-      const top = most(m, left, previous), x = Math.log(left), centre = ideal(m, x);
-      const middle = Math.max(1, Math.min(top, Math.round(Math.exp(centre))));
-      const worse = (n) => spent + floor(m, Math.log(n)) + rest(m + 1, x - Math.log(n)) >= best * (1 - 1e-13);
-      const enter = (n) => {
-        const next = Math.floor(left / n), value = spent + cost(m, n);
-        if (value + rest(m + 1, Math.log(next)) < best * (1 - 1e-13)) visit(m + 1, next, value, n);
-      };
-      enter(middle);
-      for (let n = middle + 1; n <= top && !(Math.log(n) > centre && worse(n)); n += 1) enter(n);
-      for (let n = middle - 1; n >= 1 && !(Math.log(n) < centre && worse(n)); n -= 1) enter(n);
-    };
-    visit(0, budget, 0, Infinity);
-    return best;
-  }
-
-  function diagonal(K, dims) { // min of sum d_m / (3 n_m^2) over integers with product at most K
-    if (K >= EXACT) throw new Silent("K is 2^53 or more: run python -m qtheory bounds for it");
-    const order = [...dims].sort((x, y) => y - x), count = order.length;
-    const mean = order.map((_, m) => order.slice(m).reduce((sum, dim) => sum + Math.log(dim), 0) / (count - m));
-    return allocate({
-      count, budget: Number(K),
-      cost: (m, n) => order[m] / (n * n),
-      floor: (m, x) => order[m] * Math.exp(-2 * x),
-      rest: (m, x) => (m < count ? (count - m) * Math.exp(mean[m] - (2 * x) / (count - m)) : 0),
-      ideal: (m, x) => x / (count - m) + (Math.log(order[m]) - mean[m]) / 2,
-      // blocks of equal dimension are interchangeable: sizes descend among them
-      most: (m, left, previous) => (m && order[m - 1] === order[m] ? Math.min(left, previous) : left),
-    }) / 3;
-  }
-
   const VALUES = {
     "prop2.lower.paper": (p) => (p.d / 4) * power(p.lnK, p.d),
     "prop2.lower.sharp": (p) => LOWER * p.d * power(p.lnK, p.d),
@@ -139,10 +73,10 @@ const calculator = (() => {
     "prop3.pq.lower.paper": (p) => (p.blocks.length / 4) * power(p.lnK, p.blocks.length),
     "prop3.pq.lower.sharp": (p) => (p.blocks.length / 3)
       * Math.pow(p.blocks.reduce((x, y) => x * y, 1), 1 / p.blocks.length) * power(p.lnK, p.blocks.length),
-    "prop3.pq.exact": (p) => diagonal(p.K, p.blocks),
+    "prop3.pq.exact": (p) => allocation.diagonal(p.K, p.blocks),
     "prop3.sq.lower.paper": (p) => (p.d / 4) * power(p.lnK, p.d),
     "prop3.sq.lower.sharp": (p) => (p.d / 3) * power(p.lnK, p.d),
-    "prop3.sq.exact": (p) => diagonal(p.K, Array(p.d).fill(1)),
+    "prop3.sq.exact": (p) => allocation.diagonal(p.K, Array(p.d).fill(1)),
   };
 
   const HYPOTHESES = {
@@ -155,6 +89,7 @@ const calculator = (() => {
   };
 
   function bound(entry, p) {
+    if (!(entry.id in VALUES)) throw new Silent("takes a linear program: run python -m qtheory bounds");
     const needs = entry.needs.split(" ");
     if (needs.includes("support_dim") && !p.k) throw new Silent("needs the dimension of a support");
     if (needs.includes("block_dims") && !p.blocks) throw new Silent("needs dimensions of blocks");
@@ -168,52 +103,12 @@ const calculator = (() => {
   // --- quantizers of a law ------------------------------------------------------------------------------
   function optimalScalar(name, variance, d, K) { // levels of equal coordinates, exactly
     if (d > COORDINATES || root(K, d) > BigInt(LEVELS)) throw new Silent(`computed up to ${LEVELS} levels a coordinate and ${COORDINATES} coordinates`);
-    if (K >= EXACT) throw new Silent("K is 2^53 or more: run python -m qtheory bounds for it");
-    const scale = name === "uniform" ? 1 : variance, points = corners(DATA.levels[name]);
-    return scale * allocate({
-      count: d, budget: Number(K),
-      cost: (m, n) => DATA.levels[name][n - 1],
-      floor: (m, x) => hull(points, x),
-      rest: (m, x) => (m < d ? (d - m) * hull(points, x / (d - m)) : 0),
-      ideal: (m, x) => x / (d - m),
-      most: (m, left, previous) => Math.min(LEVELS, left, previous),
-    });
+    return (name === "uniform" ? 1 : variance) * allocation.equal(DATA.levels[name], d, K);
   }
 
-  function corners(errors) { // lower convex hull of the points (log n, e(n))
-    const kept = [];
-    errors.forEach((y, i) => {
-      const x = Math.log(i + 1);
-      const above = ([x0, y0], [x1, y1]) => (y1 - y0) * (x - x0) >= (y - y0) * (x1 - x0);
-      while (kept.length > 1 && above(kept[kept.length - 2], kept[kept.length - 1])) kept.pop();
-      kept.push([x, y]);
-    });
-    return kept;
-  }
-
-  function hull(points, x) { // the hull at x, linear between its corners
-    let low = 0, high = points.length - 1;
-    if (x >= points[high][0]) return points[high][1];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (points[middle][0] <= x) low = middle; else high = middle;
-    }
-    const [[x0, y0], [x1, y1]] = [points[low], points[high]];
-    return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
-  }
-
-  function onGrid(column, d, K, variance) {
-    const bits = K.toString(2).length - 1;
-    const found = 1n << BigInt(bits) === K && DATA.quantizers.find((row) => row.dim === d && row.bits === bits);
-    if (!found) throw new Silent("tabled for some d up to 32 and K = 2, 4, ..., 65536: run python -m qtheory bounds");
-    return variance * found[column];
-  }
-
-  function entropyCoded(name, variance, d, K) {
-    const rate = logBig(K) / Math.LN2 / d;
-    const found = DATA.entropy_coded.find((row) => row.source === name && Math.abs(row.rate - rate) < 1e-12);
-    if (!found) throw new Silent("tabled for some rates up to 8 bits a dimension: run python -m qtheory bounds");
-    return d * (name === "uniform" ? 1 : variance) * found.distortion;
+  function randomWords(d, value) {
+    if (d > COORDINATES) throw new Silent(`computed up to ${COORDINATES} coordinates`);
+    return value();
   }
 
   function* entries(p) {
@@ -232,14 +127,14 @@ const calculator = (() => {
         () => d * Math.exp(p.blocks.reduce((sum, m) => sum + (m / d) * Math.log(zador(m).upper * one.norm(m)), 0)) * power(lnK, d)];
     }
     yield ["quantizer", "optimal-sq", "equal", "E*_SQ", "Lloyd-Max levels, their numbers by exact allocation", "scaling.optimal-sq", () => optimalScalar(p.source, v, d, K)];
-    yield ["quantizer", "entropy-coded-sq", "attained", "error at entropy log2 K, not K words", "uniform cells, centroids, log2(K) / d bits of entropy a coordinate", "theorem.entropy-coding", () => entropyCoded(p.source, v, d, K)];
+    yield ["quantizer", "entropy-coded-sq", "attained", "error at entropy log2 K, not K words", "uniform cells, centroids, log2(K) / d bits of entropy a coordinate", "theorem.entropy-coding", () => d * (p.source === "uniform" ? 1 : v) * quadrature.entropyCoded(p.source, lnK / Math.LN2 / d)];
     if (p.source === "gaussian") {
-      yield ["quantizer", "matched-vq", "attained", "mean error of K random words", "words N(0, s^2 I)", "appendixK.near-optimal", () => onGrid("matched", d, K, v)];
-      yield ["quantizer", "best-random-vq", "attained", "mean error of K random words", "words N(0, t^2 I), best t", "appendixD.matched", () => onGrid("best_random", d, K, v)];
+      yield ["quantizer", "matched-vq", "attained", "mean error of K random words", "words N(0, s^2 I)", "appendixK.near-optimal", () => randomWords(d, () => v * quadrature.matched(d, K))];
+      yield ["quantizer", "best-random-vq", "attained", "mean error of K random words", "words N(0, t^2 I), best t", "appendixD.matched", () => randomWords(d, () => v * quadrature.bestRandom(d, K))];
       if (p.blocks) {
         const sizes = p.blocks.map((m) => root(K ** BigInt(m), d));
         yield ["quantizer", "matched-pq", "attained", `mean error of ${sizes.join(" x ")} random words`, "words N(0, s^2 I) in each block", "appendixK.near-optimal",
-          () => p.blocks.reduce((sum, m, i) => sum + (sizes[i] === 1n ? 2 * m * v : onGrid("matched", m, sizes[i], v)), 0)];
+          () => p.blocks.reduce((sum, m, i) => sum + v * quadrature.matched(m, sizes[i]), 0)];
       }
       const signs = (value) => { if (K !== 2n ** BigInt(d)) throw new Silent(`K is not 2^${d}`); return value; };
       yield ["quantizer", "lfq", "attained", "error of LFQ", "d (s^2 - 2 s sqrt(2/pi) + 1)", "figure5.lfq", () => signs(d * (v - 2 * Math.sqrt((2 * v) / Math.PI) + 1))];
@@ -258,9 +153,8 @@ const calculator = (() => {
     const p = { ...problem, lnK: logBig(problem.K) }, rows = [], silent = [];
     const add = (section, name, side, quantity, formula, claim, value, kind = "cube") => {
       try {
-        const number = value();
-        rows.push({ section, name, side, quantity, formula, claim, value: number,
-          decibel: 10 * Math.log10(number / reference(kind, p)) });
+        const number = inRange(value()), zero = inRange(reference(kind, p));
+        rows.push({ section, name, side, quantity, formula, claim, value: number, decibel: 10 * Math.log10(number / zero) });
       } catch (error) {
         if (!(error instanceof Silent)) throw error;
         silent.push({ name, reason: error.message });
@@ -268,7 +162,7 @@ const calculator = (() => {
     };
     for (const entry of entries(p)) add(...entry);
     if (p.source === "uniform") {
-      for (const entry of DATA.bounds.filter((one) => one.id in VALUES)) {
+      for (const entry of DATA.bounds.filter((one) => one.needs.split(" ").includes("K"))) {
         add("worst case", entry.id, entry.side, entry.quantity, entry.formula, entry.claim, () => bound(entry, p), entry.law);
       }
     }

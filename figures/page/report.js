@@ -83,7 +83,7 @@ const cell = (tag, content, attributes = {}) => {
   if (content instanceof Node) element.append(content); else element.textContent = content;
   return Object.assign(element, attributes);
 };
-const digits = (x) => (x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e6) ? x.toExponential(4) : String(Number(x.toPrecision(6))));
+const digits = (x) => (x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e6) ? x.toExponential(5) : String(Number(x.toPrecision(6))));
 
 const decibels = (x) => (Math.abs(x) < 5e-4 ? "0.000" : x.toFixed(3));
 
@@ -129,6 +129,7 @@ function show() {
     const link = cell("a", row.name, { href: `#${row.claim}` });
     const line = [link, row.side, digits(row.value), digits(row.value / p.d), decibels(row.decibel), typeset(row.quantity), formula(row)];
     const tr = document.createElement("tr");
+    tr.dataset.name = row.name;
     tr.append(...line.map((content) => cell("td", content)));
     body.append(tr);
   }

@@ -22,6 +22,9 @@ _LEVELS = 256
 _COORDINATES = 64
 """Coordinates up to which its levels are allocated, and random words are averaged."""
 
+_ENTROPY_BITS = 8
+"""Bits a coordinate up to which entropy-coded levels are computed; all their digits shown are right there."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -77,8 +80,14 @@ def _entropy_coded(source: Source, K: int) -> float:
     laws = {source.marginal(j) for j in range(source.dim)}
     if len(laws) != 1:
         raise DomainError("needs equal laws in all coordinates")
+    rate = math.log2(K) / source.dim
+    if rate > _ENTROPY_BITS:
+        raise DomainError(
+            f"computed up to {_ENTROPY_BITS} bits a coordinate, here {rate:.6g}; beyond, it is about 1.53 dB "
+            "above shannon; or call qtheory.limits.entropy_coded_at_rate"
+        )
     one = IndependentSource([laws.pop()])
-    return source.dim * limits.entropy_coded_at_rate(one, math.log2(K) / source.dim).distortion
+    return source.dim * limits.entropy_coded_at_rate(one, rate).distortion
 
 
 def _of_every_quantizer(source: Source, K: int) -> Iterator[Entry]:

@@ -105,6 +105,8 @@ def test_what_does_not_apply_is_named_with_its_reason():
     assert "[-1, 1]^d" in silent["worst cases"]
     assert "laws on [-1, 1]^d" in dict(calculate(Uniform(2, half_width=2.0), 4).silent)["worst cases"]
     assert "64 coordinates" in dict(calculate(Gaussian(65), 2**65).silent)["optimal-sq"]
+    assert "8 bits a coordinate, here 8.5" in dict(calculate(Gaussian(2), 2**17).silent)["entropy-coded-sq"]
+    assert "entropy-coded-sq" in {row.name for row in calculate(Gaussian(2), 2**16).rows}
     assert (
         "equal laws"
         in dict(calculate(Gaussian(2, covariance=np.diag([1.0, 2.0])), 16).silent)["entropy-coded-sq"]
