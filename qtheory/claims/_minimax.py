@@ -47,6 +47,7 @@ def three_level_error() -> Fraction:
     )
 
 
+@cache
 def worst_error(levels: int) -> Fraction:
     """Return the bound on v_n that the argument of `largest_constant` uses, rounded upwards for n = 2."""
     if levels == 2:
@@ -74,19 +75,29 @@ def largest_constant() -> tuple[Fraction, Fraction]:
     n >= 5 and any d, n levels each leave at most ``(n + 1)^2 / (3 (n - 1)^2)``.
     """
     small = {
-        (d, K): _balls.upper(_balls.ball(K) ** _balls.ball(Fraction(2, d)) * _balls.ball(_best(d, K) / d))
+        (d, K): _balls.upper(
+            _balls.ball(K) ** _balls.ball(Fraction(2, d)) * _balls.ball(sum(map(worst_error, levels)) / d)
+        )
         for d in range(1, 5)
         for K in range(2**d, 5**d)
+        for _, levels in [_cheapest(d, K)]
     }
     equality = small.pop((2, 5))
     return equality, max(*small.values(), *_large_dimensions(), 6**2 * worst_error(5))
 
 
 @cache
-def _best(d: int, K: int) -> Fraction:
+def _cheapest(d: int, K: int) -> tuple[float, tuple[int, ...]]:
+    """Levels with a product of at most K, chosen in floats: any choice gives an upper bound."""
     if d == 1:
-        return worst_error(K)
-    return min(worst_error(n) + _best(d - 1, K // n) for n in range(1, K + 1))
+        return _rounded(K), (K,)
+    options = ((_rounded(n), n, *_cheapest(d - 1, K // n)) for n in range(1, K + 1))
+    return min((one + rest, (n, *levels)) for one, n, rest, levels in options)
+
+
+@cache
+def _rounded(levels: int) -> float:
+    return float(worst_error(levels))
 
 
 def _large_dimensions() -> Iterator[Fraction]:
