@@ -3,22 +3,17 @@
 from typing import TYPE_CHECKING
 
 from empirical.printed import HALVES, SHOWN, as_text, beside, in_printed_columns, printed
+from qtheory import paper
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _KEYS = ["method", "tokens", "K"]
-_FINER = "×2"  # Table 6's mark of twice the tokens; its K with this sign is a product
 
 
 def _numbered(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return a table of the paper with its sizes as numbers."""
-    codewords = table["K"].astype(str).str.split("×")
-    tokens = [
-        int(value.removesuffix(_FINER)) * (2 if value.endswith(_FINER) else 1)
-        for value in table["tokens"].astype(str)
-    ]
-    return table.assign(K=[int(parts[0]) ** len(parts) for parts in codewords], tokens=tokens)
+    return table.assign(**{name: table[name].map(paper.printed_size) for name in ("K", "tokens")})
 
 
 def _measured(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":

@@ -1,6 +1,5 @@
 """Tables 4 to 6 measured in the small tokenizer on ImageNet's photographs, beside what the paper prints."""
 
-import math
 from collections.abc import Callable
 
 import pandas as pd
@@ -21,18 +20,13 @@ _QUANTITIES = (
     ("PSNR of the luma (dB)", "psnr_luma", "psnr"),
     ("KID or r-FID / that of the first", "kid_efflite0", "rfid"),
 )
-_FINER = "×2"  # the paper's mark of twice the tokens in Table 6, where K is a product
 
 
 def _printed(number: int) -> pd.DataFrame:
     """Return a table of the paper with tokens and K as numbers and the names of columns here."""
     frame = paper.table(number)
-    tokens, words = frame["tokens"].astype(str), frame["K"].astype(str).str.split("×")
-    return frame.assign(
-        phase=frame["phase"].str.lower(),
-        tokens=[int(text.removesuffix(_FINER)) * (2 if text.endswith(_FINER) else 1) for text in tokens],
-        K=[math.prod(map(int, parts)) for parts in words],
-    )
+    sizes = {name: frame[name].map(paper.printed_size) for name in ("tokens", "K")}
+    return frame.assign(phase=frame["phase"].str.lower(), **sizes)
 
 
 def _measured(frame: pd.DataFrame, number: int) -> pd.DataFrame:

@@ -45,7 +45,7 @@ from qtheory.information import output_bits
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["authors_epochs", "authors_logs", "table"]
+__all__ = ["authors_epochs", "authors_logs", "printed_size", "table"]
 
 TABLES = range(1, 8)
 
@@ -61,9 +61,29 @@ def _read(name: str) -> "pandas.DataFrame":
         return pandas.read_csv(file, dtype=str, keep_default_na=False)
 
 
-def _product(cell: str) -> int:
-    """Return the number that a cell such as ``512×2`` stands for."""
-    return prod(int(factor) for factor in cell.split("×"))
+def printed_size(cell: str | int) -> int:
+    """Return the number of tokens or codewords that a cell of Tables 4 to 6 stands for.
+
+    Parameters
+    ----------
+    cell : str or int
+        As in `table`.
+
+    Returns
+    -------
+    int
+        The product of its factors.
+
+    Notes
+    -----
+    The finer form of Table 6 has ``512×2`` tokens, the other one ``256×256`` codewords.
+
+    Examples
+    --------
+    >>> printed_size("512×2"), printed_size("128×128"), printed_size(4096)
+    (1024, 16384, 4096)
+    """
+    return prod(int(factor) for factor in str(cell).split("×"))
 
 
 def _fraction(cell: str) -> float:
@@ -84,7 +104,7 @@ def _confounders() -> "pandas.DataFrame":
 def _results(n: int) -> "pandas.DataFrame":
     """Tables 3 to 7 in the schema of this module."""
     frame = _read(f"table{n}")
-    tokens, sizes = ([_product(cell) for cell in frame[name]] for name in ("tokens", "K"))
+    tokens, sizes = ([printed_size(cell) for cell in frame[name]] for name in ("tokens", "K"))
     bits = [output_bits(count, size) for count, size in zip(tokens, sizes, strict=True)]
     frame = frame.astype(dict.fromkeys(_REAL, float)).assign(
         utilization=frame["utilization"].map(_fraction), bits=bits
