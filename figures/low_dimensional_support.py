@@ -83,9 +83,9 @@ def caption(table: Table) -> str:
         f"Distortion against codebook size for sources of few dimensions in R^{frame['dim'].min()}. "
         f"(a) Optimal codebooks of Proposition 3's example, evaluated; black lines are exact values. There "
         f"scalar quantization after a rotation is vector quantization. (b-d) Codebooks fitted to {train} "
-        f"vectors, VQ to {points} a codeword if that is more. In a plane a rotation gives SQ the rate of "
-        f"VQ; on curved surfaces no rotation does. Dashed: the rate -2 / support dimension. Points are "
-        f"{frame['trial'].nunique()} trials of {n} fresh vectors; their standard errors, at most "
+        f"vectors, VQ and rotated SQ to {points} a codeword if that is more. In a plane a rotation gives SQ "
+        f"the rate of VQ; on curved surfaces no rotation does. Dashed: the rate -2 / support dimension. "
+        f"Points are {frame['trial'].nunique()} trials of {n} fresh vectors; their standard errors, at most "
         f"{100 * worst:.1f} %, are smaller than the markers. "
         f"Made by `{table.manifest['command']}`."
     )

@@ -79,6 +79,8 @@ def test_every_method_keeps_the_rate(frame):
 
 def test_a_rotation_recovers_the_rate_in_a_subspace_but_not_on_a_sphere(frame):
     slope = rates(frame).set_index(["shape", "support_dim", "method"]).slope
+    assert slope["subspace", 1, "vq"] < -1.9
+    assert slope["subspace", 1, "sq"] > -0.4
     assert slope["subspace", 2, "sq-pca"] < -0.9
     assert slope["subspace", 2, "sq"] > -0.4
     assert slope["sphere", 2, "vq"] < -0.85
