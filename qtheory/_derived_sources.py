@@ -1,14 +1,16 @@
 """Sources built from other sources or from atoms."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qtheory import _check
-from qtheory._marginals import LocationScale, Marginal, MixtureMarginal
+from qtheory._marginals import LocationScale, Marginal, MixtureMarginal, Normal
 from qtheory._source import IndependentSource, Source, read_only
 from qtheory._standard_sources import Gaussian, Uniform
 from qtheory.errors import DomainError, ShapeError
@@ -142,8 +144,12 @@ class Subspace(Source):
         self.basis = read_only(matrix)
         self.dim = matrix.shape[0]
         self.mean = read_only(matrix @ source.mean)
-        self.covariance = read_only(matrix @ source.covariance @ matrix.T)
         self.support_dim = source.support_dim
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Covariance matrix, of shape ``(d, d)``; made when asked for."""
+        return read_only(self.basis @ self.source.covariance @ self.basis.T)
 
     @classmethod
     def diagonal(cls, dim: int) -> "Subspace":
@@ -202,7 +208,7 @@ class Subspace(Source):
     def marginal(self, j: int) -> Marginal:
         """Law of coordinate `j`, counted from 0; known for Gaussian sources and symmetric lines."""
         if isinstance(self.source, Gaussian):
-            return Gaussian(self.dim, covariance=self.covariance, mean=self.mean).marginal(j)
+            return Normal(float(self.mean[j]), math.sqrt(self.covariance[j, j]))
         factor = float(self.basis[j, 0])
         law = self.source.marginal(0) if self.source.dim == 1 else None
         if isinstance(law, LocationScale) and factor != 0:

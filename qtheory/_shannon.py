@@ -103,13 +103,25 @@ class WaterFilling(NamedTuple):
     distortions: Array
 
 
+def _spectrum(covariance: ArrayLike) -> Array:
+    """Eigenvalues of a covariance matrix, or the variances of independent coordinates, ascending."""
+    if np.ndim(covariance) == 1:
+        return np.sort(_check.array("covariance", covariance, ndim=1))
+    matrix = _check.array("covariance", covariance, ndim=2)
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ShapeError(f"covariance must be square, got shape {matrix.shape}")
+    if not np.allclose(matrix, matrix.T, rtol=1e-12, atol=0):
+        raise DomainError("covariance must be symmetric; pass (C + C.T) / 2")
+    return np.asarray(np.linalg.eigvalsh(matrix))
+
+
 def reverse_water_filling(covariance: ArrayLike, rate: float) -> WaterFilling:
     """Return the optimal distribution of distortion over the principal axes of a Gaussian source.
 
     Parameters
     ----------
-    covariance : (d, d) array
-        Covariance matrix, symmetric positive semidefinite.
+    covariance : (d, d) array, or (d,) array
+        Covariance matrix, symmetric positive semidefinite; or the variances of independent coordinates.
     rate : float
         Bits a vector.
 
@@ -136,12 +148,7 @@ def reverse_water_filling(covariance: ArrayLike, rate: float) -> WaterFilling:
     (1.0, array([0.25, 1.  ]))
     """
     rate = _check.real("rate", rate, minimum=0.0)
-    matrix = _check.array("covariance", covariance, ndim=2)
-    if matrix.shape[0] != matrix.shape[1]:
-        raise ShapeError(f"covariance must be square, got shape {matrix.shape}")
-    if not np.allclose(matrix, matrix.T, rtol=1e-12, atol=0):
-        raise DomainError("covariance must be symmetric; pass (C + C.T) / 2")
-    spectrum = np.linalg.eigvalsh(matrix)
+    spectrum = _spectrum(covariance)
     slack = 1e-12 * len(spectrum) * max(float(spectrum[-1]), 0.0)
     if spectrum[0] < -slack:
         raise DomainError(
@@ -149,10 +156,10 @@ def reverse_water_filling(covariance: ArrayLike, rate: float) -> WaterFilling:
         )
     spectrum = np.where(spectrum > slack, spectrum, 0.0)
     positive = spectrum[spectrum > 0][::-1]
-    level = 0.0
+    level, logs = 0.0, np.log(positive)
     for m in range(1, len(positive) + 1):
         # the m largest axes share the rate at one level; it must not exceed the smallest of them
-        candidate = float(np.exp(np.mean(np.log(positive[:m])) - 2 * rate * math.log(2) / m))
+        candidate = float(np.exp(np.mean(logs[:m]) - 2 * rate * math.log(2) / m))
         if candidate > positive[m - 1] * (1 + 1e-12):
             break
         level = candidate
@@ -164,8 +171,9 @@ def gaussian_distortion_rate(covariance: ArrayLike, rate: float) -> float:
 
     Parameters
     ----------
-    covariance : (d, d) array
-        Covariance matrix, symmetric positive semidefinite; singular ones are allowed.
+    covariance : (d, d) array, or (d,) array
+        Covariance matrix, symmetric positive semidefinite; singular ones are allowed. Or the variances of
+        independent coordinates.
     rate : float
         Bits a vector.
 

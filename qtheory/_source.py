@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,11 +24,11 @@ def read_only(value: ArrayLike) -> Array:
 
 
 def dimension(value: int) -> int:
-    """Return a dimension for which the covariance matrix can be held."""
+    """Return a dimension for which a covariance matrix can be held."""
     dim = _check.integer("dim", value)
     if dim > LARGEST_DIM:
         raise DomainError(
-            f"dim must be at most {LARGEST_DIM}, got {dim}: the covariance is held as a matrix; at such "
+            f"dim must be at most {LARGEST_DIM}, got {dim}: a covariance would not fit in memory; at such "
             "dimensions use the bounds, which need no source"
         )
     return dim
@@ -59,7 +60,6 @@ class Source(ABC):
 
     dim: int
     mean: Array
-    covariance: Array
     support_dim: int
     independent: bool = False
 
@@ -71,10 +71,15 @@ class Source(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(dim={self.dim}, variance={self.variance:g})"
 
+    @cached_property
+    def covariance(self) -> Array:
+        """Covariance matrix, of shape ``(d, d)``; each source sets it, or makes it when asked for."""
+        raise NotImplementedError(f"{type(self).__name__} must set covariance")
+
     @property
     def variance(self) -> float:
         """Variance per coordinate: squared distance to the mean, averaged over coordinates."""
-        return float(np.trace(self.covariance)) / self.dim
+        return float(self.coordinate_variances.sum()) / self.dim
 
     @property
     def coordinate_variances(self) -> Array:
@@ -187,8 +192,17 @@ class IndependentSource(Source):
         self._marginals = tuple(marginals)
         self.dim = len(self._marginals)
         self.mean = read_only([m.mean for m in self._marginals])
-        self.covariance = read_only(np.diag([m.variance for m in self._marginals]))
         self.support_dim = self.dim
+
+    @property
+    def coordinate_variances(self) -> Array:
+        """Variance of every coordinate, of shape ``(d,)``."""
+        return np.array([m.variance for m in self._marginals])
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Covariance matrix, of shape ``(d, d)``; made when asked for."""
+        return read_only(np.diag(self.coordinate_variances))
 
     def marginal(self, j: int) -> Marginal:
         """Law of coordinate `j`, counted from 0."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -54,12 +55,17 @@ class Gaussian(Source):
         mean: ArrayLike = 0.0,
     ) -> None:
         self.dim = dimension(dim)
-        if covariance is None:
-            scale = 1.0 if variance is None else _check.real("variance", variance, above=0.0)
-            covariance = scale * np.eye(self.dim)
-        elif variance is not None:
-            raise DomainError("variance and covariance exclude each other, got both; pass one of them")
-        matrix = _check.array("covariance", covariance, ndim=2)
+        self.mean = read_only(mean_vector(mean, self.dim))
+        if covariance is not None:
+            if variance is not None:
+                raise DomainError("variance and covariance exclude each other, got both; pass one of them")
+            self._set_covariance(_check.array("covariance", covariance, ndim=2))
+            return
+        scale = 1.0 if variance is None else _check.real("variance", variance, above=0.0)
+        self._variances = self._spectrum = np.full(self.dim, scale)
+        self.support_dim, self.independent = self.dim, True
+
+    def _set_covariance(self, matrix: Array) -> None:
         if matrix.shape != (self.dim, self.dim):
             raise ShapeError(f"covariance must have shape ({self.dim}, {self.dim}), got {matrix.shape}")
         if not np.allclose(matrix, matrix.T, rtol=1e-12, atol=0):
@@ -71,10 +77,20 @@ class Gaussian(Source):
                 f"covariance must be positive semidefinite and not zero, its eigenvalues run from "
                 f"{self._spectrum[0]:.3g} to {self._spectrum[-1]:.3g}"
             )
-        self.mean = read_only(mean_vector(mean, self.dim))
         self.covariance = read_only(matrix)
+        self._variances = np.diag(matrix).copy()
         self.support_dim = int(np.count_nonzero(self._spectrum > slack))
-        self.independent = bool(np.count_nonzero(matrix - np.diag(np.diag(matrix))) == 0)
+        self.independent = bool(np.count_nonzero(matrix - np.diag(self._variances)) == 0)
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Covariance matrix, of shape ``(d, d)``; made when asked for where it is not what was given."""
+        return read_only(np.diag(self._variances))
+
+    @property
+    def coordinate_variances(self) -> Array:
+        """Variance of every coordinate, of shape ``(d,)``."""
+        return self._variances.copy()
 
     @property
     def eigenvalues(self) -> Array:
@@ -83,7 +99,7 @@ class Gaussian(Source):
 
     def marginal(self, j: int) -> Marginal:
         """Law of coordinate `j`, counted from 0."""
-        return Normal(float(self.mean[j]), math.sqrt(self.covariance[j, j]))
+        return Normal(float(self.mean[j]), math.sqrt(self._variances[j]))
 
     def _rotated(self, what: str) -> tuple[Normal, ...]:
         if not self.has_density:
@@ -105,7 +121,7 @@ class Gaussian(Source):
         n, rng = _check.integer("n", n), _check.generator("rng", rng)
         x = rng.standard_normal((n, self.dim))
         if self.independent:
-            x *= np.sqrt(np.diag(self.covariance))
+            x *= np.sqrt(self._variances)
         else:
             x = (x * np.sqrt(self.eigenvalues)) @ self._axes.T
         x += self.mean

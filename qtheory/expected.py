@@ -55,7 +55,8 @@ def matched_codebook_distortion(
     Returns
     -------
     float
-        Expected squared error, summed over coordinates, to a relative 1e-9 (1e-13 for d >= 2).
+        Expected squared error, summed over coordinates, to a relative 1e-9; 1e-13 for d >= 2 and words whose
+        variance is at least half that of the source.
 
     Raises
     ------

@@ -49,15 +49,15 @@ def _isotropic(source: Source) -> float | None:
     """Variance of a Gaussian N(0, variance I), None for other laws."""
     if not isinstance(source, Gaussian) or source.mean.any():
         return None
-    variance = float(source.covariance[0, 0])
-    return variance if np.array_equal(source.covariance, variance * np.eye(source.dim)) else None
+    variances = source.coordinate_variances
+    return float(variances[0]) if source.independent and np.ptp(variances) == 0 else None
 
 
 def _blocks(source: Source, block_dims: Sequence[int]) -> list[Source]:
     """Laws of consecutive blocks of coordinates."""
     ends = np.cumsum(_check.partition("block_dims", block_dims, total=source.dim)).tolist()
     ranges = [range(end - dim, end) for end, dim in zip(ends, block_dims, strict=True)]
-    if isinstance(source, Gaussian):
+    if isinstance(source, Gaussian) and not source.independent:
         return [
             Gaussian(len(r), covariance=source.covariance[r.start : r.stop, r.start : r.stop]) for r in ranges
         ]
@@ -100,7 +100,7 @@ def _of_every_quantizer(source: Source, K: int) -> Iterator[Entry]:
         yield Entry(
             LIMIT, "distortion-rate", "lower", "E*_VQ",
             "sum_i min(theta, l_i) with sum_i max(0, log2(l_i / theta)) / 2 = log2 K", ("Gaussian",),
-            "theorem.water-filling", lambda: limits.gaussian_distortion_rate(inner.covariance, math.log2(K)),
+            "theorem.water-filling", lambda: limits.gaussian_distortion_rate(inner.eigenvalues, math.log2(K)),
         )  # fmt: skip
 
 

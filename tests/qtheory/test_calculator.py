@@ -136,3 +136,9 @@ def test_sizes_beyond_floats_are_values_or_reasons_but_never_zero():
 def test_arguments_that_make_no_problem_are_errors(source, K, options, error, message):
     with pytest.raises(error, match=message):
         calculate(source, K, **options)
+
+
+@pytest.mark.parametrize("source", [Gaussian(2000), Laplace(2000), Uniform(2000)], ids=repr)
+def test_independent_coordinates_are_calculated_without_a_matrix(source):
+    assert calculate(source, 2).rows
+    assert "covariance" not in vars(source)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from qtheory._nearest import conditional_mean, nearest_of_gaussians
+from qtheory._nearest import _chi_square, conditional_mean, nearest_of_gaussians
 from qtheory.errors import DomainError, ShapeError
 from qtheory.expected import (
     best_codebook_variance,
@@ -70,13 +70,31 @@ def test_two_codewords_on_a_line_by_direct_integration():
 
 
 @pytest.mark.parametrize(
-    "case", [(1, 2**30, 1.0), (1, 4, 0.3), (2, 7, 3.0), (8, 8192, 1.0), (16, 65536, 0.74), (64, 2**30, 1)]
-)
+    "case",
+    [
+        (1, 2**30, 1.0), (1, 4, 0.3), (2, 7, 3.0), (8, 8192, 1.0), (16, 65536, 0.74), (64, 2**30, 1),
+        (8, 2**100, 0.5), (64, 2**900, 1.0), (64, 2**1000, 1.0),
+    ],
+)  # fmt: skip
 def test_refining_the_quadrature_moves_nothing(case):
     d = case[0]
     assert nearest_of_gaussians(*case) == pytest.approx(
         nearest_of_gaussians(*case, refine=2), rel=1e-9 if d == 1 else 1e-13
     )
+
+
+@pytest.mark.parametrize(("d", "shift", "x"), [(8, 201.0, 1e-5), (8, 300.0, 1.0), (64, 250.0, 0.01)])
+def test_small_probabilities_far_from_the_mean_are_those_of_ball_arithmetic(d, shift, x):
+    from flint import arb
+
+    terms, weight = arb(0), (arb(-shift) / 2).exp()
+    for j in range(400):
+        terms += weight * (arb(x) / 2).gamma_lower(arb(d) / 2 + j, 1)
+        weight = weight * shift / 2 / (j + 1)
+    found = float(_chi_square(np.array([x]), d, np.array([shift]), rare=True)[0])
+    assert found == pytest.approx(float(terms), rel=1e-12, abs=0)
+    # negative control: scipy's own value is off, or 0
+    assert special.chndtr(x, d, shift) != pytest.approx(float(terms), rel=1e-7, abs=0)
 
 
 def test_conditional_mean_grows_with_the_norm_of_the_vector():

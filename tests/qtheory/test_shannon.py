@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from qtheory.entropy import perplexity
+from qtheory.errors import DomainError
 from qtheory.limits import (
     entropy_coded_at_rate,
     entropy_coded_uniform,
@@ -128,3 +129,12 @@ def test_distortion_of_small_cells_is_a_twelfth_of_the_squared_step():
         assert entropy_coded_uniform(LINE[name], step).distortion == pytest.approx(step**2 / 12, rel=1e-3)
     # 1/50 of an interval: full cells but for the two at its ends
     assert entropy_coded_uniform(Uniform(1), 2 / 51).distortion == pytest.approx(4 / 51**2 / 12, rel=1e-9)
+
+
+def test_water_filling_takes_the_variances_of_independent_coordinates():
+    variances = [0.5, 3.0, 0.0, 1.0]
+    level, distortions = reverse_water_filling(variances, 2.5)
+    assert level == reverse_water_filling(np.diag(variances), 2.5).level
+    assert distortions.tolist() == reverse_water_filling(np.diag(variances), 2.5).distortions.tolist()
+    with pytest.raises(DomainError, match="must be positive semidefinite"):
+        reverse_water_filling([1.0, -0.5], 1.0)
