@@ -41,7 +41,10 @@ def test_error_bars_are_t_intervals_of_the_trials(variance_table):
 def test_axes_carry_labels_and_the_caption_names_its_command(name, results):
     chosen = RECIPES[name]
     tables = [recipe.find_table(table, [results]) for table in chosen.tables]
-    for axes in recipe.draw(chosen, tables).axes:
+    figure = recipe.draw(chosen, tables)
+    scaled = [axes for axes in figure.axes if axes.axison]  # pictures have no axes to read
+    assert scaled or figure.texts
+    for axes in scaled:
         assert axes.get_xlabel()
         assert axes.get_ylabel()
     assert "python -m" in chosen.caption(*tables)
