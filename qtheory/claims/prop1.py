@@ -102,7 +102,7 @@ def _minimisers_use_all_cells() -> Evidence:
         best = [codes for loss, codes in losses if loss <= least + 1e-12]
         unused += sum(utilization(np.bincount(codes, minlength=3)) < 1 for codes in best)
     return Evidence(
-        "exact", unused, "==", 0, detail="minimisers of H(X | f) that leave a cell empty, 5 atoms, K = 3"
+        "numerical", unused, "==", 0, detail="minimisers of H(X | f) that leave a cell empty, 5 atoms, K = 3"
     )
 
 

@@ -12,12 +12,16 @@ CLAIMS = (
         source="Appendix K.2",
         verdict="holds-amended",
         sharp=(
-            "A codebook that is fixed is optimal for one scale of a law at most. LFQ's is optimal among "
-            "all scalar codebooks of 2^d words for N(0, (pi/2) I); where its error is least, at variance "
-            "2/pi, the optimum is smaller by the factor 2/pi. A learned map in front of the quantizer can "
-            "find the scale."
+            "Where a law has one optimal codebook, as log-concave ones on the line have, a fixed codebook of "
+            "two words or more is optimal at one scale at most. LFQ's is optimal among all scalar codebooks "
+            "of 2^d words for N(0, (pi/2) I); where its error is least, at variance 2/pi, the optimum is "
+            "smaller by the factor 2/pi. A learned map in front of the quantizer can find the scale. Laws "
+            "with several optima may share one between two scales."
         ),
         proof=(
+            "Scaling a law scales its optimal codebooks (scaling.vq), and c times a codebook is that "
+            "codebook for c = 1 only. With masses 7, 7 and 2 sixteenths at 1, 2 and 7/2, both {3/2, 7/2} "
+            "and {1, 7/3} are optimal, so the first is optimal for the law and for 3/2 times it.\n"
             "The optimal two levels of N(0, s^2) are +-s sqrt(2/pi), which are +-1 for s^2 = pi/2 only. "
             "One bit a coordinate is the optimal allocation at K = 2^d, since e_n / s^2 + ln(n) / 2 is "
             "least at n = 2. The error of LFQ is d (s^2 - 2 s sqrt(2/pi) + 1), the optimum d s^2 (1 - "
@@ -27,6 +31,7 @@ CLAIMS = (
             Check("LFQ is optimal at variance pi/2", on.signs_are_optimal),
             Check("one bit a coordinate is the best allocation for every d", on.two_levels_are_cheapest),
             Check("it is not at variance 2/pi", on.signs_are_not_optimal_elsewhere),
+            Check("a law with two optima shares one with its copy", on.two_scales_share_an_optimum),
         ),
         group="scalar",
     ),

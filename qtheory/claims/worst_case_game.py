@@ -162,8 +162,10 @@ CLAIMS = (
             "give a law of features with a = 0.7662, so D* >= (ln(2 (x + a)) - ln(pi) / 2 - R ln 2) / x^2; "
             "and four others a law of words that every feature meets with mean at least sqrt(pi) / (2 (x + "
             "b)), b = 0.7724, for x >= 3.517, so D* is at most the largest such value with b. (For smaller "
-            "x it is negative at these rates, for -ln c(s) grows with s.) 4^R times either falls as R "
-            "grows. The first is above 1/4 at 4.04 bits, the second below at 4.055."
+            "x it is negative at these rates, for -ln c(s) grows with s.) From 4 bits on the best x lies "
+            "inside, where x^2 times either value is x / (2 (x + a)) < 1/2, so that 4^R times it falls as R "
+            "grows. The first is above 1/4 at 4.04 bits, the second below at 4.055. Up to 4 bits 1/4 holds "
+            "by prop2.lower.practical."
         ),
         checks=(
             Check("three atoms give 0.11549 d at K = 2^d", _one_bit),
