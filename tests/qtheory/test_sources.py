@@ -129,6 +129,11 @@ def test_samples_have_the_stated_mean_and_covariance(name):
     for values, expected in ((draws, source.mean), (products, source.covariance)):
         error = np.abs(values.mean(axis=0) - expected)
         assert (error <= 8 * values.std(axis=0) / 200 + 1e-12).all()
+    # negative control: variances 1.4 times as large, 16 standard errors away or more, are not missed
+    squares, wrong = centred**2, 1.4 * source.coordinate_variances
+    width = 8 * squares.std(axis=0) / 200 + 1e-12
+    assert (0.4 * source.coordinate_variances > 2 * width).all()
+    assert (np.abs(squares.mean(axis=0) - wrong) > width).all()
     assert source.variance == pytest.approx(float(np.trace(source.covariance)) / source.dim)
 
 
