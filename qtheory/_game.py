@@ -39,7 +39,8 @@ class WorstCaseGame:
     words : FiniteSource
         Law of y; no x has a smaller mean than `lower`.
     lower, upper : float
-        Bracket of the value c(s).
+        Bracket of the value c(s), in floats: extremes over a fine grid and the tops of parabolas through
+        it, within 1e-8 of those over all points. `claims` has certificates in ball arithmetic.
     """
 
     slope: float
@@ -76,7 +77,8 @@ def worst_case_game(slope: float) -> WorstCaseGame:
     Parameters
     ----------
     slope : float
-        Positive, at most 200; per squared unit of the features.
+        Positive, at most 200; per squared unit of the features. Below 1/2 the value is exp(-slope), the
+        ends against the word 0; below 1e-6 the gap of 1e-6 says little.
 
     Returns
     -------
@@ -103,8 +105,8 @@ def worst_case_game(slope: float) -> WorstCaseGame:
     >>> game = worst_case_game(2.547)
     >>> game.law.atoms.ravel().tolist()
     [-1.0, 0.0, 1.0]
-    >>> game.law.pmf.round(4).tolist(), round(game.upper, 5)
-    ([0.3404, 0.3192, 0.3404], 0.37257)
+    >>> game.law.pmf.round(3).tolist(), round(game.upper, 5)
+    ([0.34, 0.319, 0.34], 0.37257)
     """
     slope = _check.real("slope", slope, above=0.0)
     if slope > 200:
@@ -235,8 +237,8 @@ def worst_case_distortion(rate: float) -> WorstCase:
     Examples
     --------
     >>> worst = worst_case_distortion(1.0)
-    >>> round(worst.distortion_per_dim, 5), round(worst.game.slope, 2)
-    (0.1155, 2.55)
+    >>> round(worst.distortion_per_dim, 5), 2.5 < worst.game.slope < 2.6
+    (0.1155, True)
     """
     rate = _check.real("rate", rate, minimum=0)
     if rate > MOST_BITS:

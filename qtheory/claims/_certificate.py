@@ -60,7 +60,7 @@ def largest_payoff(law: Atoms, slope: Fraction) -> Ball:
             tops[middle] = _balls.upper(value + derivative * reach)
         radius /= 2
         middles = [m + side for m, top in tops.items() if top > attained for side in (-radius, radius)]
-    return ball(max(tops.values()))
+    return ball(max(attained, *tops.values()))
 
 
 def _payoff(law: Atoms, slope: Fraction, y: Ball) -> tuple[Ball, Ball]:
