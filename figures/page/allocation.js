@@ -44,24 +44,29 @@ const allocation = (() => {
     let low = 1e-300, high = 4 * Math.max(...dims), price;
     for (;;) {
       price = Math.sqrt(low) * Math.sqrt(high);
-      if (!(low < price && price < high)) return { price, high };
+      if (!(low < price && price < high)) return { price, low, high };
       const fits = product(dims.map((dim) => BigInt(cheapest(dim, price)))) <= K;
       [low, high] = fits ? [low, price] : [price, high];
     }
   }
 
   function diagonal(K, blocks) { // least sum of d_m / (3 n_m^2), by branch and bound
-    const most = Math.min(900, 480 * blocks.length);
+    const most = 480 * blocks.length;
     if (K >= 1n << BigInt(most)) throw new Silent(`K is 2^${most} or more: see the sharp lower bounds`);
-    const dims = [...blocks].sort((x, y) => y - x), { price, high } = priced(dims, K);
+    const dims = [...blocks].sort((x, y) => y - x), { price, low, high } = priced(dims, K);
     const best = dims.map((dim) => BigInt(cheapest(dim, high)));
-    for (let m = 0, all = product(best); m < best.length; m += 1) { // spend what is left, block after block
-      const rest = all / best[m];
-      best[m] = K / rest;
-      all = rest * best[m];
+    let all = product(best); // spend what is left: on what a lower price buys, then block after block
+    for (const buy of [(dim) => BigInt(cheapest(dim, low)), (_, rest) => K / rest]) {
+      dims.forEach((dim, m) => {
+        const rest = all / best[m], n = buy(dim, rest);
+        if (rest * n <= K) [best[m], all] = [n, rest * n];
+      });
     }
     const error = (dim, n) => dim / Number(n) ** 2, reduced = (dim, n) => dim / n ** 2 + price * Math.log(n);
     let cost = dims.reduce((sum, dim, m) => sum + error(dim, best[m]), 0), trials = 0;
+    // blocks that cost the same and have product K: then means say that nothing is better
+    const alike = (dim, m) => BigInt(dim) * best[0] ** 2n === BigInt(dims[0]) * best[m] ** 2n;
+    if (all === K && dims.every(alike)) return cost / 3;
     const rest = [0];
     for (let m = dims.length - 1; m >= 0; m -= 1) rest.unshift(rest[0] + reduced(dims[m], cheapest(dims[m], price)));
     const charge = price * logBig(K);

@@ -139,6 +139,7 @@ PROBLEMS = [
     ("gaussian", 2, 2**17, 0, None, 1.0),
     ("uniform", 1, 2**600, 1, (1,), 1.0),
     ("uniform", 10, 10**30, 3, (2, 3, 5), 1.0),
+    ("uniform", 8, 2**1000, 8, None, 1.0),
 ]  # fmt: skip
 ONLY_COMMAND = {"prop2.lower.game"}  # a sequence of linear programs; the page names the command there
 
