@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qtheory.claims import LEDGER, claim, verify
+from qtheory.results import read_table
 from sims.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -176,3 +177,21 @@ def test_numbers_are_those_of_the_claims_that_are_named_with_them(name, least, o
             assert any(abs(round(one, digits) - float(number)) < 1e-12 for one in known), (ids[0], number)
             checked += 1
     assert checked >= least
+
+
+def test_what_splitting_a_token_costs_is_what_the_table_at_desk_size_says():
+    text = " ".join(TEXTS["docs/reproduction.md"].split("## Splitting a token")[1].split())
+    frame = read_table(ROOT / "empirical" / "results" / "launch" / "desk.csv").frame
+    frame = frame[frame["tables"].astype(str).str.contains("6")]
+    errors, psnr, kid = [], [], []
+    for phase in ("substitution", "adaptation"):
+        rows = frame[frame["phase"] == phase].set_index(["codebook_size", "chunks"])
+        for size in (64, 256):
+            split, whole = rows.loc[(size, 4)], rows.loc[(size**2, 2)]
+            ratio = split["latent_distortion_per_dim"] / whole["latent_distortion_per_dim"]
+            errors.append(round(100 * (ratio - 1)))
+            psnr.append(round(whole["psnr_luma"] - split["psnr_luma"], 1))
+            kid.append(round(100 * (split["kid_efflite0"] / whole["kid_efflite0"] - 1)))
+    assert "have {} % more error than one of $K^2$ for $K = 64$ and {} % more".format(*errors[:2]) in text
+    assert "after adaptation {} % and {} %".format(*errors[2:]) in text
+    assert f"{min(psnr)} to {max(psnr)} dB less PSNR and {min(kid)} to {max(kid)} % more KID" in text

@@ -194,18 +194,30 @@ CLAIMS = (
         title="uniform scalar quantization with entropy coding is a quarter bit from the limit",
         statement=(
             "At high rate, a uniform scalar quantizer with ideal entropy coding needs log2(pi e / 6) / 2 = "
-            "0.2546 bit more than Shannon's lower bound, that is 1.533 dB."
+            "0.2546 bit more than Shannon's lower bound, that is 1.533 dB; with dither, at any rate and for "
+            "any law of finite variance, at most log2(pi e / 3) / 2 = 0.7546 bit more than R(D)."
         ),
-        source="Gish and Pierce 1968; Appendix J says that maximal bits do not affect conclusions",
+        source=(
+            "Gish and Pierce 1968; Ziv 1985; Zamir and Feder 1992; Appendix J says that maximal bits do not "
+            "affect conclusions"
+        ),
         verdict="holds",
         sharp=(
             "'Equal rate' must say log2 K or entropy: the shape gain of vector quantization vanishes at "
             "equal entropy."
         ),
-        proof="Cells of width w have distortion w^2 / 12 and entropy h(X) - log2 w in the limit.",
+        proof=(
+            "Cells of width w have distortion w^2 / 12 and entropy h(X) - log2 w in the limit. With dither "
+            "the error U is uniform, of variance D = w^2 / 12 and independent of X, and the rate is "
+            "I(X; X + U). Let Y attain R(D), independent of U given X. Then "
+            "I(X; X + U) <= I(X; Y) + I(X; X + U | Y), and the last term is at most "
+            "I(X - Y; X - Y + U) = h(X - Y + U) - log2 w. The sum has variance at most 2 D, so "
+            "this is at most log2(4 pi e D) / 2 - log2(12 D) / 2."
+        ),
         checks=(
             Check("the gap at 6 bits", on.entropy_coded_gap),
             Check("no rate is below Shannon's bound", on.entropy_coded_above_shannon),
+            Check("with dither the gap is below 0.7546 bit at every step", on.dithered_below_ziv),
         ),
         group="theorems",
     ),
