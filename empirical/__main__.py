@@ -22,7 +22,7 @@ PresetName = Literal["smoke", "pocket"]
 
 
 def pretrain(
-    preset: PresetName = "pocket",
+    preset: Literal["smoke", "pocket", "desk"] = "pocket",
     seed: int = 0,
     out: Path = Path("results"),
     data: Path | None = None,

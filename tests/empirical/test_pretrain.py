@@ -50,6 +50,18 @@ def interrupt():
     raise KeyboardInterrupt
 
 
+def test_in_bfloat16_the_steps_are_nearly_those_in_float32_and_the_weights_stay_float32(config, tmp_path):
+    def weights(bf16):
+        made = pretrain(replace(config, steps=1, bf16=bf16, out=tmp_path / f"bf16={bf16}"))
+        return PocketTokenizer.from_checkpoint(made).state_dict()
+
+    coarse, fine = weights(True), weights(False)
+    variance = "encoder.8.running_var"
+    assert all(tensor.dtype == fine[name].dtype for name, tensor in coarse.items())
+    assert not torch.equal(coarse[variance], fine[variance])
+    torch.testing.assert_close(coarse[variance], fine[variance], rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("last", [0, 2, 5, 7])
 def test_a_resumed_run_equals_a_straight_one_bit_for_bit(config, tmp_path, monkeypatch, last):
     straight = pretrain(config)
