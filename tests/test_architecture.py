@@ -19,6 +19,7 @@ ALLOWED = {
         "torch",
         "torchvision",
         "torchmetrics",
+        "triton",
         "safetensors",
         "PIL",
         "numpy",

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from empirical.quantizers import _fused
+from empirical.quantizers._centred import centred
 from sims import assign
 
 _TILE_ROWS = 4096
@@ -22,16 +24,22 @@ def nearest(u: Tensor, codebook: Tensor) -> Tensor:
     Returns
     -------
     (N,) tensor of int64
-        Codes. On the CPU `sims.assign.nearest` finds them; elsewhere tiles of distances with a
+        Codes. On the CPU `sims.assign.nearest` finds them. On CUDA one Triton kernel does, for float32
+        vectors of at most 32 numbers; whatever else there is, and other devices, tiles of distances with a
         running minimum.
     """
-    return _searched(u, codebook) if u.device.type == "cpu" else tiled_nearest(u, codebook)
+    return _searched(u, codebook) if u.device.type in ("cpu", "cuda") else tiled_nearest(u, codebook)
 
 
 # an operator of its own, since torch.compile would trace into numpy
 @torch.library.custom_op("qtheory::nearest", mutates_args=(), device_types="cpu")
 def _searched(u: Tensor, codebook: Tensor) -> Tensor:
     return torch.from_numpy(assign.nearest(u.numpy(), codebook.numpy(), threads=torch.get_num_threads()))
+
+
+@_searched.register_kernel("cuda")
+def _(u: Tensor, codebook: Tensor) -> Tensor:
+    return _fused.fused_nearest(u, codebook) if _fused.takes(u, codebook) else tiled_nearest(u, codebook)
 
 
 @_searched.register_fake
@@ -54,8 +62,7 @@ def farthest(u: Tensor, codebook: Tensor) -> Tensor:
 
 
 def _tiled(u: Tensor, codebook: Tensor, sign: float) -> Tensor:
-    centre = codebook.mean(dim=0)
-    codewords = codebook - centre
+    centre, codewords = centred(codebook)
     return torch.cat([_extreme_of_tile(rows - centre, codewords, sign) for rows in u.split(_TILE_ROWS)])
 
 
