@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims import _entropy_coded, _scalar, assign, kmeans
+from sims._rows import parts, row_sums
 
 Array = NDArray[np.float64]
 
@@ -17,7 +18,6 @@ principal_axes = kmeans.principal_axes
 
 FEW_POINTS = 39
 """Training vectors a codeword below which a row carries a warning; faiss draws the same line."""
-_CACHED_ROWS = 8192  # so that differences stay in the cache
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,19 @@ def errors(x: Array, x_hat: Array) -> dict[str, float]:
     That is the error of the mean for the one codebook that made `x_hat`. How far other codebooks would
     be, where these are random or fitted, only trials tell.
     """
-    squared = np.empty(len(x))
-    for first in range(0, len(x), _CACHED_ROWS):
-        part = slice(first, first + _CACHED_ROWS)
-        left = x[part] - x_hat[part]
-        np.square(left, out=left).sum(axis=1, out=squared[part])
+    return rounding_errors(lambda part: (x[part], x_hat[part]), *x.shape)
+
+
+def rounding_errors(pairs: Callable[[slice], tuple[Array, Array]], n: int, dim: int) -> dict[str, float]:
+    """Return the same as `errors` for n vectors and their codewords, which `pairs` makes slice by slice."""
+    squared = np.empty(n)
+    for part in parts(n, dim):
+        x, x_hat = pairs(part)
+        left = x - x_hat
+        squared[part] = row_sums(np.square(left, out=left))
     return {
         "distortion": float(squared.mean()),
-        "standard_error": float(squared.std(ddof=1) / math.sqrt(len(squared))),
+        "standard_error": float(squared.std(ddof=1) / math.sqrt(n)),
     }
 
 
@@ -94,7 +99,7 @@ def measure(fitted: Fitted, held_out: Array) -> dict[str, Any]:
 
 def lookup(codebook: Array) -> Callable[[Array], Array]:
     """Return the map of vectors to their nearest codewords."""
-    return lambda x: codebook[assign.nearest(x, codebook)]
+    return lambda x: codebook.take(assign.nearest(x, codebook), axis=0)
 
 
 def vector(x: Array, codebook_size: int, *, rng: np.random.Generator, **options: Any) -> Fitted:

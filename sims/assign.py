@@ -5,6 +5,7 @@ faiss computes ||x - c||^2 in float32 as ||x||^2 - 2 x.c + ||c||^2. The rounding
 K = 65536 codewords it costs 450 times the optimum. Such inputs go to a float64 tree instead.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 from sims._faiss import available_threads, search, threads_for
+from sims._rows import parts
 
 __all__ = ["available_threads", "distortion", "nearest", "to_unit_scale"]
 
@@ -25,9 +27,19 @@ _PILOT_ROWS = 64
 _RANK_ROWS = 4096
 
 
-def _exponent(*arrays: NDArray[np.float64]) -> int:
-    """Return e for which the largest absolute value over 2^e lies in [1/2, 1)."""
-    return int(np.frexp(max(max(array.max(), -array.min()) for array in arrays))[1])
+def _exponent(arrays: Iterable[NDArray[np.float64]]) -> int:
+    """Return e for which the largest absolute value over 2^e lies in [1/2, 1); 1025 where it is infinite."""
+    largest = max(max(array.max(), -array.min()) for array in arrays)
+    return int(np.frexp(largest)[1]) if np.isfinite(largest) else 1025
+
+
+def _over(
+    array: NDArray[np.float64], exponent: int, *, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Return an array over 2^exponent, where 2^-exponent is no float too."""
+    if abs(exponent) > 1000:
+        return np.asarray(np.ldexp(array, -exponent, out=out))
+    return np.asarray(np.multiply(array, 2.0**-exponent, out=out))
 
 
 def to_unit_scale(*arrays: NDArray[np.float64]) -> tuple[int, list[NDArray[np.float64]]]:
@@ -41,10 +53,45 @@ def to_unit_scale(*arrays: NDArray[np.float64]) -> tuple[int, list[NDArray[np.fl
     >>> to_unit_scale(np.array([3.0, -1.0]), np.array([4.0]))
     (3, [array([ 0.375, -0.125]), array([0.5])])
     """
-    exponent = _exponent(*arrays)
-    if abs(exponent) > 1000:  # where 2^-e is no float
-        return exponent, [np.ldexp(array, -exponent) for array in arrays]
-    return exponent, [array * 2.0**-exponent for array in arrays]
+    exponent = _exponent(arrays)
+    return exponent, [_over(array, exponent) for array in arrays]
+
+
+class Centred:
+    """Vectors less a centre, over a power of two; the whole of them is never held in float64.
+
+    Parameters
+    ----------
+    centre : (d,) array
+        What is subtracted.
+    *arrays : (n, d) arrays
+        Whose largest absolute value less the centre, over 2^exponent, lies in [1/2, 1).
+
+    Examples
+    --------
+    >>> x = np.array([[3.0, 1.0], [5.0, 1.0]])
+    >>> unit = Centred(x.mean(axis=0), x)
+    >>> unit.exponent, unit(x), unit.single(x).dtype
+    (1, array([[-0.5,  0. ],
+           [ 0.5,  0. ]]), dtype('float32'))
+    """
+
+    def __init__(self, centre: NDArray[np.float64], *arrays: NDArray[np.float64]) -> None:
+        self.centre = centre
+        self.exponent = _exponent(array[part] - centre for array in arrays for part in parts(*array.shape))
+
+    def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return rows in float64."""
+        result = rows - self.centre
+        return _over(result, self.exponent, out=result)
+
+    def single(self, rows: NDArray[np.float64], columns: int = 0) -> NDArray[np.float32]:
+        """Return rows in float32, filled up with zeros to a number of columns."""
+        n, d = rows.shape
+        result = np.zeros((n, columns), np.float32) if columns > d else np.empty((n, d), np.float32)
+        for part in parts(n, d):
+            result[part, :d] = self(rows[part])
+        return result
 
 
 def _spread(x: NDArray[Any], rows: int) -> NDArray[Any]:
@@ -52,23 +99,19 @@ def _spread(x: NDArray[Any], rows: int) -> NDArray[Any]:
     return x[np.linspace(0, len(x) - 1, min(rows, len(x))).astype(np.intp)]
 
 
-def _spans_few_dimensions(x: NDArray[np.float64]) -> bool:
+def _spans_few_dimensions(sample: NDArray[np.float64]) -> bool:
     """Whether vectors lie in at most `SUPPORT_DIM` dimensions, where a tree is fast."""
-    sample = _spread(x, _RANK_ROWS)
-    spectrum = np.linalg.eigvalsh(np.cov(sample, rowvar=False, ddof=0).reshape(x.shape[1], -1))
+    spectrum = np.linalg.eigvalsh(np.cov(sample, rowvar=False, ddof=0).reshape(sample.shape[1], -1))
     return bool(np.count_nonzero(spectrum > 1e-10 * spectrum[-1]) <= SUPPORT_DIM)
 
 
-def _too_fine_for_float32(
-    x: NDArray[np.float64], codebook: NDArray[np.float64], codes: NDArray[np.int64]
-) -> bool:
-    """Whether the distortion of these codes is so small that float32 may have chosen them wrongly.
+def _too_fine_for_float32(error: NDArray[np.float64], sample: NDArray[np.float64]) -> bool:
+    """Whether errors of a few vectors are so small that float32 may have chosen their codes wrongly.
 
     Its error in squared distance, 1e-7 of the square norm, is far below the threshold, so wrong codes
     do not hide that.
     """
-    error = _spread(x, _PILOT_ROWS) - codebook[_spread(codes, _PILOT_ROWS)]
-    scale = np.square(_spread(x, _RANK_ROWS)).sum(axis=1).mean()
+    scale = np.square(sample).sum(axis=1).mean()
     return bool(np.square(error).sum(axis=1).mean() < RELATIVE_ERROR * scale)
 
 
@@ -120,16 +163,21 @@ def nearest(x: ArrayLike, codebook: ArrayLike, *, threads: int | None = None) ->
             f"codebook must have the dimension of x, {points.shape[1]}, got shape {codewords.shape}; "
             "transpose it?"
         )
-    if abs(_exponent(points, codewords)) > 500:  # where a difference may leave float64
+    points = np.ascontiguousarray(points)  # columns of a wider array take thrice as long
+    with np.errstate(over="ignore", invalid="ignore"):  # seen below
+        unit = Centred(codewords.mean(axis=0), points, codewords)
+    if abs(unit.exponent) > 500:  # where a difference may have left float64
         _, (points, codewords) = to_unit_scale(points, codewords)
-    centre = codewords.mean(axis=0)
-    _, (points, codewords) = to_unit_scale(points - centre, codewords - centre)
+        unit = Centred(codewords.mean(axis=0), points, codewords)
+    codewords = unit(codewords)
     workers = threads_for(points.size * len(codewords), threads)
-    if not _spans_few_dimensions(points):
-        codes = search(points.astype(np.float32), codewords.astype(np.float32), threads=workers)
-        if not _too_fine_for_float32(points, codewords, codes):
+    sample = unit(_spread(points, _RANK_ROWS))
+    if not _spans_few_dimensions(sample):
+        codes = search(unit.single(points), codewords.astype(np.float32), threads=workers)
+        error = unit(_spread(points, _PILOT_ROWS)) - codewords[_spread(codes, _PILOT_ROWS)]
+        if not _too_fine_for_float32(error, sample):
             return codes
-    return _nearest_float64(points, codewords, workers)
+    return _nearest_float64(unit(points), codewords, workers)
 
 
 def distortion(x: ArrayLike, codebook: ArrayLike, codes: ArrayLike) -> NDArray[np.float64]:
@@ -173,14 +221,19 @@ def distortion(x: ArrayLike, codebook: ArrayLike, codes: ArrayLike) -> NDArray[n
         raise DomainError(f"codes must be integers, got {chosen.dtype}")
     if chosen.min() < 0 or chosen.max() >= len(codewords):
         raise DomainError(f"codes must lie in [0, {len(codewords)}), got {chosen.min()} to {chosen.max()}")
-    error = codewords[chosen]
+    squared = np.empty(len(points))
     with np.errstate(over="ignore"):  # seen below
-        np.subtract(points, error, out=error)
-        squared: NDArray[np.float64] = np.linalg.vecdot(error, error)
+        for part in parts(*points.shape):
+            error = codewords.take(chosen[part], axis=0)
+            np.subtract(points[part], error, out=error)
+            squared[part] = np.linalg.vecdot(error, error)
     largest = squared.max()
-    if not np.isfinite(largest) or (largest < np.finfo(np.float64).tiny and error.any()):
-        raise DomainError(
-            f"squared errors must lie in the range of float64, got a largest of {largest:g} for errors up to "
-            f"{np.abs(error).max():g}; scale x and codebook, for example by to_unit_scale"
-        )
-    return squared
+    if largest >= np.finfo(np.float64).tiny and np.isfinite(largest):
+        return squared
+    error = np.abs(points - codewords[chosen])
+    if np.isfinite(largest) and not error.any():
+        return squared
+    raise DomainError(
+        f"squared errors must lie in the range of float64, got a largest of {largest:g} for errors up to "
+        f"{error.max():g}; scale x and codebook, for example by to_unit_scale"
+    )

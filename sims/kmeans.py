@@ -65,17 +65,11 @@ def _lloyd(
 ) -> NDArray[np.float64]:
     """Run Lloyd iterations in faiss from `start`, on all vectors."""
     n, d = x.shape
-    centre = x.mean(axis=0)
-    exponent, centred = assign.to_unit_scale(x - centre, start - centre)
-
-    def given(rows: NDArray[np.float64]) -> NDArray[np.float32]:
-        padded = np.zeros((len(rows), max(d, _FAST_DIM)), dtype=np.float32)
-        padded[:, :d] = rows  # zeros add nothing to a distance
-        return padded
-
+    columns = max(d, _FAST_DIM)  # zeros add nothing to a distance
+    unit = assign.Centred(x.mean(axis=0), x, start)
     with _faiss.faiss_with(_faiss.threads_for(x.size * len(start), threads)) as faiss:
         fit = faiss.Kmeans(
-            max(d, _FAST_DIM),
+            columns,
             len(start),
             niter=iterations,
             seed=seed,
@@ -83,13 +77,19 @@ def _lloyd(
             max_points_per_centroid=n,  # above n / K nothing is subsampled
             gpu=_faiss.on_gpu(),
         )
-        fit.train(given(centred[0]), init_centroids=given(centred[1]))
-    return np.ldexp(fit.centroids[:, :d].astype(np.float64), exponent) + centre
+        fit.train(unit.single(x, columns), init_centroids=unit.single(start, columns))
+    return np.ldexp(fit.centroids[:, :d].astype(np.float64), unit.exponent) + unit.centre
 
 
-def _centroids(x: NDArray[np.float64], codes: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray:
-    sums = [np.bincount(codes, weights=column, minlength=len(counts)) for column in x.T]
-    return np.stack(sums, axis=1) / counts[:, None]
+def _centroids(
+    x: NDArray[np.float64], codes: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    from scipy.sparse import csc_array
+
+    n = len(x)
+    members = csc_array((np.ones(n), codes, np.arange(n + 1)), shape=(len(counts), n))
+    sums: NDArray[np.float64] = np.asarray(members @ x)
+    return sums / counts[:, None]
 
 
 def _finish(

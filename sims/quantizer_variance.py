@@ -7,7 +7,6 @@ space; there the fixed rules keep their cells and get the best decoder, the cent
 codebooks are new in each trial; the standard error of a row is over vectors, for the codebook at hand.
 """
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -22,7 +21,7 @@ from qtheory.quantizers import BSQ, FSQ, LFQ, Quantizer
 from qtheory.results import Cell, grid
 from qtheory.results.sweep import Row
 from qtheory.sources import Gaussian
-from sims import _fitted, _fsq_decoder, _scalar
+from sims import _fitted, _fsq_decoder, _scalar, assign
 from sims.study import Preset, Study
 from sims.variance_scaling import VARIANCES
 
@@ -49,13 +48,31 @@ def _rule_distortion(method: str, variance: float) -> float:
     return expected.fsq_distortion(DIM, 4, variance, form=method.removeprefix("fsq-"))
 
 
-def _matched(source: Gaussian, sizes: tuple[int, ...], rng: np.random.Generator) -> Callable[[Array], Array]:
-    """Draw codewords from the law of the source, in blocks of equal dimension."""
-    blocks = len(sizes)
-    maps = [_fitted.lookup(Gaussian(DIM // blocks, source.variance).sample(size, rng=rng)) for size in sizes]
-    return lambda x: np.hstack(
-        [nearest(part) for nearest, part in zip(maps, np.split(x, blocks, axis=1), strict=True)]
-    )
+def _matched(
+    source: Gaussian, x: Array, sizes: tuple[int, ...], rng: np.random.Generator
+) -> dict[str, float]:
+    """Draw codewords from the law of the source, in blocks of equal dimension; return the errors."""
+    dim = DIM // len(sizes)
+    columns = [slice(first, first + dim) for first in range(0, DIM, dim)]
+    codebooks = [Gaussian(dim, source.variance).sample(size, rng=rng) for size in sizes]
+    blocks = list(zip(columns, codebooks, strict=True))
+    codes = [assign.nearest(x[:, block], codebook) for block, codebook in blocks]
+
+    def pairs(part: slice) -> tuple[Array, Array]:
+        x_hat = [codebook.take(found[part], axis=0) for codebook, found in zip(codebooks, codes, strict=True)]
+        return x[part], np.hstack(x_hat) if len(x_hat) > 1 else x_hat[0]
+
+    return _fitted.rounding_errors(pairs, *x.shape)
+
+
+def _rounded(rule: FSQ | LFQ | BSQ, x: Array) -> dict[str, float]:
+    """Return the errors of a rule in the space where it rounds."""
+
+    def pairs(part: slice) -> tuple[Array, Array]:
+        projected = rule.project(x[part])
+        return projected, rule.round(projected)
+
+    return _fitted.rounding_errors(pairs, *x.shape)
 
 
 def _row(
@@ -87,7 +104,7 @@ def _matched_rows(cell: Cell, source: Gaussian, x: Array, sizes: dict[str, tuple
     rows = []
     for method, blocks in sizes.items():
         rng = cell.rng(f"codebook {method}", "rate", "variance")
-        errors = _fitted.errors(x, _matched(source, blocks, rng)(x))
+        errors = _matched(source, x, blocks, rng)
         exact = source.variance * _matched_distortion((DIM // len(blocks),) * len(blocks), blocks)
         rows.append(_row(method, source, int(np.prod(blocks)), errors, exact=exact))
     return rows
@@ -98,8 +115,7 @@ def _figure_5(cell: Cell, source: Gaussian, x: Array) -> list[Row]:
     sizes = {"matched-vq": (2**rate,), "matched-pq": (2 ** (rate // 2),) * 2}
     rows = _matched_rows(cell, source, x, sizes)
     for method, rule in RULES.items():
-        projected = rule.project(x)
-        errors = _fitted.errors(projected, rule.round(projected))
+        errors = _rounded(rule, x)
         exact = _rule_distortion(method, source.variance)
         rows.append(_row(method, source, rule.codebook_size, errors, exact=exact, space=SPACES[method]))
     return rows

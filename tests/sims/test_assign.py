@@ -45,7 +45,7 @@ def test_where_the_predicted_error_allows_float32_it_holds_on_the_line_too(K):
     """The rule's border on the line is K = 100, where the distortion is 1e-4 of the mean square norm."""
     x, codebook = line(0, 20_000, K)
     codes = search(np.float32(x), np.float32(codebook), threads=1)
-    assert not assign._too_fine_for_float32(x, codebook, codes)
+    assert not assign._too_fine_for_float32(x - codebook[codes], x)
     found, least = (
         assign.distortion(x, codebook, some).mean() for some in (codes, assign.nearest(x, codebook))
     )
@@ -65,7 +65,7 @@ def test_tight_clusters_in_many_dimensions_take_the_float64_route():
     centres = gaussian(0, 300, 16)
     x = centres[np.random.default_rng(1).integers(300, size=2000)] + 1e-5 * gaussian(2, 2000, 16)
     exact = cdist(x, centres, "sqeuclidean").argmin(axis=1)
-    assert assign._too_fine_for_float32(x, centres, exact)
+    assert assign._too_fine_for_float32(x - centres[exact], x)
     np.testing.assert_array_equal(assign.nearest(x, centres), exact)
 
 
@@ -73,7 +73,7 @@ def test_generic_vectors_take_the_faiss_route():
     x, codebook = gaussian(0, 1000, 8), gaussian(1, 256, 8)
     codes = cdist(x, codebook).argmin(axis=1)
     assert not assign._spans_few_dimensions(x)
-    assert not assign._too_fine_for_float32(x, codebook, codes)
+    assert not assign._too_fine_for_float32(x - codebook[codes], x)
 
 
 def test_wrong_codes_of_float32_do_not_hide_that_float32_is_too_coarse():
@@ -84,7 +84,7 @@ def test_wrong_codes_of_float32_do_not_hide_that_float32_is_too_coarse():
     x = codebook[rng.integers(4000, size=2000)] + rng.uniform(0, 1e-9, (2000, 1))
     right, wrong = assign.nearest(x, codebook), search(np.float32(x), np.float32(codebook), threads=1)
     assert assign.distortion(x, codebook, wrong).mean() > 2 * assign.distortion(x, codebook, right).mean()
-    assert assign._too_fine_for_float32(x, codebook, wrong)
+    assert assign._too_fine_for_float32(x - codebook[wrong], x)
     np.testing.assert_array_equal(right, cdist(x, codebook).argmin(axis=1))
 
 
