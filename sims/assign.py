@@ -99,10 +99,20 @@ def _spread(x: NDArray[Any], rows: int) -> NDArray[Any]:
     return x[np.linspace(0, len(x) - 1, min(rows, len(x))).astype(np.intp)]
 
 
-def _spans_few_dimensions(sample: NDArray[np.float64]) -> bool:
-    """Whether vectors lie in at most `SUPPORT_DIM` dimensions, where a tree is fast."""
+def _dimensions(sample: NDArray[np.float64], least: float) -> int:
+    """Return in how many dimensions vectors vary by more than a share of the largest variance."""
     spectrum = np.linalg.eigvalsh(np.cov(sample, rowvar=False, ddof=0).reshape(sample.shape[1], -1))
-    return bool(np.count_nonzero(spectrum > 1e-10 * spectrum[-1]) <= SUPPORT_DIM)
+    return int(np.count_nonzero(spectrum > least * spectrum[-1]))
+
+
+def _spans_few_dimensions(sample: NDArray[np.float64]) -> bool:
+    """Whether vectors lie in at most `SUPPORT_DIM` dimensions, where a tree is fast.
+
+    Most often a few of them already show that they do not, without a product that wakes threads.
+    """
+    if len(sample) > _PILOT_ROWS and _dimensions(_spread(sample, _PILOT_ROWS), 1e-8) > SUPPORT_DIM:
+        return False
+    return _dimensions(sample, 1e-10) <= SUPPORT_DIM
 
 
 def _too_fine_for_float32(error: NDArray[np.float64], sample: NDArray[np.float64]) -> bool:
