@@ -63,7 +63,9 @@ class CachedLatents:
         """Return the latents of visits (B,) as (B, C, h, w) float32."""
         visits = (chosen % self.count).tolist()
         rows = [_slice(_shard(self.folder, v // self.shard))[v % self.shard] for v in visits]
-        return torch.stack(rows).to(self.device).float()
+        with torch.autocast("cpu", enabled=False):  # which would refuse to stack float16
+            stacked = torch.stack(rows)
+        return stacked.to(self.device).float()
 
 
 @cache

@@ -18,7 +18,7 @@ from empirical.setup import Launch
 from qtheory.errors import DomainError
 from qtheory.results import read_table
 from tests.empirical.helpers import interrupted
-from tests.empirical.launched import TINY, Here, chosen
+from tests.empirical.launched import TINY, Here, chosen, launched
 
 
 def test_all_phases_run_and_the_table_holds_their_rows(launch):
@@ -110,6 +110,18 @@ def test_a_cell_killed_at_any_step_ends_with_the_same_weights_and_row(launch, ph
     assert (folder / "weights.safetensors").read_bytes() == weights
     assert not (folder / "state.safetensors").exists()
     assert [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()] == [1]
+
+
+def test_in_bfloat16_all_phases_end_near_those_in_float32(launch, tmp_path):
+    cells = chosen(tables=[7])
+    (tmp_path / "bf16").mkdir()
+    coarse = replace(launched(tmp_path / "bf16"), bf16=True)
+    rows = [dict(walk(one, cells, Here())) for one in (launch, coarse)]
+    assert {cell.phase for cell in cells} == {"substitution", "adaptation", "joint"}
+    for cell in cells:
+        exact, near = (found[cell]["row"] for found in rows)
+        assert near["psnr"] != exact["psnr"]
+        assert near["psnr"] == pytest.approx(exact["psnr"], abs=0.2), cell.name
 
 
 def test_the_published_run_is_the_best_of_its_epochs(launch):
