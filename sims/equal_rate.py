@@ -285,7 +285,7 @@ STUDY = Study(
             trials=2,
             points=_points(RATES),
             fixed={"n": 32_768, "n_train": 32_768, "n_train_vq": 163_840},
-            cost="420 s, 0.6 GB",
+            cost="230 s, 0.6 GB",
         ),
         "large": Preset(
             trials=5,

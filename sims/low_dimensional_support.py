@@ -235,7 +235,7 @@ STUDY = Study(
             trials=2,
             points=_points((16, 64, 256, 1024, 4096), (8, 16, 32)),
             fixed={"n": 20_000, "n_train": 16_384, "points_per_codeword": 40},
-            cost="220 s, 0.5 GB",
+            cost="110 s, 0.5 GB",
         ),
         "large": Preset(
             trials=2,

@@ -212,7 +212,7 @@ STUDY = Study(
             trials=5,
             points=_points(VARIANCES),
             fixed={"n": 100_000, "n_train": 262_144},
-            cost="70 s, 0.6 GB",
+            cost="35 s, 0.6 GB",
         ),
         "large": Preset(
             trials=5,

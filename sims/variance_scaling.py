@@ -92,7 +92,7 @@ STUDY = Study(
             trials=5,
             points=grid(variance=VARIANCES),
             fixed={"mode": "direct", "dim": 8, "codebook_size": 8192, "n": 100_000},
-            cost="7 s, 0.3 GB",
+            cost="5 s, 0.3 GB",
         ),
         "large": Preset(
             trials=5,
