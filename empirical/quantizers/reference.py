@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from empirical.quantizers._nearest import nearest
-from empirical.quantizers.base import Losses, Quantizer
+from empirical.quantizers.base import Losses, Quantizer, gathered_over_ranks
 from qtheory import _check
 from qtheory.errors import DomainError
 from qtheory.optimal import optimal_quantizer_1d, optimal_scalar
@@ -28,7 +28,7 @@ _BINS = 1024
 
 
 class ReferenceQuantizer(Quantizer):
-    """A quantizer fitted once on a sample, by `fit` or on the first training batch, then fixed."""
+    """A quantizer fitted once, by `fit` or on the first training batch of all processes, then fixed."""
 
     fitted: Tensor
 
@@ -42,7 +42,7 @@ class ReferenceQuantizer(Quantizer):
 
     @final
     def fit(self, z: Tensor) -> None:
-        """Fit the codewords to vectors (..., d), replacing earlier ones."""
+        """Fit the codewords to vectors (..., d) of this process, replacing earlier ones."""
         self._fit(self._rows(z).double().cpu().numpy())
         self.fitted.fill_(True)
 
@@ -66,7 +66,7 @@ class ReferenceQuantizer(Quantizer):
     def _prepare(self, u: Tensor) -> None:
         if not self.fitted:
             fit = torch.compiler.disable(self.fit) if torch.compiler.is_compiling() else self.fit
-            fit(u)  # in numpy, which torch.compile would trace into
+            fit(gathered_over_ranks(u))  # in numpy, which torch.compile would trace into
 
     @final
     def _update(self, u: Tensor, codes: Tensor) -> None:

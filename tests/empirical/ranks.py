@@ -1,4 +1,4 @@
-"""Trains every quantizer of Table 3 as one of several processes; `test_distributed.py` runs it.
+"""Trains every registered quantizer as one of several processes; `test_distributed.py` runs it.
 
 ``python ranks.py RANK WORLD RENDEZVOUS OUT``: each process gets its share of every batch, and writes
 the final parameters and buffers of each case.
@@ -9,11 +9,12 @@ import sys
 import torch
 from torch import nn
 
-from empirical.quantizers import Usage, base, build, key_of
-from qtheory.paper import table
+from empirical.quantizers import QUANTIZERS, REFERENCES, Usage, base, build
 
 DIM, K, BATCH, STEPS = 6, 64, 48, 5  # fewer vectors than codewords: filling and revival take part
-NAMES = sorted({key_of(name) for name in table(3)["approach"]})
+FEW = 16  # codewords of what is fitted once: fewer than the vectors of one process, or it could not fit alone
+OPTIONS = {"fsq": {"form": "symmetric"}, "var": {"scales": (1,), "sizes": (FEW,)}}
+NAMES = sorted(QUANTIZERS)
 MODES = ("synced", "local statistics", "local gradients")
 
 
@@ -22,9 +23,8 @@ class Model(nn.Module):
 
     def __init__(self, name):
         super().__init__()
-        options = {"form": "symmetric"} if name == "fsq" else {}
         self.layer = nn.Linear(DIM, DIM)
-        self.quantizer = build(name, DIM, K, **options)
+        self.quantizer = build(name, DIM, FEW if name in REFERENCES else K, **OPTIONS.get(name, {}))
         generator = torch.Generator().manual_seed(0)
         with torch.no_grad():
             self.layer.weight.copy_(torch.eye(DIM) + 0.1 * torch.randn(DIM, DIM, generator=generator))
