@@ -164,16 +164,18 @@ def test_codes_must_be_integers(quantizer):
         quantizer.decode(torch.tensor([0.5]))
 
 
-def test_bfloat16_inputs_get_the_codes_of_their_values(quantizer):
-    z = vectors(500, DIM).bfloat16()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_inputs_of_half_precision_get_the_codes_of_their_values(quantizer, dtype):
+    z = vectors(500, DIM).to(dtype)
     result = quantizer(z)
     assert torch.equal(result.codes, quantizer.encode(z.float()))
-    assert result.z_q.dtype == torch.bfloat16
+    assert result.z_q.dtype == dtype
 
 
-def test_autocast_changes_nothing(quantizer):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_changes_nothing(quantizer, dtype):
     z = vectors(500, DIM)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=dtype):
         inside = quantizer(z)
     assert torch.equal(inside.codes, quantizer.encode(z))
     assert torch.equal(inside.z_q, quantizer(z).z_q)
