@@ -21,7 +21,7 @@ TILE = {"ROWS": 128, "WORDS": 64, "GROUP": 4, "num_warps": 4, "num_stages": 3}
 _MIN_DIM = 16  # of a matrix product in Triton
 _PROGRAMS = 32  # a multiprocessor, of which three or so run at once: the last ones cost little
 _SPLIT_TILES = 16  # least share of a program
-_MOST_WORDS = 2**30  # codes are int32 in the kernel
+_MOST = 2**26  # vectors, and codewords: 31 times as many, with what fills the splits, are int32 offsets
 
 
 def takes(u: Tensor, codebook: Tensor) -> bool:
@@ -29,7 +29,8 @@ def takes(u: Tensor, codebook: Tensor) -> bool:
     return (
         u.dtype == codebook.dtype == torch.float32
         and u.shape[1] <= MAX_DIM
-        and 0 < len(codebook) <= _MOST_WORDS
+        and len(u) <= _MOST
+        and 0 < len(codebook) <= _MOST
         and u.is_cuda
         and _runs_on(u.device)
     )
@@ -59,9 +60,9 @@ def fused_nearest(u: Tensor, codebook: Tensor) -> Tensor:
     Parameters
     ----------
     u : (N, d) tensor of float32
-        Vectors, d at most `MAX_DIM`, on a CUDA device.
+        Vectors, d at most `MAX_DIM`, on a CUDA device; at most 2^26.
     codebook : (K, d) tensor of float32
-        Codewords there, at least one.
+        Codewords there, at least one, at most 2^26.
 
     Returns
     -------

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -182,6 +183,25 @@ def test_the_kernel_is_left_to_cuda_float32_and_few_dimensions():
         assert not _fused.takes(wide, wide)
         assert not _fused.takes(narrow.double(), narrow.double())
         assert not _fused.takes(narrow, narrow[:0])
+
+
+def test_more_vectors_or_codewords_than_the_kernel_can_count_are_left_to_tiles(monkeypatch):
+    monkeypatch.setattr(_fused, "_runs_on", lambda device: True)
+    with FakeTensorMode():
+        most, more = (torch.empty(_fused._MOST + extra, _fused.MAX_DIM, device="cuda") for extra in (0, 1))
+        assert _fused.takes(most, most)
+        assert not _fused.takes(more, most)
+        assert not _fused.takes(most, more)
+
+
+@pytest.mark.parametrize("processors", [1, 1024])
+def test_offsets_of_the_most_vectors_and_codewords_fit_32_bits(monkeypatch, processors):
+    """The kernel's last step multiplies both, filled up to whole tiles and splits, by up to MAX_DIM - 1."""
+    properties = SimpleNamespace(multi_processor_count=processors)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    for vectors in (1, _fused._MOST):
+        blocks, splits, span = _fused._shares(vectors, _fused._MOST, torch.device("cuda"))
+        assert (_fused.MAX_DIM - 1) * max(blocks * _fused.TILE["ROWS"], splits * span) < 2**31
 
 
 def test_a_traced_search_on_cuda_is_one_operator_of_known_shape():
