@@ -152,8 +152,8 @@ class Quantizer(nn.Module, ABC):
             )
         if z.numel() == 0:
             raise ShapeError(f"z must hold at least 1 vector, got 0: shape {tuple(z.shape)}")
-        if z.is_complex():
-            raise DomainError(f"z must be real, got {z.dtype}; give its parts as channels")
+        if not z.is_floating_point():  # codewords of the dtype of integers would lose their fractions
+            raise DomainError(f"z must be real floats, got {z.dtype}; use z.float(), or parts as channels")
         dtype = torch.promote_types(z.dtype, torch.float32)
         largest, limit = float(z.detach().abs().max()), torch.finfo(dtype).max ** _ROOM
         if not largest <= limit:
@@ -187,7 +187,8 @@ class Quantizer(nn.Module, ABC):
         ShapeError
             If `z` is empty or has another number of channels.
         DomainError
-            If a value is NaN, infinite, or so large that squared errors overflow.
+            If `z` holds no real floats, or a value that is NaN, infinite, or so large that squared errors
+            overflow.
         """
         rows = self._rows(z)
         with torch.autocast(z.device.type, enabled=False):

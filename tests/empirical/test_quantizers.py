@@ -144,8 +144,14 @@ def test_inputs_whose_squares_overflow_are_refused_and_those_below_give_finite_l
     result = quantizer(vectors(400, DIM) * 1e13)
     assert torch.isfinite(result.z_q).all()
     assert all(torch.isfinite(loss) for loss in result.losses.values())
-    with pytest.raises(DomainError, match=r"z must be real, got torch.complex64"):
-        quantizer(torch.zeros(10, DIM, dtype=torch.complex64))
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.int64, torch.bool])
+def test_inputs_that_are_no_real_floats_are_refused(quantizer, dtype):
+    """Codewords in the dtype of integers would lose their fractions."""
+    for use in (quantizer, quantizer.encode):
+        with pytest.raises(DomainError, match=f"z must be real floats, got {dtype}"):
+            use(torch.ones(10, DIM, dtype=dtype))
 
 
 def test_a_wrong_number_of_channels_is_refused(quantizer):
