@@ -146,3 +146,24 @@ def test_codes_do_not_depend_on_the_scale(exponent):
     np.testing.assert_array_equal(
         assign.nearest(np.ldexp(x, exponent), np.ldexp(codebook, exponent)), expected
     )
+
+
+@pytest.mark.parametrize("support_dim", range(1, 9))
+def test_few_vectors_tell_the_dimension_of_the_support_as_many_do(support_dim, monkeypatch):
+    rng = np.random.default_rng(support_dim)
+    axes = np.linalg.qr(rng.standard_normal((8, support_dim)))[0]
+    x = rng.standard_normal((4096, support_dim)) @ axes.T
+    from_few = assign._spans_few_dimensions(x)
+    monkeypatch.setattr(assign, "_PILOT_ROWS", len(x))
+    assert from_few == assign._spans_few_dimensions(x) == (support_dim <= assign.SUPPORT_DIM)
+
+
+@pytest.mark.parametrize("far", [1e5, 1e9])
+def test_a_vector_far_away_that_the_few_do_not_show_spoils_no_code(far):
+    """All 4096 then seem to lie on a line, the 64 do not; float32 is too coarse, which its errors show."""
+    rng = np.random.default_rng(0)
+    x, codebook = rng.standard_normal((4096, 8)), rng.standard_normal((64, 8))
+    x[5] *= far
+    assert 5 not in np.linspace(0, 4095, assign._PILOT_ROWS).astype(int)
+    exact = np.square(x[:, None] - codebook).sum(axis=2).argmin(axis=1)
+    assert np.mean(assign.nearest(x, codebook) == exact) > 0.999
