@@ -26,7 +26,7 @@ from empirical.joint import JointObjective
 from empirical.journal import Journal, best_epoch
 from empirical.latents import CachedLatents, cache_latents
 from empirical.measure import measure, measure_latents
-from empirical.runtime import Runtime, processes
+from empirical.runtime import Runtime, end_with_launcher, how_to_save_memory, memory_ran_out, processes
 from empirical.second_stage import ImageObjective
 from empirical.setup import Launch, Setup
 from empirical.streaming import EncodedImages, StreamedImages, epochs
@@ -154,7 +154,8 @@ class CellRun:
             self.train(transplant, tokenizer)
             if self.runtime.first:
                 checkpoint.save(path, checkpoint.pack(**parts), {"digest": self.digest})
-                State(self.folder / "state.safetensors", self.digest).clear()
+        if self.runtime.first:  # a kill may have come between the two files
+            State(self.folder / "state.safetensors", self.digest).clear()
         return transplant.eval(), tokenizer.eval()
 
     def train(self, transplant: Transplant, tokenizer: Tokenizer) -> None:
@@ -252,11 +253,13 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> Row:
     folder = launch.folder(cell)
     try:
         row = CellRun(launch, cell, runtime).row()
-    except torch.OutOfMemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not memory_ran_out(error):
+            raise
+        remedy = how_to_save_memory(launch.sizes.budget(cell.phase, cell.protocol).batch_size)
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DomainError(
-            f"memory of {runtime.device} ran out in {cell.name}: turn on --recompute or --bf16, take the "
-            f"batch of {launch.sizes.budget(cell.phase, cell.protocol).batch_size} in parts (--accumulate 2 "
-            f"or more), or share it among more --processes ({str(error).splitlines()[0]})"
+            f"memory of {runtime.device} ran out in {cell.name}: {remedy} ({reason})"
         ) from error
     seconds = round(time.perf_counter() - start, 2)
     content = {"digest": launch.digest(cell), "seconds": seconds, "processes": runtime.world, "row": row}
@@ -288,4 +291,5 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
+    end_with_launcher()
     main(*sys.argv[1:])

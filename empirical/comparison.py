@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from empirical.config import PRESETS, SECOND_STAGE
-from empirical.data import POCKET_PHOTOS
+from empirical.data import POCKET_PHOTOS, load_images
 from empirical.determinism import deterministic
 from empirical.evaluate import Evaluation
 from empirical.job import SUBSTITUTION, THREADS, Job
@@ -106,7 +106,7 @@ def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Tab
     def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
         return tqdm(outcomes, total=total, desc=job.phase.study)
 
-    path = job.table()
+    path, images = job.table(), load_images(job.data)
     comparison = run_sweep(
         sweep,
         partial(_row, job),
@@ -116,6 +116,7 @@ def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Tab
         preset=job.name,
         command=made_by,
         seconds=seconds,
+        images={"images": len(images.names), "skipped": list(images.skipped), "digest": images.digest},
     )
     failed = {failure["cell"]: failure["error"] for failure in comparison.manifest["failures"]}
 

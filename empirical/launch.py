@@ -1,6 +1,6 @@
 """Walks the cells of a comparison: finished ones are skipped, failed ones recorded, and it goes on."""
 
-import json
+import os
 import subprocess
 import sys
 from abc import ABC, abstractmethod
@@ -12,13 +12,13 @@ from typing import Any
 
 from empirical.cells import CellSpec
 from empirical.cost import SUSTAINED, cache_cost, cost, counts, tokenizer_side
+from empirical.outcomes import failure, result, set_aside
 from empirical.protocol import RECIPES
+from empirical.runtime import FOLLOWS
 from empirical.setup import Launch
 from qtheory import _check
 from qtheory.errors import DomainError
 from qtheory.results import Table, configuration_digest, write_table
-
-_TAIL = 2000  # characters of a cell's output that a failure keeps
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,17 @@ class Task:
 
 
 def perform(task: Task) -> int:
-    """Run a task and return its exit status."""
+    """Run a task and return its exit status; it ends with this process, see `end_with_launcher`."""
     Path(task.log).parent.mkdir(parents=True, exist_ok=True)
-    with Path(task.log).open("w") as log:
-        return subprocess.run(task.command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+    environment = {**os.environ, FOLLOWS: "1"}
+    with (
+        Path(task.log).open("w") as log,
+        # the pipe is written to by nobody: it closes when this process is gone, killed for example
+        subprocess.Popen(
+            task.command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment
+        ) as process,
+    ):
+        return process.wait()
 
 
 class Executor(ABC):
@@ -107,27 +114,6 @@ def task(launch: Launch, cell: CellSpec) -> Task:
     return Task(command, str(launch.folder(cell) / "output.log"))
 
 
-def result(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
-    """Return what a finished cell stored, None where there is nothing of this configuration."""
-    path = launch.folder(cell) / "result.json"
-    if not path.exists():
-        return None
-    stored: dict[str, Any] = json.loads(path.read_text())
-    return stored if stored["digest"] == launch.digest(cell) else None
-
-
-def failure(launch: Launch, cell: CellSpec, status: int) -> str:
-    """Return why a cell failed: its own words, or the end of its output."""
-    path = launch.folder(cell) / "failure.json"
-    if path.exists():
-        stored = json.loads(path.read_text())
-        if stored["digest"] == launch.digest(cell):
-            return str(stored["error"])
-    log = launch.folder(cell) / "output.log"
-    tail = log.read_text()[-_TAIL:].strip() if log.exists() else ""
-    return f"ended with status {status}: {tail}" if tail else f"ended with status {status}, without a word"
-
-
 def walk(
     launch: Launch, cells: Sequence[CellSpec], executor: Executor
 ) -> Iterator[tuple[CellSpec, dict[str, Any] | str]]:
@@ -151,6 +137,7 @@ def walk(
     for _, group in groupby(cells, key=lambda cell: cell.phase):
         waiting = []
         for cell in group:
+            set_aside(launch, cell)
             if (stored := result(launch, cell)) is not None:
                 yield cell, stored
             elif cell.start is not None and cell.start.name in failed:
@@ -178,8 +165,24 @@ def loss(launch: Launch, cell: CellSpec) -> str:
     return ("pixel + lpips + gan" if launch.sizes.networks else "pixel + gradient") + vq
 
 
-def collect(launch: Launch, outcomes: Sequence[tuple[CellSpec, dict[str, Any] | str]], command: str) -> Table:
+def collect(
+    launch: Launch,
+    outcomes: Sequence[tuple[CellSpec, dict[str, Any] | str]],
+    command: str,
+    images: dict[str, Any] | None = None,
+) -> Table:
     """Write the table of all cells, with the failures in its manifest.
+
+    Parameters
+    ----------
+    launch : Launch
+        The comparison.
+    outcomes : sequence of (CellSpec, dict or str)
+        What `walk` yielded.
+    command : str
+        For the manifest.
+    images : dict, optional
+        What the manifest says of the images, see `image_manifests`.
 
     Returns
     -------
@@ -215,6 +218,7 @@ def collect(launch: Launch, outcomes: Sequence[tuple[CellSpec, dict[str, Any] | 
         preset=launch.name,
         command=command,
         seconds=seconds,
+        **({} if images is None else {"images": images}),
     )
 
 

@@ -77,6 +77,7 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     from empirical.accumulation import equal_parts
     from empirical.cells import PRESETS, matrix
     from empirical.protocol import RECIPES
+    from empirical.runtime import Runtime
     from empirical.setup import Launch
     from qtheory.weights import weights_folder
 
@@ -104,8 +105,8 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
         sizes, given.protocols, given.tables, given.methods, seed=given.seed, native=sizes.networks
     )
     for cell in cells:
-        share = sizes.budget(cell.phase, cell.protocol).batch_size // launch.ranks(cell)
-        equal_parts(share, launch.accumulate)
+        batch = torch.empty(sizes.budget(cell.phase, cell.protocol).batch_size)
+        equal_parts(len(Runtime(world=launch.ranks(cell)).share(batch)), launch.accumulate)
     return launch, cells
 
 
@@ -148,6 +149,7 @@ def launch(given: Arguments) -> int:
     """
     from empirical.launch import collect, forecast, walk
     from empirical.launch_table import render
+    from empirical.outcomes import image_manifests
 
     if given.dry_run:
         planned, cells = _launch(given)
@@ -162,7 +164,8 @@ def launch(given: Arguments) -> int:
         print(f"[{number}/{len(cells)}] {cell.name}: {said}", flush=True)
         outcomes.append((cell, outcome))
     outcomes.sort(key=lambda pair: cells.index(pair[0]))
-    table = collect(planned, outcomes, shlex.join(["python", "-m", "empirical", *sys.argv[1:]]))
+    made_by = shlex.join(["python", "-m", "empirical", *sys.argv[1:]])
+    table = collect(planned, outcomes, made_by, image_manifests(planned))
     for number in given.tables if outcomes and len(table.frame) else ():
         print(f"\nTable {number}", render(number, table.frame), sep="\n")
     print(f"\n{table.path}")

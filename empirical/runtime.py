@@ -1,6 +1,7 @@
 """Where a training runs: device, precision, and its place among several processes."""
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from qtheory import _check
 from qtheory.errors import DomainError
+
+FOLLOWS = "QTHEORY_FOLLOWS_STDIN"  # set for processes whose standard input closes with their launcher
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,47 @@ def average(value: Tensor, runtime: Runtime) -> float:
     return float(total) / runtime.world
 
 
+def memory_ran_out(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, on a card or on the CPU.
+
+    Examples
+    --------
+    >>> memory_ran_out(MemoryError()), memory_ran_out(RuntimeError("shapes differ"))
+    (True, False)
+    """
+    # torch has a class for cards only; its allocator on the CPU says it in words
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
+def how_to_save_memory(batch_size: int) -> str:
+    """Return the settings of a launch that lower the memory of a process, as a clause."""
+    return (
+        f"turn on --recompute or --bf16, take the batch of {batch_size} in parts (--accumulate 2 or more), "
+        "or share it among more --processes"
+    )
+
+
 def wait(runtime: Runtime) -> None:
     """Wait until every process is here."""
     if runtime.world > 1:
         torch.distributed.barrier()
+
+
+def end_with_launcher() -> None:
+    """Let this process end when the one that launched it is gone, killed for example.
+
+    It would train on, beside the one that the same command starts when it is given again. What it has
+    stored is whole at any moment. Nothing happens in a process that nobody launched.
+    """
+    if FOLLOWS not in os.environ:
+        return
+
+    def watch() -> None:
+        while os.read(0, 1):  # not through sys.stdin, whose lock would be held when the process ends
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -113,7 +113,7 @@ class Launch:
     def write(self, cell: CellSpec) -> Path:
         """Write what a process needs to run a cell, and return the file."""
         path = self.folder(cell) / "cell.json"
-        content = {"launch": asdict(self), "cell": asdict(cell)}
+        content = {"digest": self.digest(cell), "launch": asdict(self), "cell": asdict(cell)}
         write_bytes_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
         return path
 

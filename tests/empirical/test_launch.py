@@ -1,6 +1,9 @@
 """A launched comparison in miniature: its walk, its failures, its processes."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -11,8 +14,9 @@ from empirical.cell import CellRun
 from empirical.cells import CellSpec
 from empirical.checkpoint import load
 from empirical.head import REFERENCES
-from empirical.launch import LocalExecutor, Task, collect, failure, perform, task, walk
+from empirical.launch import LocalExecutor, Task, collect, perform, task, walk
 from empirical.launch_table import render, side_by_side
+from empirical.outcomes import failure, image_manifests
 from empirical.runtime import Runtime
 from empirical.setup import Launch
 from qtheory.errors import DomainError
@@ -25,9 +29,11 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     cells = chosen(tables=[3, 7])
     executor = Here()
     outcomes = list(walk(launch, cells, executor))
-    table = collect(launch, outcomes, "test")
+    table = collect(launch, outcomes, "test", image_manifests(launch))
     frame = read_table(table.path).frame
     assert table.manifest["failures"] == []
+    images = {"images": 24, "skipped": {}, "digest": launch.digests["train"]}
+    assert table.manifest["images"] == {"train": images}
     assert frame["phase"].tolist() == [
         "baseline",
         *["substitution"] * (len(REFERENCES) + 1),
@@ -108,7 +114,13 @@ def test_a_cell_killed_at_any_step_ends_with_the_same_weights_and_row(launch, ph
     resumed = dict(walk(launch, cells, Here()))[cells[-1]]
     assert resumed["row"] == straight["row"]
     assert (folder / "weights.safetensors").read_bytes() == weights
-    assert not (folder / "state.safetensors").exists()
+    state = folder / "state.safetensors"
+    assert not state.exists()
+    # killed between the weights and the end of the state: no training, and no state that stays
+    (folder / "result.json").unlink()
+    state.write_bytes(weights)
+    assert dict(walk(launch, cells, Here()))[cells[-1]]["row"] == straight["row"]
+    assert not state.exists()
     assert [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()] == [1]
 
 
@@ -170,6 +182,33 @@ def test_a_cell_runs_as_a_process_and_its_words_are_kept_where_it_dies(launch, m
     assert outcome["row"]["psnr"] > 0, failure(launch, spec, 1)
     assert perform(Task(("sh", "-c", "echo killed by the system; exit 9"), task(launch, spec).log)) == 9
     assert failure(launch, spec, 9) == "ended with status 9: killed by the system"
+
+
+LAUNCHER = """
+import sys
+from empirical.launch import Task, perform
+perform(Task((sys.executable, "-c", sys.argv[1], sys.argv[2]), sys.argv[3]))
+"""
+LAUNCHED = """
+import sys, time
+from empirical.runtime import end_with_launcher
+end_with_launcher()
+with open(sys.argv[1], "w") as pipe:
+    time.sleep(100)
+    pipe.write("outlived its launcher")
+"""
+
+
+def test_a_cell_ends_with_the_command_that_was_killed(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    given = [LAUNCHED, str(pipe), str(tmp_path / "log")]
+    started = subprocess.Popen([sys.executable, "-c", LAUNCHER, *given])
+    with pipe.open() as read:  # once the cell has opened it
+        started.kill()
+        started.wait()
+        assert read.read() == ""
+    assert (tmp_path / "log").read_text() == ""
 
 
 # submitit's debugging cluster leaves its logs open

@@ -14,23 +14,74 @@ from empirical import setup
 from empirical.__main__ import main
 from empirical.checkpoint import load
 from empirical.images import imagenet_parts
-from empirical.launch import walk
+from empirical.launch import task, walk
+from empirical.outcomes import failure
 from empirical.runtime import Runtime
 from empirical.setup import Setup, prepared, required_files
 from empirical.substitute import SubstitutionObjective
 from qtheory.errors import DomainError, SchemaError
 from tests.empirical.launched import TINY, Here, chosen
 
+MEMORY_WORDS = "turn on --recompute or --bf16, take the batch of 2 in parts (--accumulate 2 or more), or"
 
-def test_memory_that_runs_out_names_the_settings_that_save_it(launch, monkeypatch):
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."),
+        MemoryError(),
+    ],
+    ids=["card", "torch on the CPU", "Python"],
+)
+def test_memory_that_runs_out_names_the_settings_that_save_it(launch, monkeypatch, error):
     def train(*_, **__):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        raise error
 
     monkeypatch.setattr(cells_module, "train_on", train)
     [(_, outcome)] = walk(launch, chosen()[:1], Here())
-    words = "turn on --recompute or --bf16, take the batch of 2 in parts (--accumulate 2 or more), or"
-    assert words in outcome
-    assert "Tried to allocate 2.00 GiB" in outcome
+    assert outcome.startswith("DomainError: memory of cpu ran out in substitution/fsq-full-256x2-fair-0: ")
+    assert MEMORY_WORDS in outcome
+    assert outcome.endswith(f"({str(error) or 'MemoryError'})")
+
+
+def test_other_errors_are_not_taken_for_memory_that_ran_out(launch, monkeypatch):
+    def train(*_, **__):
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(cells_module, "train_on", train)
+    [(_, outcome)] = walk(launch, chosen()[:1], Here())
+    assert outcome == "RuntimeError: shapes differ"
+
+
+def test_a_cell_that_the_system_kills_says_what_saves_memory(launch):
+    spec = chosen()[0]
+    task(launch, spec)
+    for status in (-9, 137):
+        words = failure(launch, spec, status)
+        assert words.startswith("was killed, perhaps because memory ran out; then turn on --recompute")
+        assert MEMORY_WORDS in words
+        assert f"ended with status {status}" in words
+
+
+def test_trainings_of_another_configuration_are_kept_and_come_back(launch):
+    cells, again = chosen(tables=[7]), Here()
+    first = dict(walk(launch, cells, Here()))
+    coarse = replace(launch, bf16=True)
+    second = dict(walk(coarse, cells, Here()))
+    assert all(first[cell]["row"]["psnr"] != second[cell]["row"]["psnr"] for cell in cells)
+    assert dict(walk(launch, cells, again)) == first
+    assert dict(walk(coarse, cells, again)) == second
+    assert again.done == []
+    # what is not finished is kept too
+    folder = launch.folder(cells[0])
+    digest = launch.digest(cells[0])[:12]
+    kept = folder.with_name(f"{folder.name}@{digest}")
+    (kept / "result.json").unlink()
+    list(walk(launch, cells[:1], again))
+    assert len(again.done) == 1
+    assert not kept.exists()
+    assert folder.with_name(f"{folder.name}@{coarse.digest(cells[0])[:12]}").is_dir()
 
 
 def test_weights_of_another_configuration_are_not_started_from(launch):
@@ -67,6 +118,11 @@ def test_a_tokenizer_with_other_channels_or_a_pickle_is_refused(launch, tmp_path
     torch.save([1, 2], tmp_path / "pickle.pth")
     with pytest.raises(SchemaError, match="must hold a dict of tensors"):
         prepared(replace(launch, tokenizer=str(tmp_path / "pickle.pth")))
+
+
+def test_processes_that_do_not_share_a_batch_are_refused_before_any_work(capsys):
+    assert main(["launch", "--preset", "desk", "--processes", "3", "--dry-run"]) == 2
+    assert "batch_size must be a multiple of the 3 processes, got 16" in capsys.readouterr().err
 
 
 def test_a_launch_needs_its_images_and_packages(capsys, monkeypatch, tmp_path):

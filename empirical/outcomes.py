@@ -1,0 +1,71 @@
+"""What a launch has stored: results and failures of cells, what is of another configuration, images."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+from empirical.cells import CellSpec
+from empirical.runtime import how_to_save_memory
+from empirical.setup import Launch, indexed
+
+_TAIL = 2000  # characters of a cell's output that a failure keeps
+_KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # of a process, and as a shell passes it on
+
+
+def result(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
+    """Return what a finished cell stored, None where there is nothing of this configuration."""
+    path = launch.folder(cell) / "result.json"
+    if not path.exists():
+        return None
+    stored: dict[str, Any] = json.loads(path.read_text())
+    return stored if stored["digest"] == launch.digest(cell) else None
+
+
+def failure(launch: Launch, cell: CellSpec, status: int) -> str:
+    """Return why a cell failed: its own words, or the end of its output."""
+    path = launch.folder(cell) / "failure.json"
+    if path.exists():
+        stored = json.loads(path.read_text())
+        if stored["digest"] == launch.digest(cell):
+            return str(stored["error"])
+    log = launch.folder(cell) / "output.log"
+    tail = log.read_text()[-_TAIL:].strip() if log.exists() else ""
+    words = f"ended with status {status}: {tail}" if tail else f"ended with status {status}, without a word"
+    if status not in _KILLED:
+        return words
+    batch = launch.sizes.budget(cell.phase, cell.protocol).batch_size
+    return f"was killed, perhaps because memory ran out; then {how_to_save_memory(batch)} ({words})"
+
+
+def set_aside(launch: Launch, cell: CellSpec) -> None:
+    """Keep what a cell has stored of another configuration beside it, and fetch back what it has of this one.
+
+    A setting that changes the numbers, bfloat16 for example, would else cost every training that is there.
+    """
+    folder, digest = launch.folder(cell), launch.digest(cell)
+    other = _stored_digest(folder)
+    if other not in (None, digest):
+        folder.replace(_kept(folder, str(other)))
+    own = _kept(folder, digest)
+    if own.exists() and not folder.exists():
+        own.replace(folder)
+
+
+def _kept(folder: Path, digest: str) -> Path:
+    return folder.with_name(f"{folder.name}@{digest[:12]}")
+
+
+def _stored_digest(folder: Path) -> str | None:
+    """Return the digest of what a cell's folder holds, None where it holds nothing that says so."""
+    for name in ("result.json", "cell.json"):
+        if (folder / name).exists():
+            digest: str | None = json.loads((folder / name).read_text()).get("digest")
+            return digest
+    return None
+
+
+def image_manifests(launch: Launch) -> dict[str, Any]:
+    """Return how many images there are, and which files are set aside and why, for a manifest."""
+    train, heldout = indexed(launch)
+    return {"train": train.manifest} | ({"heldout": heldout.manifest} if launch.heldout else {})
