@@ -1,8 +1,8 @@
-"""Tables 3 to 7 of a launched comparison: printed, and measured beside it."""
+"""Tables 3 to 7 of a launched comparison: printed, by the authors' logs, and measured beside them."""
 
 from typing import TYPE_CHECKING
 
-from empirical.printed import HALVES, SHOWN, as_text, beside, in_printed_columns, printed
+from empirical.printed import HALVES, SHOWN, as_text, beside, in_printed_columns, logged, printed
 from qtheory import paper
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _measured(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the rows of a table: as the paper prints them, and as they were measured.
+    """Return the rows of a table: as the paper prints them, as the authors' logs have them, as measured.
 
     Parameters
     ----------
@@ -41,12 +41,14 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        In the paper's order, measured rows below the printed row of the same method, phase and size.
+        In the paper's order; below the printed row of a method, phase and size stand that of the logs,
+        which are public for substitution in Tables 3 and 5, and the measured ones.
         PSNR is that of the luma and SSIM in per cent, as printed. Where a row was measured with
         EfficientNet-Lite0 it has ``kid`` in place of ``rfid``. Columns that end with ``_half`` are
         half-widths of 95 % intervals over images, averages over seeds.
     """
-    whole = beside([_numbered(printed(n)), _measured(n, frame)], _KEYS)
+    logs = [] if (found := logged(n)) is None else [found]
+    whole = beside([_numbered(printed(n)), *logs, _measured(n, frame)], _KEYS)
     return whole.reindex(columns=["method", "phase", "tokens", "K", "origin", "seeds", *SHOWN, *HALVES])
 
 

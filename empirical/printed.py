@@ -48,6 +48,25 @@ def printed(n: int) -> "pd.DataFrame":
     return table.assign(method=methods, phase=phases, origin="paper")
 
 
+def logged(n: int) -> "pd.DataFrame | None":
+    """Return what the authors' public logs have of a table, None where they have nothing.
+
+    Parameters
+    ----------
+    n : int
+        Number of the table, 3 to 7; there are logs of the substitution rows of Tables 3 and 5.
+    """
+    if n not in (3, 5):
+        return None
+    logs = paper.authors_logs()
+    commas = logs["variant"].where(logs["variant"] == "", ", " + logs["variant"])
+    logs = logs.assign(
+        method=logs["approach"].map(key_of), phase="substitution", origin="authors' logs" + commas
+    )
+    third = (logs["tokens"] == 512) & (logs["K"] == 65536)
+    return logs[third if n == 3 else ~third]
+
+
 def in_printed_columns(rows: "pd.DataFrame") -> "pd.DataFrame":
     """Return measured values in the columns of the paper's tables: PSNR of the luma, SSIM in per cent.
 

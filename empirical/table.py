@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from empirical.printed import SHOWN, as_text, beside, in_printed_columns, printed
+from empirical.printed import SHOWN, as_text, beside, in_printed_columns, logged, printed
 from empirical.quantizers import key_of
 from qtheory import paper
 from qtheory.errors import DomainError
@@ -82,17 +82,9 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     """
     if n not in _TABLES:
         raise DomainError(f"n must be the number of a table of results, 3 to 7; got {n!r}")
-    parts = [printed(n)]
+    parts = [printed(n), *([] if (logs := logged(n)) is None else [logs])]
     methods = parts[0]["method"] if n in (3, 7) else _SIZES.get(n, _MMD)
     phases = parts[0]["phase"]
-    if n in (3, 5):
-        logs = paper.authors_logs()
-        commas = logs["variant"].where(logs["variant"] == "", ", " + logs["variant"])
-        logs = logs.assign(
-            method=logs["approach"].map(key_of), phase="substitution", origin="authors' logs" + commas
-        )
-        sized = (logs["tokens"] == 512) & (logs["K"] == 65536)
-        parts.append(logs[sized if n == 3 else ~sized])
     whole = beside([*parts, _measured(frame, methods, phases)], ["method"])
     return whole.reindex(columns=["approach", "phase", "origin", "tokens", "K", *_SHOWN])
 

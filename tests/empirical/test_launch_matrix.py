@@ -41,7 +41,15 @@ def test_every_printed_row_has_its_cell(number):
     origins = table[table["method"].isin(TRAINED)].groupby(keys)["origin"].agg(list)
     printed = {key: found for key, found in origins.items() if "paper" in found}
     assert len(printed) == len(paper.table(number))
-    assert all(found == ["paper", "measured, as_run"] for found in printed.values())
+    by_origin = [[o for o in found if not o.startswith("authors' logs")] for found in printed.values()]
+    assert all(found == ["paper", "measured, as_run"] for found in by_origin)
+    logs = table[table["origin"].str.startswith("authors' logs")]
+    assert len(logs) == {3: 14, 5: 2}.get(number, 0)
+    # of one method and size the printed row stands first, then the logs, then what was measured
+    order = {"paper": 0, "authors' logs": 1, "measured": 2}
+    for found in printed.values():
+        places = [order[origin.split(",")[0]] for origin in found]
+        assert places == sorted(places)
     assert (table["origin"] == "paper").sum() == len(paper.table(number))
 
 
