@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from empirical import launch_command
 from empirical.launch_command import Arguments as Launched
 from empirical.launch_command import evaluate
 from qtheory import command
@@ -177,8 +178,8 @@ def joint(given: Arguments) -> int:
 
 
 def table(
-    preset: PresetName = "pocket",
-    protocol: Protocol = "fair",
+    preset: Literal["smoke", "pocket", "desk", "paper"] = "pocket",
+    protocol: Protocol | None = None,
     out: Path = Path("results"),
 ) -> int:
     """Print the finished phases of a comparison, and what they answer.
@@ -188,10 +189,13 @@ def table(
     of methods, which are also stored as ``correlations/<preset>.csv`` and ``contrasts/<preset>.csv``.
 
     Args:
-        preset: Sizes and budget.
-        protocol: What the published run did, what the paper says, or a fair comparison.
+        preset: Sizes and budget; ``desk`` and ``paper`` are those of ``launch``.
+        protocol: What the published run did, what the paper says, or a fair comparison: the last by
+            default, and all of them where there was a launch.
         out: Results folder.
     """
+    if preset in ("desk", "paper"):
+        return launch_command.table(preset, protocol, out)
     import pandas as pd
 
     from empirical.findings import write_findings
@@ -199,6 +203,7 @@ def table(
     from empirical.table import render, render_findings, render_side_by_side
     from qtheory.results import read_table
 
+    protocol = protocol or "fair"
     first, *later = [table_path(out, study, preset, protocol) for study in PHASES]
     paths = [first, *(path for path in later if path.exists())]
     tables = [read_table(path) for path in paths]
@@ -245,8 +250,6 @@ def launch(given: Annotated[Launched, tyro.conf.arg(name="")]) -> int:
     Finished cells are skipped and failed ones recorded, so the same command continues where it
     stopped and tries again what failed.
     """
-    from empirical import launch_command
-
     return launch_command.launch(given)
 
 

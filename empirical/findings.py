@@ -1,6 +1,6 @@
 """What the comparison answers: rank correlations with quality, and contrasts between groups of cells."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,11 +68,25 @@ def _of_phase(data: Resampling, keys: Sequence[Key], quality: str) -> Iterator[R
         samples = [data.sample(key, column) for key in keys]
         return np.array([s.value for s in samples]), np.stack([s.resampled for s in samples], axis=1)
 
+    for row in correlations_with(quality, both):
+        yield {"phase": keys[0][0], **row}
+
+
+def correlations_with(quality: str, both: Callable[[str], tuple[Floats, Floats]]) -> Iterator[Row]:
+    """Yield the rows of `correlations` for one quality.
+
+    Parameters
+    ----------
+    quality : str
+        What is to be predicted.
+    both : callable
+        Maps the name of a column to its values (n,) and to what they are on B resamples, (B, n).
+    """
     target, targets = both(quality)
     resampled = {name: rank_correlations(both(name)[1], targets) for name in PREDICTORS}
     for name in PREDICTORS:
         values, _ = both(name)
-        row: Row = {"phase": keys[0][0], "quality": quality, "predictor": name, "n": len(keys)}
+        row: Row = {"quality": quality, "predictor": name, "n": len(values)}
         row["different"] = len(set(values))
         if row["different"] > 1:
             row["rho"] = spearman(values, target)

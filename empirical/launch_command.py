@@ -175,6 +175,31 @@ def launch(given: Arguments) -> int:
     return 1 if failures else 0
 
 
+def table(preset: str, protocol: str | None, out: Path) -> int:
+    """Print Tables 3 to 7 of a launch, as far as they were measured, and the correlations with quality."""
+    from empirical.job import table_path
+    from empirical.launch_findings import write_correlations
+    from empirical.launch_table import render
+    from empirical.table import render_findings
+    from qtheory.results import read_table
+
+    # where a launch writes it, and where the stored one lies
+    own = out / "launch" / preset / f"{preset}.csv"
+    found = read_table(own if own.exists() else table_path(out, "launch", preset, "fair"))
+    frame = found.frame
+    if protocol is not None:
+        frame = frame[frame["protocol"] == protocol]
+    measured = {int(number) for tables in frame["tables"] for number in str(tables).split()}
+    for number in sorted(measured):
+        print(f"Table {number}", render(number, frame), "", sep="\n")
+    correlations = write_correlations(found, table_path(out, "correlations", preset, "fair"))
+    if correlations is not None:
+        shown = correlations.frame
+        shown = shown if protocol is None else shown[shown["protocol"] == protocol]
+        print("correlations", render_findings(shown), sep="\n")
+    return 0
+
+
 def evaluate(cell: Path, batch: int = 32) -> int:
     """Measure a trained cell of a launched comparison again, and print its row.
 
