@@ -2,24 +2,18 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
-from empirical import launch_command
+from empirical import comparison_command, launch_command
+from empirical.comparison_command import Comparison, Protocol
 from empirical.launch_command import Arguments as Launched
 from empirical.launch_command import evaluate
 from qtheory import command
 from qtheory.errors import SchemaError
-
-if TYPE_CHECKING:
-    from empirical.phase import Phase
-
-PHASES = ("substitution", "adaptation", "joint")
-Protocol = Literal["as_run", "paper", "fair"]
-PresetName = Literal["smoke", "pocket"]
 
 
 def pretrain(
@@ -83,66 +77,7 @@ def arena(
     return 0
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Arguments of the commands that run a phase of the comparison.
-
-    Args:
-        preset: Sizes and budget.
-        protocol: What the published run did, what the paper says, or a fair comparison.
-        seed: Seed of all random streams.
-        out: Results folder; the tables are ``<phase>/<preset>.csv`` and
-            ``<phase>/<preset>-photographs.csv`` in it.
-        data: Image folder; the packaged photographs by default.
-        tokenizer: Weights of a pocket tokenizer; the packaged ones by default.
-        threads: CPU threads of a process; the last digits depend on them.
-        trials: Independent trainings of every method; by default what the preset says. A run with
-            more of them keeps what an earlier one made.
-        jobs: Processes; by default as many as there are cores for.
-    """
-
-    preset: PresetName = "pocket"
-    protocol: Protocol = "fair"
-    seed: int = 0
-    out: Path = Path("results")
-    data: Path | None = None
-    tokenizer: Path | None = None
-    threads: int = 1
-    trials: int | None = None
-    jobs: int | None = None
-
-
 Arguments = Annotated[Comparison, tyro.conf.arg(name="")]
-
-
-def _compare(phase: "type[Phase]", given: Comparison) -> int:
-    """Run a phase and print its comparison; return 1 where a cell failed, else 0."""
-    from empirical.comparison import compare
-    from empirical.data import POCKET_PHOTOS
-    from empirical.table import render
-    from empirical.tokenizers.pocket import WEIGHTS
-
-    found, _ = compare(
-        phase,
-        given.preset,
-        given.protocol,
-        seed=given.seed,
-        out=command.output_folder("--out", given.out),
-        data=given.data or POCKET_PHOTOS,
-        tokenizer=given.tokenizer or WEIGHTS,
-        threads=given.threads,
-        trials=given.trials,
-        jobs=given.jobs,
-    )
-    failures = found.manifest["failures"]
-    if len(found.frame):
-        print(render(found.frame))
-    for failure in failures:
-        print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)
-    if failures:
-        failed = command.counted(len(failures), "cell")
-        print(f"{failed} failed; the same command tries again", file=sys.stderr)
-    return int(bool(failures))
 
 
 def substitute(given: Arguments) -> int:
@@ -152,7 +87,7 @@ def substitute(given: Arguments) -> int:
     """
     from empirical.substitute import Substitution
 
-    return _compare(Substitution, given)
+    return comparison_command.run(Substitution, given)
 
 
 def adapt(given: Arguments) -> int:
@@ -163,7 +98,7 @@ def adapt(given: Arguments) -> int:
     """
     from empirical.adapt import Adaptation
 
-    return _compare(Adaptation, given)
+    return comparison_command.run(Adaptation, given)
 
 
 def joint(given: Arguments) -> int:
@@ -174,7 +109,7 @@ def joint(given: Arguments) -> int:
     """
     from empirical.joint import Joint
 
-    return _compare(Joint, given)
+    return comparison_command.run(Joint, given)
 
 
 def table(
@@ -196,26 +131,7 @@ def table(
     """
     if preset in ("desk", "paper"):
         return launch_command.table(preset, protocol, out)
-    import pandas as pd
-
-    from empirical.findings import write_findings
-    from empirical.job import table_path
-    from empirical.table import render, render_findings, render_side_by_side
-    from qtheory.results import read_table
-
-    protocol = protocol or "fair"
-    first, *later = [table_path(out, study, preset, protocol) for study in PHASES]
-    paths = [first, *(path for path in later if path.exists())]
-    tables = [read_table(path) for path in paths]
-    beside = [read_table(path.with_stem(f"{path.stem}-photographs")) for path in paths]
-    whole = pd.concat([table.frame for table in tables], ignore_index=True)
-    print(render(whole))
-    for n in range(3, 8):
-        print(f"\nTable {n}", render_side_by_side(n, whole), sep="\n")
-    names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}
-    for found in write_findings(tables, beside, names):
-        print(f"\n{found.manifest['study']}", render_findings(found.frame), sep="\n")
-    return 0
+    return comparison_command.table(preset, protocol or "fair", out)
 
 
 def vectors(out: Path = Path("results/vectors")) -> int:
@@ -245,11 +161,13 @@ def structure(out: Path = Path("results")) -> int:
 
 
 def launch(given: Annotated[Launched, tyro.conf.arg(name="")]) -> int:
-    """Run the paper's comparison cell by cell on ImageNet or any folder, and write its table.
+    """Run the paper's comparison on ImageNet, on any folder or on the packaged photographs; write its table.
 
     Finished cells are skipped and failed ones recorded, so the same command continues where it
     stopped and tries again what failed.
     """
+    if given.preset == "pocket":
+        return comparison_command.launch(given)
     return launch_command.launch(given)
 
 

@@ -92,6 +92,12 @@ def _prepared(job: Job) -> tuple[Job, Sweep]:
     return replace(job, digest=digest, training=job.phase.training_digest(job), trials=None), sweep
 
 
+def _image_manifest(folder: Path) -> Row:
+    """Return what a manifest says of the photographs: how many, and which files are damaged."""
+    images = load_images(folder)
+    return {"images": len(images.names), "skipped": list(images.skipped), "digest": images.digest}
+
+
 def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Table]:
     """Run the cells that are missing in so many processes, and write what all have stored."""
     seconds: dict[str, float] = {}
@@ -99,14 +105,13 @@ def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Tab
     def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
         for cell, outcome in in_processes(function, cells, jobs):
             if not isinstance(outcome, str):
-                stored = json.loads(job.file(cell, ".json").read_text())
-                seconds[cell.name] = stored["seconds"]
+                seconds[cell.name] = json.loads(job.file(cell, ".json").read_text())["seconds"]
             yield cell, outcome
 
     def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
         return tqdm(outcomes, total=total, desc=job.phase.study)
 
-    path, images = job.table(), load_images(job.data)
+    path = job.table()
     comparison = run_sweep(
         sweep,
         partial(_row, job),
@@ -116,7 +121,7 @@ def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Tab
         preset=job.name,
         command=made_by,
         seconds=seconds,
-        images={"images": len(images.names), "skipped": list(images.skipped), "digest": images.digest},
+        images=_image_manifest(job.data),
     )
     failed = {failure["cell"]: failure["error"] for failure in comparison.manifest["failures"]}
 

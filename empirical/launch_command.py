@@ -20,7 +20,8 @@ class Arguments:
     """Arguments of a launched comparison.
 
     Args:
-        preset: Sizes and budgets.
+        preset: Sizes and budgets; ``pocket`` runs all phases of ``substitute``, ``adapt`` and ``joint`` on
+            the packaged photographs, two cores take a quarter of an hour.
         imagenet: Folder of ImageNet, which holds train and val.
         data: Any folder of images, of which a quarter is held out.
         weights: Folder of the published networks; the variable QTHEORY_WEIGHTS by default.
@@ -46,7 +47,7 @@ class Arguments:
         hardware: What the hours of a dry run are of; by default follows from device and bf16.
     """
 
-    preset: Literal["desk", "paper"] = "paper"
+    preset: Literal["pocket", "desk", "paper"] = "paper"
     imagenet: Path | None = None
     data: Path | None = None
     weights: Path | None = None

@@ -33,8 +33,8 @@ def arguments(tiny, monkeypatch):
     return tiny
 
 
-def run(phase, out, arguments, **options):
-    return compare(phase, "smoke", options.pop("protocol", "fair"), out=out, jobs=1, **arguments, **options)
+def run(phase, out, arguments, *, name="smoke", protocol="fair", **options):
+    return compare(phase, name, protocol, out=out, jobs=1, **arguments, **options)
 
 
 def contents(folder):
@@ -183,3 +183,20 @@ def test_commands_print_their_phase_and_the_table_prints_all(tmp_path, arguments
         for method in ("ema", "fsq")
         for phase in ("substitution", "adaptation", "joint")
     ]
+
+
+def test_a_launch_on_the_photographs_runs_all_phases_and_prints_the_tables(
+    tmp_path, arguments, monkeypatch, capsys
+):
+    for presets in (PRESETS, SECOND_STAGE):
+        monkeypatch.setitem(presets, "pocket", presets["smoke"])
+    monkeypatch.setattr("empirical.comparison.available_threads", lambda: 1)
+    given = ["launch", "--preset", "pocket", *(f"--{key}={value}" for key, value in arguments.items())]
+    assert main([*given, "--out", str(tmp_path / "launched")]) == 0
+    printed = capsys.readouterr().out
+    assert "\nTable 7\n" in printed
+    for phase in (Substitution, Adaptation, Joint):
+        run(phase, tmp_path, arguments, name="pocket")
+        assert contents(tmp_path / "launched" / phase.study) == contents(tmp_path / phase.study)
+    assert main([*given, "--device", "cpu", "--dry-run"]) == 2
+    assert "must be launched without --device, --dry-run" in capsys.readouterr().err

@@ -66,6 +66,9 @@ def test_the_table_has_a_row_a_cell_and_the_manifest_the_seconds(tmp_path, argum
     assert len(photographs.frame) == len(POINTS) * 3
     assert comparison.manifest["failures"] == []
     assert len(comparison.manifest["seconds"]) == len(POINTS)
+    images = comparison.manifest["images"]
+    assert (images["images"], images["skipped"]) == (12, [])
+    assert images["digest"].startswith(comparison.manifest["configuration"]["fixed"]["images"])
     assert not [name for name in comparison.frame if "second" in name]
     assert set(comparison.frame["phase"]) == {"substitution"}
     trained = comparison.frame[comparison.frame["method"] != "unquantized"]

@@ -1,0 +1,131 @@
+"""The commands of the comparison on photographs: their arguments, and what they print."""
+
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from qtheory import command
+from qtheory.errors import DomainError
+
+if TYPE_CHECKING:
+    from empirical.launch_command import Arguments
+    from empirical.phase import Phase
+
+PHASES = ("substitution", "adaptation", "joint")
+Protocol = Literal["as_run", "paper", "fair"]
+PresetName = Literal["smoke", "pocket"]
+# arguments of a launch that mean something on the packaged photographs
+_LAUNCHED = ("preset", "data", "tokenizer", "protocols", "seed", "out")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arguments of the commands that run a phase of the comparison.
+
+    Args:
+        preset: Sizes and budget.
+        protocol: What the published run did, what the paper says, or a fair comparison.
+        seed: Seed of all random streams.
+        out: Results folder; the tables are ``<phase>/<preset>.csv`` and
+            ``<phase>/<preset>-photographs.csv`` in it.
+        data: Image folder; the packaged photographs by default.
+        tokenizer: Weights of a pocket tokenizer; the packaged ones by default.
+        threads: CPU threads of a process; the last digits depend on them.
+        trials: Independent trainings of every method; by default what the preset says. A run with
+            more of them keeps what an earlier one made.
+        jobs: Processes; by default as many as there are cores for.
+    """
+
+    preset: PresetName = "pocket"
+    protocol: Protocol = "fair"
+    seed: int = 0
+    out: Path = Path("results")
+    data: Path | None = None
+    tokenizer: Path | None = None
+    threads: int = 1
+    trials: int | None = None
+    jobs: int | None = None
+
+
+def run(phase: "type[Phase]", given: Comparison) -> int:
+    """Run a phase and print its comparison; return 1 where a cell failed, else 0."""
+    from empirical.comparison import compare
+    from empirical.data import POCKET_PHOTOS
+    from empirical.table import render
+    from empirical.tokenizers.pocket import WEIGHTS
+
+    found, _ = compare(
+        phase,
+        given.preset,
+        given.protocol,
+        seed=given.seed,
+        out=command.output_folder("--out", given.out),
+        data=given.data or POCKET_PHOTOS,
+        tokenizer=given.tokenizer or WEIGHTS,
+        threads=given.threads,
+        trials=given.trials,
+        jobs=given.jobs,
+    )
+    failures = found.manifest["failures"]
+    if len(found.frame):
+        print(render(found.frame))
+    for failure in failures:
+        print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)
+    if failures:
+        failed = command.counted(len(failures), "cell")
+        print(f"{failed} failed; the same command tries again", file=sys.stderr)
+    return int(bool(failures))
+
+
+def launch(given: "Arguments") -> int:
+    """Run all phases in each protocol, as ``substitute``, ``adapt`` and ``joint`` do, and print the tables.
+
+    Raises
+    ------
+    DomainError
+        If an argument is of no use here.
+    """
+    from empirical.adapt import Adaptation
+    from empirical.joint import Joint
+    from empirical.substitute import Substitution
+
+    changed = [field.name for field in fields(given) if getattr(given, field.name) != field.default]
+    if refused := [name for name in changed if name not in _LAUNCHED]:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
+        raise DomainError(
+            f"preset pocket must be launched without {options}: it runs on the CPU in as many processes as "
+            "there are cores, with networks that come with the package; take preset desk or paper"
+        )
+    failed = 0
+    for protocol in given.protocols:
+        own = Comparison(
+            "pocket", protocol, given.seed, given.out, data=given.data, tokenizer=given.tokenizer
+        )
+        # a later phase needs the transplants of the first
+        statuses = [run(phase, own) for phase in (Substitution, Adaptation, Joint)]
+        failed |= any(statuses) or table("pocket", protocol, given.out)
+    return int(failed)
+
+
+def table(preset: str, protocol: str, out: Path) -> int:
+    """Print the finished phases and what they answer, and store that."""
+    import pandas as pd
+
+    from empirical.findings import write_findings
+    from empirical.job import table_path
+    from empirical.table import render, render_findings, render_side_by_side
+    from qtheory.results import read_table
+
+    first, *later = [table_path(out, study, preset, protocol) for study in PHASES]
+    paths = [first, *(path for path in later if path.exists())]
+    tables = [read_table(path) for path in paths]
+    beside = [read_table(path.with_stem(f"{path.stem}-photographs")) for path in paths]
+    whole = pd.concat([table.frame for table in tables], ignore_index=True)
+    print(render(whole))
+    for n in range(3, 8):
+        print(f"\nTable {n}", render_side_by_side(n, whole), sep="\n")
+    names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}
+    for found in write_findings(tables, beside, names):
+        print(f"\n{found.manifest['study']}", render_findings(found.frame), sep="\n")
+    return 0
