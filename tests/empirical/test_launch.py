@@ -137,6 +137,27 @@ def test_in_bfloat16_all_phases_end_near_those_in_float32(launch, tmp_path):
         assert near["psnr"] == pytest.approx(exact["psnr"], abs=0.2), cell.name
 
 
+# the compiler looks at gradients of what it resumes with after a break
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+def test_compiled_all_phases_end_where_they_do_without(launch, monkeypatch):
+    """Traced by torch.compile, then run as it is: code for the machine would take minutes to make."""
+    compiled, plain = [], torch.nn.Module.compile
+
+    def traced(self):
+        compiled.append(self)
+        plain(self, backend="eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", traced)
+    cells = chosen(tables=[7])
+    exact = dict(walk(launch, cells, Here()))
+    assert compiled == []
+    found = dict(walk(replace(launch, compiled=True), cells, Here()))
+    assert len(compiled) >= 2 * len(cells)  # encoder and decoder of each
+    for cell in cells:
+        assert not isinstance(found[cell], str), found[cell]
+        assert found[cell]["row"]["psnr"] == pytest.approx(exact[cell]["row"]["psnr"], abs=1e-3), cell.name
+
+
 def test_the_published_run_is_the_best_of_its_epochs(launch):
     cells = [cell for cell in chosen("as_run") if cell.phase != "joint"]
     assert [cell.phase for cell in cells] == ["substitution", "adaptation"]
