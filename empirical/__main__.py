@@ -39,6 +39,18 @@ def pretrain(
     return 0
 
 
+def protocols() -> int:
+    """Print every setting in which the protocols differ, its value in each, and where it comes from."""
+    from empirical.quirks import table as quirks
+
+    for (setting, methods), rows in quirks().groupby(["setting", "methods"], sort=False):
+        row = rows.iloc[0]
+        print(f"{setting} ({methods})")
+        print("  " + "; ".join(f"{name}: {row[name]}" for name in ("as_run", "paper", "fair")))
+        print(f"  {row['reference']}")
+    return 0
+
+
 def arena(
     preset: Literal["smoke", "paper"] = "paper",
     protocol: Protocol = "fair",
@@ -181,6 +193,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": evaluate,
     "table": table,
     "vectors": vectors,
+    "protocols": protocols,
     "structure": structure,
 }
 

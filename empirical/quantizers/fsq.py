@@ -10,6 +10,9 @@ from empirical.quantizers.base import Losses, Quantizer, mean_square
 from qtheory import _check
 from qtheory.errors import DomainError
 
+# the published run trained FSQ with a commitment loss, which FSQ does not have
+COMMITMENT = {"as_run": 1.0, "paper": 0.0, "fair": 0.0}
+
 _MARGIN = 1e-3  # keeps tanh from reaching the outer rounding threshold
 _TABLE = 1 << 16  # codewords up to which a table of them is kept
 _EXACT = 1 << 53  # codewords up to which codes are exact in float64, whatever the precision of products

@@ -13,7 +13,7 @@ from empirical.quantizers._binary import BinaryQuantizer, BinarySettings, requir
 from empirical.quantizers.base import Quantizer
 from empirical.quantizers.bsq import SETTINGS as BSQ_SETTINGS
 from empirical.quantizers.bsq import BSQQuantizer
-from empirical.quantizers.fsq import FSQQuantizer, equal_levels
+from empirical.quantizers.fsq import COMMITMENT, FSQQuantizer, equal_levels
 from empirical.quantizers.lfq import SETTINGS as LFQ_SETTINGS
 from empirical.quantizers.lfq import LFQQuantizer
 from empirical.quantizers.opq import OPQQuantizer
@@ -100,15 +100,13 @@ def _fsq(
     levels: Sequence[int] | None = None,
     form: str = "official",
 ) -> Quantizer:
-    # the published run trained FSQ with a commitment loss, which FSQ does not have
-    commitment = 1.0 if protocol == "as_run" else 0.0
     chosen = equal_levels(dim, codebook_size) if levels is None else _check.integers("levels", levels)
     if len(chosen) != dim or math.prod(chosen) != codebook_size:
         raise DomainError(
             f"levels must be dim={dim} numbers whose product is codebook_size={codebook_size}, got {chosen} "
             f"with product {math.prod(chosen)}"
         )
-    return FSQQuantizer(chosen, form=form, commitment=commitment)
+    return FSQQuantizer(chosen, form=form, commitment=COMMITMENT[protocol])
 
 
 def _kmeans(
