@@ -100,7 +100,7 @@ PRESETS = {
         images=1_281_167,
         heldout=50_000,
     ),
-    # the packaged pocket tokenizer on any folder, from 256 codes to 65536: a budget that ends on a CPU,
+    # a small tokenizer on any folder, from 256 codes to 65536: a budget that ends on a CPU,
     # one and a half times the pixels of the pocket comparison in the first stage, three times in the second
     "desk": LaunchPreset(
         size=128,

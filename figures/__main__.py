@@ -12,6 +12,7 @@ from figures import (
     bounds_by_dimension,
     codebook_density,
     desk,
+    desk_methods,
     equal_rate,
     finite_sample,
     gains,
@@ -57,6 +58,7 @@ _MODULES = (
     pocket_heads,
     pocket_pictures,
     desk,
+    desk_methods,
 )
 RECIPES: dict[str, Recipe] = {module.RECIPE.name: module.RECIPE for module in _MODULES}
 GALLERY = Path(__file__).with_name("gallery")

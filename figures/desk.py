@@ -1,4 +1,4 @@
-"""Tables 4 to 6 measured in the small tokenizer on ImageNet's photographs, beside what the paper prints."""
+"""Tables 4 to 6 measured in a small tokenizer on ImageNet's photographs, beside what the paper prints."""
 
 from collections.abc import Callable
 
@@ -120,7 +120,7 @@ def caption(table: Table) -> str:
     frame = table.frame
     seeds, photographs = frame["seed"].nunique(), int(frame["photographs"].max())
     return (
-        f"MMD VQ in the small tokenizer on {photographs} held-out photographs of ImageNet, {seeds} seed(s) "
+        f"MMD VQ in a small tokenizer on {photographs} held-out photographs of ImageNet, {seeds} seed(s) "
         "(filled), beside Tables 4 to 6 of the paper (open): against codewords, against tokens, and as one "
         "token of K² words or two of K (pairs of equal bits, K ascending). Bars are 95 % intervals over "
         "photographs. E/d and PSNR are of other latents and images than the paper's, and KID is of another "
@@ -131,7 +131,7 @@ def caption(table: Table) -> str:
 
 RECIPE = Recipe(
     name="desk",
-    title="Codewords, tokens and splits in the small tokenizer, beside the paper",
+    title="Codewords, tokens and splits in a small tokenizer, beside the paper",
     tables=("launch/desk",),
     draw=draw,
     caption=caption,

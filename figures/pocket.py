@@ -22,7 +22,7 @@ _ROWS = (
     ("perplexity", "perplexity (codewords)", 1.0),
     ("utilization", "utilization U (%)", 100.0),
 )
-_KID = 1e3
+KID_UNIT = 1e3
 
 
 def of_phases(tables: tuple[Table, ...]) -> pd.DataFrame:
@@ -31,13 +31,13 @@ def of_phases(tables: tuple[Table, ...]) -> pd.DataFrame:
     return means[means["head"] == means["method"].map(main_head)]
 
 
-def _points(axes: Axes, frame: pd.DataFrame, name: str, unit: float) -> None:
-    """Draw one point a method; references open."""
+def points(axes: Axes, frame: pd.DataFrame, name: str, unit: float) -> None:
+    """Draw one point a method against quality; references open."""
     for _, row in frame.iterrows():
         look = LOOKS[row["method"]]
         axes.plot(
             unit * row[name],
-            _KID * row["kid_efflite0"],
+            KID_UNIT * row["kid_efflite0"],
             ls="",
             marker=look.marker,
             color=look.colour,
@@ -48,7 +48,7 @@ def _points(axes: Axes, frame: pd.DataFrame, name: str, unit: float) -> None:
         )
 
 
-def _typical_interval(
+def typical_interval(
     axes: Axes, frame: pd.DataFrame, x: tuple[str, float], y: tuple[str, float], foot: float
 ) -> None:
     """Draw the median half-widths of the intervals as one cross on `foot`; widen x where it needs that.
@@ -81,9 +81,9 @@ def _correlation(axes: Axes, correlations: pd.DataFrame, phase: str, name: str) 
     axes.text(0.97, 0.02, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=6)
 
 
-def _ceiling(axes: Axes, frame: pd.DataFrame) -> float:
-    """Draw and return the kernel distance of the tokenizer alone, after the same training."""
-    height = _KID * float(frame.loc[frame["method"] == UNQUANTIZED, "kid_efflite0"].iloc[0])
+def ceiling(axes: Axes, frame: pd.DataFrame) -> float:
+    """Draw and return the kernel distance of the tokenizer alone."""
+    height = KID_UNIT * float(frame.loc[frame["method"] == UNQUANTIZED, "kid_efflite0"].iloc[0])
     axes.axhline(height, color=GREY, lw=0.8, ls="--")
     axes.annotate(
         "no quantizer",
@@ -98,7 +98,8 @@ def _ceiling(axes: Axes, frame: pd.DataFrame) -> float:
     return height
 
 
-def _legend(figure: Figure, frame: pd.DataFrame) -> None:
+def legend(figure: Figure, frame: pd.DataFrame) -> None:
+    """Put the methods of a table below the panels."""
     handles = []
     for method in frame["method"].drop_duplicates():
         look = LOOKS[method]
@@ -120,16 +121,16 @@ def draw(*tables: Table) -> Figure:
         for (phase, title), axes in zip(PHASES.items(), row, strict=True):
             own = means[means["phase"] == phase]
             quantized = own[own["method"] != UNQUANTIZED]
-            _points(axes, quantized, name, unit)
-            foot = _ceiling(axes, own) + 4
-            _typical_interval(axes, quantized, (name, unit), ("kid_efflite0", _KID), foot)
+            points(axes, quantized, name, unit)
+            foot = ceiling(axes, own) + 4
+            typical_interval(axes, quantized, (name, unit), ("kid_efflite0", KID_UNIT), foot)
             _correlation(axes, correlations.frame, phase, name)
             axes.set(xlabel=label, ylabel="KID-EffLite0 (×10⁻³)")
             axes.yaxis.label.set_visible(axes is row[0])
             if name == _ROWS[0][0]:
                 axes.set_title(title)
     panels[0][0].set_ylim(bottom=0)
-    _legend(figure, means[means["method"] != UNQUANTIZED])
+    legend(figure, means[means["method"] != UNQUANTIZED])
     return figure
 
 
