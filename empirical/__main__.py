@@ -43,10 +43,9 @@ def protocols() -> int:
     """Print every setting in which the protocols differ, its value in each, and where it comes from."""
     from empirical.quirks import table as quirks
 
-    for (setting, methods), rows in quirks().groupby(["setting", "methods"], sort=False):
-        row = rows.iloc[0]
-        print(f"{setting} ({methods})")
-        print("  " + "; ".join(f"{name}: {row[name]}" for name in ("as_run", "paper", "fair")))
+    for row in quirks().to_dict("records"):
+        print(f"{row['setting']} ({row['methods']})")
+        print(f"  as_run: {row['as_run']}; paper: {row['paper']}; fair: {row['fair']}")
         print(f"  {row['reference']}")
     return 0
 

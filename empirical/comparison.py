@@ -92,12 +92,6 @@ def _prepared(job: Job) -> tuple[Job, Sweep]:
     return replace(job, digest=digest, training=job.phase.training_digest(job), trials=None), sweep
 
 
-def _image_manifest(folder: Path) -> Row:
-    """Return what a manifest says of the photographs: how many, and which files are damaged."""
-    images = load_images(folder)
-    return {"images": len(images.names), "skipped": list(images.skipped), "digest": images.digest}
-
-
 def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Table]:
     """Run the cells that are missing in so many processes, and write what all have stored."""
     seconds: dict[str, float] = {}
@@ -121,7 +115,7 @@ def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Tab
         preset=job.name,
         command=made_by,
         seconds=seconds,
-        images=_image_manifest(job.data),
+        images=load_images(job.data).manifest,
     )
     failed = {failure["cell"]: failure["error"] for failure in comparison.manifest["failures"]}
 

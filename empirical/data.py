@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -41,6 +41,11 @@ class ImageSet:
     images: list[Image]
     skipped: tuple[str, ...]
     digest: str
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What a manifest says about the folder."""
+        return {"images": len(self.names), "skipped": list(self.skipped), "digest": self.digest}
 
 
 def decode(file: Path | BinaryIO) -> Image | None:

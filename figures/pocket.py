@@ -1,5 +1,7 @@
 """The pocket comparison, phase by phase: error, perplexity and utilization against quality."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,6 +13,7 @@ from figures.recipe import Recipe
 from qtheory.results import Table
 from qtheory.results.comparison import FAMILIES, UNQUANTIZED, averages, main_head
 
+Row = tuple[str, str, float]
 PHASES = {
     "substitution": "Stage I: substitution",
     "adaptation": "Stage II: adaptation",
@@ -22,7 +25,7 @@ _ROWS = (
     ("perplexity", "perplexity (codewords)", 1.0),
     ("utilization", "utilization U (%)", 100.0),
 )
-KID_UNIT = 1e3
+_KID = 1e3
 
 
 def of_phases(tables: tuple[Table, ...]) -> pd.DataFrame:
@@ -31,13 +34,13 @@ def of_phases(tables: tuple[Table, ...]) -> pd.DataFrame:
     return means[means["head"] == means["method"].map(main_head)]
 
 
-def points(axes: Axes, frame: pd.DataFrame, name: str, unit: float) -> None:
+def _points(axes: Axes, frame: pd.DataFrame, name: str, unit: float) -> None:
     """Draw one point a method against quality; references open."""
     for _, row in frame.iterrows():
         look = LOOKS[row["method"]]
         axes.plot(
             unit * row[name],
-            KID_UNIT * row["kid_efflite0"],
+            _KID * row["kid_efflite0"],
             ls="",
             marker=look.marker,
             color=look.colour,
@@ -48,7 +51,7 @@ def points(axes: Axes, frame: pd.DataFrame, name: str, unit: float) -> None:
         )
 
 
-def typical_interval(
+def _typical_interval(
     axes: Axes, frame: pd.DataFrame, x: tuple[str, float], y: tuple[str, float], foot: float
 ) -> None:
     """Draw the median half-widths of the intervals as one cross on `foot`; widen x where it needs that.
@@ -81,9 +84,9 @@ def _correlation(axes: Axes, correlations: pd.DataFrame, phase: str, name: str) 
     axes.text(0.97, 0.02, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=6)
 
 
-def ceiling(axes: Axes, frame: pd.DataFrame) -> float:
+def _ceiling(axes: Axes, frame: pd.DataFrame) -> float:
     """Draw and return the kernel distance of the tokenizer alone."""
-    height = KID_UNIT * float(frame.loc[frame["method"] == UNQUANTIZED, "kid_efflite0"].iloc[0])
+    height = _KID * float(frame.loc[frame["method"] == UNQUANTIZED, "kid_efflite0"].iloc[0])
     axes.axhline(height, color=GREY, lw=0.8, ls="--")
     axes.annotate(
         "no quantizer",
@@ -98,7 +101,7 @@ def ceiling(axes: Axes, frame: pd.DataFrame) -> float:
     return height
 
 
-def legend(figure: Figure, frame: pd.DataFrame) -> None:
+def _legend(figure: Figure, frame: pd.DataFrame) -> None:
     """Put the methods of a table below the panels."""
     handles = []
     for method in frame["method"].drop_duplicates():
@@ -110,28 +113,47 @@ def legend(figure: Figure, frame: pd.DataFrame) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
 
 
-def draw(*tables: Table) -> Figure:
-    """Draw small multiples: what predicts quality from row to row, phases from left to right."""
-    *phases, _, correlations = tables
-    require_sources(correlations, phases)
-    means = of_phases(tuple(phases))
-    figure = Figure(figsize=(6.6, 7.0))
-    panels = figure.subplots(len(_ROWS), len(PHASES), sharey=True)
-    for (name, label, unit), row in zip(_ROWS, panels, strict=True):
+def draw_phases(
+    means: pd.DataFrame, correlations: pd.DataFrame, rows: Sequence[Row], height: float
+) -> Figure:
+    """Draw small multiples: what predicts quality from row to row, phases from left to right.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+        One row a phase and method, the tokenizer without a quantizer among them in each phase.
+    correlations : pandas.DataFrame
+        As ``python -m empirical table`` stores them.
+    rows : sequence
+        What stands against quality, its axis and its unit.
+    height : float
+        Of the figure, in inches.
+    """
+    figure = Figure(figsize=(6.6, height))
+    panels = figure.subplots(len(rows), len(PHASES), sharey=True)
+    for (name, label, unit), row in zip(rows, panels, strict=True):
         for (phase, title), axes in zip(PHASES.items(), row, strict=True):
             own = means[means["phase"] == phase]
             quantized = own[own["method"] != UNQUANTIZED]
-            points(axes, quantized, name, unit)
-            foot = ceiling(axes, own) + 4
-            typical_interval(axes, quantized, (name, unit), ("kid_efflite0", KID_UNIT), foot)
-            _correlation(axes, correlations.frame, phase, name)
+            _points(axes, quantized, name, unit)
+            foot = _ceiling(axes, own) + 4
+            if f"{name}_low" in own:
+                _typical_interval(axes, quantized, (name, unit), ("kid_efflite0", _KID), foot)
+            _correlation(axes, correlations, phase, name)
             axes.set(xlabel=label, ylabel="KID-EffLite0 (×10⁻³)")
             axes.yaxis.label.set_visible(axes is row[0])
-            if name == _ROWS[0][0]:
+            if name == rows[0][0]:
                 axes.set_title(title)
     panels[0][0].set_ylim(bottom=0)
-    legend(figure, means[means["method"] != UNQUANTIZED])
+    _legend(figure, means[means["method"] != UNQUANTIZED])
     return figure
+
+
+def draw(*tables: Table) -> Figure:
+    """Draw the phases on photographs."""
+    *phases, _, correlations = tables
+    require_sources(correlations, phases)
+    return draw_phases(of_phases(tuple(phases)), correlations.frame, _ROWS, height=7.0)
 
 
 def caption(*tables: Table) -> str:

@@ -1,5 +1,7 @@
 """All methods at desk size, phase by phase: from a made-up table that the launch's own code wrote."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -7,6 +9,8 @@ from scipy.stats import spearmanr
 from empirical.head import REFERENCES
 from figures import desk_methods, recipe
 from figures.look import LOOKS
+from qtheory.errors import SchemaError
+from qtheory.results import read_table
 from qtheory.results.comparison import FAMILIES
 from tests.figures.launched import launched
 
@@ -14,13 +18,19 @@ PHASES = ("substitution", "adaptation", "joint")
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory):
-    return launched(tmp_path_factory.mktemp("launched"))
+def tables(tmp_path_factory):
+    out = tmp_path_factory.mktemp("launched")
+    return [launched(out), read_table(out / "correlations" / "desk.csv")]
 
 
 @pytest.fixture(scope="module")
-def grid(table):
-    return np.array(recipe.draw(desk_methods.RECIPE, [table]).axes).reshape(2, 3)
+def table(tables):
+    return tables[0]
+
+
+@pytest.fixture(scope="module")
+def grid(tables):
+    return np.array(recipe.draw(desk_methods.RECIPE, tables).axes).reshape(2, 3)
 
 
 def _rows(table, phase):
@@ -46,10 +56,19 @@ def test_the_dashed_line_is_the_tokenizer_alone(grid, table):
         np.testing.assert_allclose(line.get_ydata(), 1e3 * alone)
 
 
-def test_correlations_are_over_the_methods_of_table_3(table):
-    frame = _rows(table, "substitution")
-    own = frame[frame["method"].isin(FAMILIES)]
-    rho = spearmanr(own["latent_nmse"], own["kid_efflite0"]).statistic
-    assert f"ρ = {rho:.2f}, p = " in desk_methods.correlation(frame, "latent_nmse")
-    assert desk_methods.correlation(frame, "latent_nmse").endswith("n = 13")
-    assert "equal for all methods" in desk_methods.correlation(frame, "utilization")
+def test_correlations_are_over_the_methods_of_table_3(grid, tables):
+    table, correlations = tables
+    assert set(correlations.frame["n"]) == {13}
+    for axes, phase in zip(grid[0], PHASES, strict=True):
+        frame = _rows(table, phase)
+        own = frame[frame["method"].isin(FAMILIES)]
+        rho = spearmanr(own["latent_nmse"], own["kid_efflite0"]).statistic
+        assert any(text.get_text().startswith(f"ρ = {rho:.2f} [") for text in axes.texts)
+
+
+def test_correlations_of_another_table_are_refused(tables):
+    table, correlations = tables
+    sources = {"sources": {"launch/desk": "0"}}
+    other = replace(correlations, manifest={**correlations.manifest, "configuration": sources})
+    with pytest.raises(SchemaError, match="was computed from another launch/desk"):
+        recipe.draw(desk_methods.RECIPE, [table, other])
