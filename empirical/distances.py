@@ -9,6 +9,7 @@ from torch import Tensor
 
 from empirical import features, inception, metrics
 from empirical.inception import Inception
+from empirical.kernel_distance import KernelDistance
 from empirical.moments import Moments, Scores, fid
 from empirical.quantizers.base import summed_over_ranks
 
@@ -17,6 +18,7 @@ Row = dict[str, Any]
 NORMAL_QUANTILE = 1.959963984540054  # of 0.975
 _CROP = "centre, halved with a box filter while twice the size, then bicubic"
 _SPLITS = 10
+_ESTIMATE = "all pairs of different images, (x.y / {dim} + 1)^3, jackknife over images"
 
 
 class Statistics(ABC):
@@ -32,37 +34,43 @@ class Statistics(ABC):
 
 
 class InceptionStatistics(Statistics):
-    """r-FID and r-IS, against the centre crops that were reconstructed.
+    """r-FID, KID and r-IS, against the centre crops that were reconstructed.
 
     Parameters
     ----------
     network : Inception
         The extractor.
     images : int
-        Images that will come.
+        Images that will come, at least 3.
     """
 
     def __init__(self, network: Inception, images: int) -> None:
         device = str(network.fc.weight.device)
         self.network = network
         self.real, self.fake = (Moments(network.FEATURES, device) for _ in range(2))
+        self.kernel = KernelDistance(images, network.FEATURES, device)
         splits = min(_SPLITS, images)
         self.scores = [Scores(images, network.CLASSES, splits, device) for _ in range(2)]
 
     def update(self, x: Tensor, x_hat: Tensor, numbers: Tensor) -> None:
         """Add a batch; the network sees pixels rounded to whole numbers."""
         pairs = zip((x, x_hat), (self.real, self.fake), self.scores, strict=True)
+        features = []
         for images, moments, scores in pairs:
             found, probabilities = self.network.measure(images)
             moments.update(found)
             scores.update(probabilities, numbers)
+            features.append(found)
+        self.kernel.update(features[0], features[1], numbers)
 
     def columns(self) -> Row:
-        """Return r-FID, r-IS, the score of the originals, and how they were computed."""
+        """Return r-FID, KID with its interval over images, the scores, and how they were computed."""
         real, fake = self.real.merge(), self.fake.merge()
         originals, reconstructions = (scores.score() for scores in self.scores)
         return {
             "r_fid": fid(real, fake),
+            **_with_interval("kid_inception", *self.kernel.estimate()),
+            "kid_estimate": _ESTIMATE.format(dim=self.network.FEATURES),
             "r_is": reconstructions,
             "original_is": originals,
             "fid_images": int(real.count),
@@ -94,10 +102,10 @@ class EffLiteStatistics(Statistics):
     def columns(self) -> Row:
         """Return the distance with its interval, over photographs."""
         real, fake = summed_over_ranks(self.features.clone()).numpy()
-        value, error = metrics.kid(real, fake, np.arange(len(real)))
-        half = NORMAL_QUANTILE * error
-        return {
-            "kid_efflite0": value,
-            "kid_efflite0_low": value - half,
-            "kid_efflite0_high": value + half,
-        }
+        return _with_interval("kid_efflite0", *metrics.kid(real, fake, np.arange(len(real))))
+
+
+def _with_interval(name: str, value: float, error: float) -> Row:
+    """Return a value with the bounds of its normal interval at 95 %."""
+    half = NORMAL_QUANTILE * error
+    return {name: value, f"{name}_low": value - half, f"{name}_high": value + half}

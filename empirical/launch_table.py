@@ -44,7 +44,8 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
         In the paper's order; below the printed row of a method, phase and size stand that of the logs,
         which are public for substitution in Tables 3 and 5, and the measured ones.
         PSNR is that of the luma and SSIM in per cent, as printed. Where a row was measured with
-        EfficientNet-Lite0 it has ``kid`` in place of ``rfid``. Columns that end with ``_half`` are
+        EfficientNet-Lite0 it has ``kid`` in place of ``rfid``, a unit of its own; beside ``rfid`` stands
+        ``kid_inception``, which the paper does not print. Columns that end with ``_half`` are
         half-widths of 95 % intervals over images, averages over seeds.
     """
     logs = [] if (found := logged(n)) is None else [found]

@@ -28,6 +28,7 @@ _COLUMNS = (
     ("rfid", "r_fid", 1, 2),
     ("ris", "r_is", 1, 1),
     ("kid", "kid_efflite0", 1, 3),
+    ("kid_inception", "kid_inception", 1, 5),
 )
 SHOWN = tuple(name for name, *_ in _COLUMNS)
 _DIGITS = {"seeds": 0} | {name: digits for name, _, _, digits in _COLUMNS}

@@ -18,7 +18,7 @@ _SIZES = {6: ("mmd", "mmd_vp2")}
 _MMD = ("mmd",)
 _TABLES = range(3, 8)
 # networks that the comparison on photographs does without
-_SHOWN = tuple(name for name in SHOWN if name not in ("lpips", "ris"))
+_SHOWN = tuple(name for name in SHOWN if name not in ("lpips", "ris", "kid_inception"))
 
 
 def render(frame: "pd.DataFrame") -> str:

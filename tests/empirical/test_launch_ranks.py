@@ -75,6 +75,7 @@ def test_two_processes_measure_what_one_does(results):
     alone, first, second = results.values()
     rows = [key for key in alone if key.startswith("row.")]
     assert {"row.r_fid", "row.r_is", "row.psnr", "row.utilization", "row.latent_nmse_low"} <= set(rows)
+    assert {"row.kid_inception", "row.kid_inception_low", "row.kid_inception_high"} <= set(rows)
     for key in rows:
         assert torch.equal(first[key], second[key])
         torch.testing.assert_close(first[key], alone[key], rtol=1e-4, atol=1e-6)

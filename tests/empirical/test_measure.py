@@ -99,31 +99,35 @@ def test_the_row_of_r_fid_says_how_it_was_computed(crops, images, tokenizer):
         sets.append(Moments(3))
         sets[-1].update(SmallNetwork().measure(x)[0])
     np.testing.assert_allclose(row["r_fid"], fid(*sets), rtol=1e-5)
+    kid, error = metrics.kid(*(SmallNetwork().measure(x)[0] for x in (images, x_hat)), np.arange(7))
+    np.testing.assert_allclose(row["kid_inception"], kid, rtol=1e-4)
+    np.testing.assert_allclose(row["kid_inception_low"], kid - 1.959964 * error, rtol=1e-4)
     np.testing.assert_allclose(row["lpips"], float(perceptual(images, x_hat).mean()), rtol=1e-5)
     assert row["r_is"] > 0
     assert row["original_is"] > 0
     assert row["fid_images"] == row["photographs"] == 7
     assert row["fid_sha256"] == "ab" * 32
     assert row["fid_resize"] == EXTRACTOR["resize"]
+    assert "(x.y / 3 + 1)^3" in row["kid_estimate"]
     assert {"fid_reference", "fid_crop", "fid_uint8"} <= row.keys()
     assert "utilization" not in row
 
 
 def test_the_native_quantizer_of_var_is_a_row_of_its_own(tmp_path):
-    for i in range(2):
+    for i in range(3):
         pixels = np.random.default_rng(i).integers(0, 256, (256, 256, 3), dtype=np.uint8)
         PilImage.fromarray(pixels).save(tmp_path / f"{i}.png")
     crops = Crops(index_folder(tmp_path, 256), 256)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         tokenizer = VARTokenizer(32, 4, 8).eval()
-    row = measure(tokenizer, None, crops, InceptionStatistics(SmallNetwork(), 2), native=True)
+    row = measure(tokenizer, None, crops, InceptionStatistics(SmallNetwork(), 3), native=True)
     with torch.no_grad():
-        z_e = tokenizer.encode(to_tensor(np.stack([crops[i].movedim(0, -1).numpy() for i in range(2)])))
+        z_e = tokenizer.encode(to_tensor(np.stack([crops[i].movedim(0, -1).numpy() for i in range(3)])))
         error = (tokenizer.native_quantize(z_e).double() - z_e).square().mean()
         counts = torch.bincount(tokenizer.native_codes(z_e).flatten(), minlength=8)[None].numpy()
     np.testing.assert_allclose(row["latent_distortion_per_dim"], float(error), rtol=1e-5)
-    assert row["tokens"] == 2 * 680
+    assert row["tokens"] == 3 * 680
     assert row["utilization"] == pytest.approx(mean_utilization(counts), abs=1 / 8)
     assert row["perplexity"] == pytest.approx(mean_perplexity(counts), rel=0.01)
 
