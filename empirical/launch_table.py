@@ -2,18 +2,22 @@
 
 from typing import TYPE_CHECKING
 
-from empirical.printed import HALVES, SHOWN, as_text, beside, in_printed_columns, logged, printed
-from qtheory import paper
+from empirical.printed import (
+    BY_EPOCH,
+    HALVES,
+    SHOWN,
+    as_text,
+    beside,
+    in_printed_columns,
+    logged,
+    numbered,
+    printed,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _KEYS = ["method", "tokens", "K"]
-
-
-def _numbered(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table of the paper with its sizes as numbers."""
-    return table.assign(**{name: table[name].map(paper.printed_size) for name in ("K", "tokens")})
 
 
 def _measured(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -41,16 +45,16 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        In the paper's order; below the printed row of a method, phase and size stand that of the logs,
-        which are public for substitution in Tables 3 and 5, and the measured ones.
+        In the paper's order; below the printed row of a method, phase and size stand those of the logs,
+        as `empirical.printed.logged` has them, and the measured ones.
         PSNR is that of the luma and SSIM in per cent, as printed. Where a row was measured with
         EfficientNet-Lite0 it has ``kid`` in place of ``rfid``, a unit of its own; beside ``rfid`` stands
         ``kid_inception``, which the paper does not print. Columns that end with ``_half`` are
         half-widths of 95 % intervals over images, averages over seeds.
     """
-    logs = [] if (found := logged(n)) is None else [found]
-    whole = beside([_numbered(printed(n)), *logs, _measured(n, frame)], _KEYS)
-    return whole.reindex(columns=["method", "phase", "tokens", "K", "origin", "seeds", *SHOWN, *HALVES])
+    whole = beside([numbered(printed(n)), logged(n), _measured(n, frame)], _KEYS)
+    columns = ["method", "phase", "tokens", "K", "origin", "seeds", *SHOWN, BY_EPOCH, *HALVES]
+    return whole.reindex(columns=columns)
 
 
 def render(n: int, frame: "pd.DataFrame") -> str:

@@ -32,6 +32,7 @@ _COLUMNS = (
 )
 SHOWN = tuple(name for name, *_ in _COLUMNS)
 _DIGITS = {"seeds": 0} | {name: digits for name, _, _, digits in _COLUMNS}
+BY_EPOCH = "rfid_by_epoch"
 _HALF = "_half"
 HALVES = tuple(f"{name}{_HALF}" for name in SHOWN)
 
@@ -49,23 +50,53 @@ def printed(n: int) -> "pd.DataFrame":
     return table.assign(method=methods, phase=phases, origin="paper")
 
 
-def logged(n: int) -> "pd.DataFrame | None":
-    """Return what the authors' public logs have of a table, None where they have nothing.
+def logged(n: int) -> "pd.DataFrame":
+    """Return what the authors' public logs have of the rows of a table.
 
     Parameters
     ----------
     n : int
-        Number of the table, 3 to 7; there are logs of the substitution rows of Tables 3 and 5.
+        Number of the table, 3 to 7.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of the runs whose method, phase and size the table prints. Of adaptation the logs have r-FID
+        after each epoch: ``rfid`` is that of the last, where the paper prints the least. In Table 4 also
+        the run of another quantizer whose numbers stand in a row of MMD VQ.
     """
-    if n not in (3, 5):
-        return None
-    logs = paper.authors_logs()
+    import pandas as pd
+
+    keys = ["method", "phase", "tokens", "K"]
+    rows = numbered(printed(n))[keys].drop_duplicates()
+    sizes = paper.authors_sizes()
+    mistaken = sizes["approach"] != "MMD VQ"
+    sizes = sizes.assign(variant=("run of " + sizes["approach"]).where(mistaken, ""), approach="MMD VQ")
+    runs = pd.concat([paper.authors_logs(), sizes]).assign(phase="substitution", origin="authors' logs")
+    logs = pd.concat([runs, _last_epochs()])
     commas = logs["variant"].where(logs["variant"] == "", ", " + logs["variant"])
-    logs = logs.assign(
-        method=logs["approach"].map(key_of), phase="substitution", origin="authors' logs" + commas
+    logs = logs.assign(method=logs["approach"].map(key_of), origin=logs["origin"] + commas)
+    return logs.merge(rows, on=keys)
+
+
+def _last_epochs() -> "pd.DataFrame":
+    """Return the logged runs of adaptation: r-FID of the last epoch, and of all of them as text."""
+    run = ["approach", "variant", "tokens", "K"]
+    epochs = paper.authors_epochs()
+    values = epochs.groupby(run, sort=False)["rfid"]
+    texts = values.agg(lambda rfid: " ".join(f"{value:.3f}" for value in rfid)).rename(BY_EPOCH)
+    return (
+        values.last()
+        .to_frame()
+        .join(texts)
+        .reset_index()
+        .assign(phase="adaptation", origin="authors' logs, last epoch")
     )
-    third = (logs["tokens"] == 512) & (logs["K"] == 65536)
-    return logs[third if n == 3 else ~third]
+
+
+def numbered(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table of the paper with its sizes as numbers."""
+    return table.assign(**{name: table[name].map(paper.printed_size) for name in ("K", "tokens")})
 
 
 def in_printed_columns(rows: "pd.DataFrame") -> "pd.DataFrame":
@@ -128,4 +159,6 @@ def as_text(table: "pd.DataFrame") -> str:
             own = table.pop(half)
             texts = [t if w != w else f"{t} ±{w:{form}}" for t, w in zip(texts, own, strict=True)]
         table[name] = texts
+    if BY_EPOCH in table:
+        table[BY_EPOCH] = table[BY_EPOCH].fillna("")
     return table.to_string(index=False, justify="left")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from empirical.printed import SHOWN, as_text, beside, in_printed_columns, logged, printed
+from empirical.printed import BY_EPOCH, SHOWN, as_text, beside, in_printed_columns, logged, printed
 from empirical.quantizers import key_of
 from qtheory import paper
 from qtheory.errors import DomainError
@@ -70,7 +70,7 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     -------
     pandas.DataFrame
         A row a method, phase and origin: ``paper`` as printed, ``authors' logs`` where public
-        (substitution of Tables 3 and 5), ``measured`` here. PSNR is that of the luma and SSIM in per
+        (`empirical.printed.logged`), ``measured`` here. PSNR is that of the luma and SSIM in per
         cent, as printed. ``rfid`` stands in the first two origins only and ``kid`` (on other features,
         of another tokenizer and other photographs) in the last: compare orders, not values. Tables 4 to
         6 vary sizes of which the comparison has one.
@@ -82,11 +82,11 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     """
     if n not in _TABLES:
         raise DomainError(f"n must be the number of a table of results, 3 to 7; got {n!r}")
-    parts = [printed(n), *([] if (logs := logged(n)) is None else [logs])]
+    parts = [printed(n), logged(n)]
     methods = parts[0]["method"] if n in (3, 7) else _SIZES.get(n, _MMD)
     phases = parts[0]["phase"]
     whole = beside([*parts, _measured(frame, methods, phases)], ["method"])
-    return whole.reindex(columns=["approach", "phase", "origin", "tokens", "K", *_SHOWN])
+    return whole.reindex(columns=["approach", "phase", "origin", "tokens", "K", *_SHOWN, BY_EPOCH])
 
 
 def render_side_by_side(n: int, frame: "pd.DataFrame") -> str:

@@ -11,6 +11,7 @@ from empirical.cells import PRESETS, matrix
 from empirical.cost import cache_cost, cost, counts
 from empirical.head import TRAINED
 from empirical.launch_table import side_by_side
+from empirical.printed import as_text
 from qtheory import paper
 from qtheory.errors import DomainError
 
@@ -44,13 +45,29 @@ def test_every_printed_row_has_its_cell(number):
     by_origin = [[o for o in found if not o.startswith("authors' logs")] for found in printed.values()]
     assert all(found == ["paper", "measured, as_run"] for found in by_origin)
     logs = table[table["origin"].str.startswith("authors' logs")]
-    assert len(logs) == {3: 14, 5: 2}.get(number, 0)
+    assert len(logs) == {3: 20, 4: 4, 5: 4, 6: 2, 7: 6}[number]
     # of one method and size the printed row stands first, then the logs, then what was measured
     order = {"paper": 0, "authors' logs": 1, "measured": 2}
     for found in printed.values():
         places = [order[origin.split(",")[0]] for origin in found]
         assert places == sorted(places)
     assert (table["origin"] == "paper").sum() == len(paper.table(number))
+
+
+def test_the_logs_say_whose_row_table_4_prints_and_what_the_last_epoch_had():
+    table = side_by_side(4, pd.DataFrame([{**c.row, "image_tokens": 512} for c in matrix(PRESETS["paper"])]))
+    row = table[(table["K"] == 32768) & (table["phase"] == "substitution")].head(3)
+    assert row["origin"].tolist() == ["paper", "authors' logs", "authors' logs, run of Wasserstein VQ"]
+    assert row["utilization"].tolist() == [0.997, 0.9990, 0.9974]
+    assert row["rfid"].tolist() == [1.79, 1.729, 1.793]
+    last = table[table["origin"] == "authors' logs, last epoch"]
+    assert last[["K", "phase", "rfid"]].to_numpy().tolist() == [[65536, "adaptation", 0.901]]
+    assert last["rfid_by_epoch"].tolist() == ["0.987 0.992 0.943 0.864 0.901"]
+    # the paper prints the least of the five
+    assert table[(table["K"] == 65536) & (table["phase"] == "adaptation")]["rfid"].iloc[0] == 0.86
+    text = as_text(table)
+    assert text.count("0.987 0.992 0.943 0.864 0.901") == 1
+    assert "nan" not in text.lower()
 
 
 def test_what_a_cell_starts_from_comes_before_it():

@@ -144,6 +144,24 @@ def test_the_printed_cells_are_the_logs_rounded_but_for_two():
     assert differing == {("Vanilla VQ", "512", "distortion_per_dim"), ("MMD VQ", "2048", "lpips")}
 
 
+def test_the_row_of_mmd_at_32768_that_is_printed_is_the_run_of_another_quantizer():
+    (row,) = (row for row in printed("table4") if row["K"] == "32768" and row["phase"] == "Substitution")
+    agreeing = {}
+    for log in printed("authors_sizes"):
+        scale = {"utilization": 100}
+        agreeing[log["approach"]] = [
+            abs(Decimal(log[name]) * scale.get(name, 1) - Decimal(row[name].removesuffix("%")))
+            <= Decimal(1).scaleb(Decimal(row[name].removesuffix("%")).as_tuple().exponent) / 2
+            for name in METRICS
+            if log[name]
+        ]
+    assert all(agreeing["Wasserstein VQ"])
+    assert sum(agreeing["MMD VQ"]) <= 1
+    sizes = paper.authors_sizes()
+    assert sizes[["tokens", "K"]].to_numpy().tolist() == [[512, 32768]] * 2
+    assert sizes["ssim"].isna().tolist() == [False, True]
+
+
 def test_logs_name_the_rerun_and_leave_unknown_perplexities_missing():
     logs = paper.authors_logs()
     rerun = logs[logs.variant.str.startswith("without")]
