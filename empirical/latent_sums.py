@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from empirical.columns import Row, batch_errors, distortion_columns, usage_columns
+from empirical.columns import Row, usage_columns
 from empirical.distances import NORMAL_QUANTILE
 from empirical.head import Transplant
 from empirical.quantizers.base import summed_over_ranks
@@ -37,6 +38,47 @@ class Variance:
         return squares / count - (total / count).square()
 
 
+@dataclass(frozen=True)
+class LatentErrors:
+    """Errors of a transplant on all latents, in float64.
+
+    Attributes
+    ----------
+    quantizer : (N,) array
+        Squared error at the input of a quantizer, summed over its d dimensions and averaged over the
+        tokens of an image and the quantizers. Where a quantizer maps its input first (the tanh of FSQ),
+        it is the error after that map, and does not compare with errors of other quantizers.
+    latent : (N,) array
+        Squared error against z_e after the second head, an element. The paper's tables print this.
+    counts : (P, M, K) array of int
+        How often each code of each quantizer occurs in each group of images.
+    input_variance, latent_variance : float
+        Variance of a quantizer's (mapped) input, summed over d, and of an element of z_e.
+    dim : int
+        d.
+    """
+
+    quantizer: NDArray[np.float64]
+    latent: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    input_variance: float
+    latent_variance: float
+    dim: int
+
+    def row(self) -> Row:
+        """Return the columns of the table, without intervals."""
+        quantizer, latent = self.quantizer.mean(), self.latent.mean()
+        return {
+            "quantizer_distortion": quantizer,
+            "quantizer_distortion_per_dim": quantizer / self.dim,
+            "quantizer_nmse": quantizer / self.input_variance,
+            "latent_distortion_per_dim": latent,
+            "latent_nmse": latent / self.latent_variance,
+            "latent_variance": self.latent_variance,
+            **usage_columns(self.counts.sum(0)),
+        }
+
+
 class LatentSums(ABC):
     """Errors and codes of what lies between encoder and decoder."""
 
@@ -45,8 +87,8 @@ class LatentSums(ABC):
         """Quantize latents (B, C, h, w), add their errors, and return what the decoder gets."""
 
     @abstractmethod
-    def columns(self, prefix: str = "") -> Row:
-        """Return the columns of the table, over all processes."""
+    def columns(self) -> Row:
+        """Return the columns of the table with normal intervals, over all processes."""
 
 
 class TransplantSums(LatentSums):
@@ -58,48 +100,62 @@ class TransplantSums(LatentSums):
         Set to evaluation mode.
     images : int
         Images that will come.
-    device : str
+    device : str, optional
         Where the sums are kept.
+    groups : (images,) tensor of int64, optional
+        Group of each image, from 0, for the counts of codes; by default all are in one.
     """
 
-    def __init__(self, transplant: Transplant, images: int, device: str) -> None:
+    def __init__(
+        self, transplant: Transplant, images: int, device: str = "cpu", groups: Tensor | None = None
+    ) -> None:
         self.transplant = transplant.eval()
         quantizers = transplant.quantizers
+        self.groups = torch.zeros(images, dtype=torch.int64) if groups is None else groups
+        sizes = int(self.groups.max()) + 1, len(quantizers), quantizers[0].codebook_size
+        self.counts = torch.zeros(sizes, dtype=torch.int64, device=device)
         self.values = torch.zeros(images, 2, dtype=torch.float64, device=device)
-        self.counts = torch.zeros(
-            len(quantizers), quantizers[0].codebook_size, dtype=torch.int64, device=device
-        )
         self.latents = Variance()
         self.inputs = [Variance() for _ in quantizers]
 
     def update(self, z_e: Tensor, numbers: Tensor) -> Tensor:
         """Quantize latents (B, C, h, w), add their errors, and return what the decoder gets."""
-        found = batch_errors(self.transplant, z_e)
-        for variance, mapped in zip(self.inputs, found.inputs, strict=True):
-            variance.update(mapped.flatten(0, 2))
-        quantizer = torch.stack([errors.mean(dim=(1, 2)) for errors in found.quantizer]).mean(0)
-        self.values[numbers.to(self.values.device)] = torch.stack([quantizer, found.latent], 1)
-        self.counts += found.counts
+        result, distortions, groups = self.transplant(z_e), [], self.groups[numbers]
+        for i, quantizer in enumerate(self.transplant.quantizers):
+            inputs = quantizer.project(result.z_p[i]).double()
+            self.inputs[i].update(inputs.flatten(0, 2))
+            distortions.append((inputs - result.z_q[i]).square().sum(-1).mean(dim=(1, 2)))
+            for group in groups.unique():
+                self.counts[group, i] += quantizer.usage(result.codes[groups == group][..., i])
+        latent = (result.y.double() - z_e).square().mean(dim=(1, 2, 3))
+        found = torch.stack([torch.stack(distortions).mean(0), latent], 1)
+        self.values[numbers.to(self.values.device)] = found
         self.latents.update(z_e.movedim(1, -1).flatten(0, 2))
-        return found.y
+        y: Tensor = result.y
+        return y
 
-    def columns(self, prefix: str = "") -> Row:
-        """Return the columns of the table, over all processes."""
-        values = summed_over_ranks(self.values.clone()).cpu().numpy()
-        counts = summed_over_ranks(self.counts.clone()).cpu().numpy()
-        dim = self.transplant.quantizers[0].dim
-        input_variance = float(torch.stack([v.merged().sum() for v in self.inputs]).mean())
-        latent_variance = float(self.latents.merged().mean())
-        quantizer, latent = values.T
-        row: Row = {
-            **distortion_columns(quantizer.mean(), dim),
-            "latent_variance": latent_variance,
-            **usage_columns(counts),
-            **interval("quantizer_nmse", quantizer / input_variance),
-            **interval("latent_distortion_per_dim", latent),
-            **interval("latent_nmse", latent / latent_variance),
+    def merged(self) -> LatentErrors:
+        """Return the errors, over all processes."""
+        quantizer, latent = summed_over_ranks(self.values.clone()).cpu().numpy().T
+        return LatentErrors(
+            quantizer,
+            latent,
+            counts=summed_over_ranks(self.counts.clone()).cpu().numpy(),
+            input_variance=float(torch.stack([v.merged().sum() for v in self.inputs]).mean()),
+            latent_variance=float(self.latents.merged().mean()),
+            dim=self.transplant.quantizers[0].dim,
+        )
+
+    def columns(self) -> Row:
+        """Return the columns of the table with normal intervals, over all processes."""
+        found = self.merged()
+        intervals = {
+            **interval("quantizer_nmse", found.quantizer / found.input_variance),
+            **interval("latent_distortion_per_dim", found.latent),
+            **interval("latent_nmse", found.latent / found.latent_variance),
         }
-        return {f"{prefix}{name}": value for name, value in row.items()}
+        # a mean with an interval stands beside its bounds
+        return {name: value for name, value in found.row().items() if name not in intervals} | intervals
 
 
 class NativeSums(LatentSums):
@@ -131,18 +187,17 @@ class NativeSums(LatentSums):
         quantized: Tensor = y
         return quantized
 
-    def columns(self, prefix: str = "") -> Row:
+    def columns(self) -> Row:
         """Return the columns of the table, over all processes; all scales count as one quantizer."""
         latent = summed_over_ranks(self.values.clone()).cpu().numpy()
         counts = summed_over_ranks(self.counts.clone()).cpu().numpy()[None]
         variance = float(self.latents.merged().mean())
-        row: Row = {
+        return {
             "latent_variance": variance,
             **usage_columns(counts),
             **interval("latent_distortion_per_dim", latent),
             **interval("latent_nmse", latent / variance),
         }
-        return {f"{prefix}{name}": value for name, value in row.items()}
 
 
 def interval(name: str, values: Any) -> Row:

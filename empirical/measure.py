@@ -4,14 +4,15 @@ Values of single images are kept by the image's number, and everything else as s
 float64, so that neither batches nor processes matter.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from empirical.columns import IMAGE_COLUMNS, Row, image_values
+from empirical.columns import IMAGE_COLUMNS, LEVEL, Row, image_values, in_sample
 from empirical.distances import Statistics
-from empirical.evaluate import LEVEL
 from empirical.head import Transplant
 from empirical.latent_sums import LatentSums, NativeSums, TransplantSums, interval
 from empirical.quantizers.base import summed_over_ranks
@@ -21,14 +22,67 @@ from empirical.tokenizers import Tokenizer, VARTokenizer
 from qtheory.errors import DomainError
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
+Encoded = tuple[Tensor, ...]  # numbers, images, latents
 
 
-def _batches(crops: Crops, batch: int, workers: int, runtime: Runtime) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield numbers and images of this process's share."""
+@torch.no_grad()
+def reconstruct(
+    tokenizer: Tokenizer,
+    latents: LatentSums | None,
+    batches: Iterable[Encoded],
+    images: int,
+    see: Callable[[Tensor, Tensor, Tensor], None],
+    *,
+    perceptual: Perceptual | None = None,
+    device: str = "cpu",
+) -> dict[str, NDArray[np.float64]]:
+    """Decode images from what their latents become, and compare them with the originals.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+        Its decoder.
+    latents : LatentSums or None
+        What lies before the decoder; it gets all latents.
+    batches : iterable of ((B,), (B, 3, H, W), (B, C, h, w)) tensors
+        Numbers, images and latents of this process's share.
+    images : int
+        Images of all processes.
+    see : callable
+        Called with the originals, the reconstructions in [-1, 1] and the numbers of each batch.
+    perceptual : callable, optional
+        LPIPS as a metric.
+    device : str, optional
+        Where the values are kept.
+
+    Returns
+    -------
+    dict of str to (N,) array
+        Metrics of all single images, over all processes.
+    """
+    names = [*IMAGE_COLUMNS, *([] if perceptual is None else ["lpips"])]
+    values = torch.zeros(images, len(names), dtype=torch.float64, device=device)
+    for numbers, x, z_e in batches:
+        y = z_e if latents is None else latents.update(z_e, numbers)
+        x_hat = tokenizer.decode(y).clamp(-1, 1)
+        own = image_values(x, x_hat)
+        if perceptual is not None:
+            own["lpips"] = perceptual(x, x_hat).double()
+        values[numbers.to(device)] = torch.stack([own[name] for name in names], dim=1)
+        see(x, x_hat, numbers)
+    return dict(zip(names, summed_over_ranks(values).cpu().numpy().T, strict=True))
+
+
+@torch.no_grad()
+def _encoded(
+    tokenizer: Tokenizer, crops: Crops, batch: int, workers: int, runtime: Runtime
+) -> Iterator[Encoded]:
+    """Yield numbers, images and latents of this process's share."""
     own = list(range(runtime.rank, len(crops), runtime.world))
     groups = [own[i : i + batch] for i in range(0, len(own), batch)]
     for numbers, images in zip(groups, crops.batches(groups, workers), strict=True):
-        yield torch.tensor(numbers), to_float(images, runtime.device)
+        x = to_float(images, runtime.device)
+        yield torch.tensor(numbers), x, tokenizer.encode(x)
 
 
 def _between(
@@ -44,7 +98,6 @@ def _between(
     return NativeSums(tokenizer, images, device)
 
 
-@torch.no_grad()
 def measure(
     tokenizer: Tokenizer,
     transplant: Transplant | None,
@@ -83,7 +136,7 @@ def measure(
     Returns
     -------
     dict
-        Columns of the table. Intervals are normal ones over photographs.
+        Columns of the table. Intervals are normal ones over photographs, see `empirical.columns`.
 
     Raises
     ------
@@ -93,22 +146,18 @@ def measure(
     runtime = runtime or Runtime()
     if crops.seed is not None:
         raise DomainError(f"crops must be centre crops for a measurement, got those of seed {crops.seed}")
-    names = [*IMAGE_COLUMNS, *([] if perceptual is None else ["lpips"])]
-    values = torch.zeros(len(crops), len(names), dtype=torch.float64, device=runtime.device)
     latents = _between(tokenizer, transplant, native, len(crops), runtime.device)
-    for numbers, x in _batches(crops, batch, workers, runtime):
-        y = tokenizer.encode(x)
-        if latents is not None:
-            y = latents.update(y, numbers)
-        x_hat = tokenizer.decode(y).clamp(-1, 1)
-        own = image_values(x, x_hat)
-        if perceptual is not None:
-            own["lpips"] = perceptual(x, x_hat).double()
-        values[numbers.to(values.device)] = torch.stack([own[name] for name in names], dim=1)
-        statistics.update(x, x_hat, numbers)
-    merged = summed_over_ranks(values).cpu().numpy()
+    values = reconstruct(
+        tokenizer,
+        latents,
+        _encoded(tokenizer, crops, batch, workers, runtime),
+        len(crops),
+        statistics.update,
+        perceptual=perceptual,
+        device=runtime.device,
+    )
     row: Row = {} if latents is None else latents.columns()
-    for name, column in zip(names, merged.T, strict=True):
+    for name, column in values.items():
         row |= interval(name, column)
     return row | statistics.columns() | {"level": LEVEL, "photographs": len(crops)}
 
@@ -126,6 +175,6 @@ def measure_latents(
     """Return the errors of a transplant on training images, columns that start with ``train_``."""
     runtime = runtime or Runtime()
     latents = TransplantSums(transplant, len(crops), runtime.device)
-    for numbers, x in _batches(crops, batch, workers, runtime):
-        latents.update(tokenizer.encode(x), numbers)
-    return latents.columns("train_")
+    for numbers, _, z_e in _encoded(tokenizer, crops, batch, workers, runtime):
+        latents.update(z_e, numbers)
+    return in_sample(latents.columns())

@@ -8,49 +8,10 @@ from scipy import stats
 
 from qtheory import _check
 from qtheory.entropy import perplexity, utilization
-from qtheory.errors import DomainError, ShapeError
+from qtheory.errors import DomainError
 
-Codes = NDArray[np.int64]
+Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-
-def counts_by_group(codes: Codes, groups: Codes, codebook_size: int) -> Codes:
-    """Return how often each code occurs in each group.
-
-    Parameters
-    ----------
-    codes : (N, T) array of int
-        Codes of N crops, T tokens each, in [0, K).
-    groups : (N,) array of int
-        Photograph of each crop.
-    codebook_size : int
-        K.
-
-    Returns
-    -------
-    (P, K) array of int64
-        Counts of the P photographs.
-
-    Raises
-    ------
-    ShapeError
-        If there is not one photograph a crop.
-    DomainError
-        If a code lies outside [0, K).
-
-    Examples
-    --------
-    >>> counts_by_group(np.array([[0, 0], [2, 1]]), np.array([0, 1]), 3).tolist()
-    [[2, 0, 0], [0, 1, 1]]
-    """
-    if codes.ndim != 2 or groups.shape != (len(codes),):
-        raise ShapeError(f"groups must have one entry a crop, got shapes {groups.shape} and {codes.shape}")
-    if codes.min() < 0 or codes.max() >= codebook_size:
-        raise DomainError(f"codes must lie in [0, {codebook_size}), got {codes.min()} to {codes.max()}")
-    _, numbered = np.unique(groups, return_inverse=True)
-    flat = numbered[:, None] * codebook_size + codes
-    total = (numbered.max() + 1) * codebook_size
-    return np.bincount(flat.ravel(), minlength=total).reshape(-1, codebook_size)
 
 
 def pseudo_values(value: float, left_out: Floats) -> Floats:
@@ -88,7 +49,7 @@ def pseudo_values(value: float, left_out: Floats) -> Floats:
     return n * value - (n - 1) * left_out
 
 
-def jackknife(statistic: Callable[[Codes], float], counts: Codes) -> tuple[float, Floats]:
+def jackknife(statistic: Callable[[Counts], float], counts: Counts) -> tuple[float, Floats]:
     """Return a statistic of summed counts, and its pseudo-values.
 
     Parameters
@@ -148,29 +109,24 @@ def jackknife_interval(value: float, pseudo: Floats, *, level: float = 0.95) -> 
     return value - half, value + half
 
 
-def mean_utilization(counts: Codes) -> float:
+def mean_utilization(counts: Counts) -> float:
     """Return the mean utilization of the rows of counts (H, K)."""
     return float(np.mean([utilization(row) for row in counts]))
 
 
-def mean_perplexity(counts: Codes) -> float:
+def mean_perplexity(counts: Counts) -> float:
     """Return the mean perplexity of the rows of counts (H, K)."""
     return float(np.mean([perplexity(row / row.sum()) for row in counts]))
 
 
-def usage(codes: Codes, groups: Codes, codebook_size: int) -> dict[str, tuple[float, Floats]]:
+def usage(counts: Counts) -> dict[str, tuple[float, Floats]]:
     """Return utilization and perplexity with their pseudo-values.
 
     Parameters
     ----------
-    codes : (H, N, T) array of int
-        Codes of H quantizers.
-    groups : (N,) array of int
-        Photograph of each crop.
-    codebook_size : int
-        K of each quantizer.
+    counts : (P, H, K) array of int
+        How often each code of H quantizers occurs in each of P photographs.
     """
-    counts = np.stack([counts_by_group(half, groups, codebook_size) for half in codes], axis=1)
     return {
         "utilization": jackknife(mean_utilization, counts),
         "perplexity": jackknife(mean_perplexity, counts),

@@ -7,7 +7,7 @@ from PIL import Image as PilImage
 
 from empirical import metrics
 from empirical.distances import EffLiteStatistics, InceptionStatistics
-from empirical.evaluate import latent_errors
+from empirical.evaluate import HeldOut, evaluate
 from empirical.features import efflite0
 from empirical.head import build_transplant
 from empirical.images import index_folder
@@ -60,13 +60,21 @@ def test_batches_add_up_to_the_whole(crops, images, tokenizer, method, head, cod
     )
     with torch.no_grad():
         transplant.train()(tokenizer.encode(images))  # codebooks on data
-    row = measure(tokenizer, transplant, crops, EffLiteStatistics(len(crops)), batch=3)
     with torch.no_grad():
         z_e = tokenizer.encode(images)
-        errors = latent_errors(transplant, z_e)
-        x_hat = tokenizer.decode(errors.y).clamp(-1, 1)
-    for name, value in errors.row().items():
-        np.testing.assert_allclose(row[name], value, rtol=1e-5, err_msg=name)
+        x_hat = tokenizer.decode(transplant.eval()(z_e).y).clamp(-1, 1)
+    held = HeldOut(crops.names, images, np.arange(7), z_e, efflite0(images))
+    photographs = evaluate(transplant, tokenizer, held, z_e, rng=np.random.default_rng(0)).row
+    row = measure(tokenizer, transplant, crops, EffLiteStatistics(len(crops)), batch=3)
+    once = measure(tokenizer, transplant, crops, EffLiteStatistics(len(crops)), batch=7)
+    once |= measure_latents(tokenizer, transplant, crops, batch=7)
+    means = [name for name in photographs if not name.endswith(("_low", "_high"))]
+    assert len(means) == 9 + 9 + 4
+    for name in means:
+        np.testing.assert_allclose(once[name], photographs[name], rtol=1e-12, err_msg=name)
+        if not name.startswith("train_"):
+            tolerance = 1e-3 if name == "kid_efflite0" else 1e-5
+            np.testing.assert_allclose(row[name], photographs[name], rtol=tolerance, err_msg=name)
     for name, values in {
         "psnr": metrics.psnr(images, x_hat),
         "psnr_luma": metrics.psnr(images, x_hat, luma=True),

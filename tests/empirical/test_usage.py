@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from empirical.usage import counts_by_group, jackknife, jackknife_interval, mean_perplexity, usage
-from qtheory.errors import DomainError, ShapeError
+from empirical.usage import jackknife, jackknife_interval, mean_perplexity, usage
+from qtheory.errors import DomainError
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():
@@ -37,26 +37,15 @@ def test_the_interval_covers_the_perplexity_of_the_population():
     assert hits >= 170
 
 
-def test_counts_add_up_by_photograph():
-    codes = np.array([[0, 1, 1], [2, 2, 0], [1, 1, 1]])
-    counts = counts_by_group(codes, np.array([7, 3, 7]), 4)
-    np.testing.assert_array_equal(counts, [[1, 0, 2, 0], [1, 5, 0, 0]])
-
-
 def test_use_is_counted_over_all_and_without_each_photograph():
-    codes, groups = np.random.default_rng(2).integers(0, 8, size=(2, 6, 10)), np.arange(6) // 2
-    value, pseudo = usage(codes, groups, 8)["perplexity"]
-    counts = np.stack([counts_by_group(half, groups, 8) for half in codes], axis=1)
+    counts = np.random.default_rng(2).multinomial(20, np.full(8, 1 / 8), size=(3, 2))
+    value, pseudo = usage(counts)["perplexity"]
     assert value == mean_perplexity(counts.sum(axis=0))
     left_out = mean_perplexity(counts[[0, 2]].sum(axis=0))
     assert pseudo[1] == pytest.approx(3 * value - 2 * left_out, rel=1e-12)
 
 
 def test_bad_input_is_named():
-    with pytest.raises(DomainError, match=r"codes must lie in \[0, 2\), got 0 to 2"):
-        counts_by_group(np.array([[0, 2]]), np.array([0]), 2)
-    with pytest.raises(ShapeError, match="one entry a crop"):
-        counts_by_group(np.array([[0, 1]]), np.array([0, 1]), 2)
     with pytest.raises(DomainError, match="number of photographs must be at least 2, got 1"):
         jackknife(mean_perplexity, np.ones((1, 1, 3), dtype=np.int64))
     with pytest.raises(DomainError, match="level"):
