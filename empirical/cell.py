@@ -19,7 +19,7 @@ from empirical import checkpoint, losses, protocol
 from empirical.adapt import AdaptationObjective
 from empirical.adversary import Adversary
 from empirical.cells import CellSpec
-from empirical.checkpoint import State, load_matching
+from empirical.checkpoint import State, load_matching, stored_or_trained
 from empirical.determinism import deterministic
 from empirical.head import REFERENCES, Transplant, build_transplant
 from empirical.joint import JointObjective
@@ -147,18 +147,17 @@ class CellRun:
         parts: dict[str, nn.Module] = {"transplant": transplant}
         if self.cell.phase != "substitution":
             parts["tokenizer"] = tokenizer
-        path = self.folder / "weights.safetensors"
-        if (stored := load_matching(path, self.digest)) is not None:
-            checkpoint.unpack(stored[0], **parts)
-        else:
-            self.train(transplant, tokenizer)
-            if self.runtime.first:
-                checkpoint.save(path, checkpoint.pack(**parts), {"digest": self.digest})
-        if self.runtime.first:  # a kill may have come between the two files
-            State(self.folder / "state.safetensors", self.digest).clear()
-        return transplant.eval(), tokenizer.eval()
+        every = max(1, self.budget.steps // _STATES)
+        stored_or_trained(
+            self.folder / "weights.safetensors",
+            State(self.folder / "state.safetensors", self.digest, every),
+            parts,
+            lambda state: self.train(transplant, tokenizer, state),
+            writes=self.runtime.first,
+        )
+        return transplant, tokenizer.eval()
 
-    def train(self, transplant: Transplant, tokenizer: Tokenizer) -> None:
+    def train(self, transplant: Transplant, tokenizer: Tokenizer, state: State) -> None:
         """Train from the last state, or from the start."""
         self.started(transplant)
         if self.cell.method in REFERENCES:
@@ -172,7 +171,6 @@ class CellRun:
         rng = stream(self.cell.seed, "launch", self.cell.phase, "batches")
         images = len(self.setup.crops(_CACHE_SEED))
         batches = epochs(images, self.budget.steps, self.budget.batch_size, rng=rng)
-        state = State(self.folder / "state.safetensors", self.digest, max(1, self.budget.steps // _STATES))
         for source in streamed:
             source.schedule(self.runtime.share(batches[state.steps :]))
         with Journal(self.folder, state.steps, self.runtime, tensorboard=self.launch.tensorboard) as journal:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -260,3 +260,39 @@ class State:
     def clear(self) -> None:
         """Remove the file."""
         self.path.unlink(missing_ok=True)
+
+
+def stored_or_trained(
+    path: Path,
+    state: State,
+    parts: Mapping[str, nn.Module],
+    train: Callable[[State], None],
+    *,
+    writes: bool = True,
+) -> None:
+    """Load what a training ended with, or train and store it; leave it in evaluation mode.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where the result is stored; that of another configuration is overwritten.
+    state : State
+        Where the training keeps its state; it goes once the result is stored.
+    parts : mapping of str to torch.nn.Module
+        What is stored, changed in place.
+    train : callable
+        Trains the parts; it gets the state from which to resume.
+    writes : bool, optional
+        Whether this process writes files.
+    """
+    stored = load_matching(path, state.digest)
+    if stored is not None:
+        unpack(stored[0], **parts)
+    else:
+        train(state)
+        if writes:
+            save(path, pack(**parts), {"digest": state.digest})
+    if writes:  # a kill may have come between the two files
+        state.clear()
+    for part in parts.values():
+        part.eval()

@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from empirical import checkpoint
-from empirical.checkpoint import State, load_matching
+from empirical.checkpoint import State, stored_or_trained
 from empirical.config import Budget, Preset
 from empirical.data import eval_crops, load_images, split, train_crops
 from empirical.evaluate import Evaluation, HeldOut, encode_in_batches
@@ -259,17 +258,8 @@ class Phase(ABC):
         train : callable
             Trains the parts in place; it gets the state from which to resume.
         """
-        path, digest = self.job.file(cell, ".safetensors"), self.job.training
-        state = State(self.job.file(cell, ".state.safetensors"), digest)
-        stored = load_matching(path, digest)
-        if stored is not None:
-            checkpoint.unpack(stored[0], **parts)
-        else:
-            train(state)
-            checkpoint.save(path, checkpoint.pack(**parts), {"digest": digest})
-        state.clear()
-        for part in parts.values():
-            part.eval()
+        state = State(self.job.file(cell, ".state.safetensors"), self.job.training)
+        stored_or_trained(self.job.file(cell, ".safetensors"), state, parts, train)
 
     def evaluation(self, cell: Cell) -> Evaluation:
         """Return the evaluation of a cell, stored or new."""
