@@ -10,7 +10,9 @@ from figures.recipe import Recipe
 from qtheory.results import Table
 
 _FLOOR = 0.15  # laws far easier than the worst are no part of the question
-_LAWS = {"uniform": "uniform", "saddle": "saddle point", "finite": "random atoms"}
+_LAWS = {"uniform": "uniform", "saddle": "saddle point", "finite": "few atoms", "many-atoms": "many atoms"}
+_MARKERS = {"saddle": "D", "finite": "x", "many-atoms": "+"}
+_ATOMIC = ("finite", "many-atoms")
 
 
 # points by which the names of lines that are close stand apart
@@ -42,12 +44,12 @@ def _panel(axes: Axes, frame: pd.DataFrame, title: str, *, named: bool) -> None:
             if part.empty:
                 continue
             look = LOOKS[method]
-            shown = part.groupby("codebook_size")["constant"].mean() if law != "finite" else None
+            shown = part.groupby("codebook_size")["constant"].mean() if law not in _ATOMIC else None
             axes.plot(
                 part["codebook_size"] if shown is None else shown.index,
                 part["constant"] if shown is None else shown,
-                marker={"uniform": look.marker, "saddle": "D", "finite": "x"}[law],
-                ls="" if law == "finite" else look.line,
+                marker=_MARKERS.get(law, look.marker),
+                ls="" if law in _ATOMIC else look.line,
                 lw=0.9,
                 ms=4 if method == "sq" else 6.5,  # rings around what coincides with them
                 color=look.colour,
@@ -91,7 +93,8 @@ def caption(table: Table) -> str:
         f"{n} vectors: optimal levels of the uniform law, in one dimension optimal vectors too; levels "
         f"fitted to {train} vectors of the saddle-point law; k-means codebooks fitted to as many of the "
         f"uniform law, or to {points} a codeword where that is more; "
-        f"random atoms with exact optima, one cross a trial. Lines are constants for the worst law: solid "
+        f"random atoms, one cross a trial: few with exact optima, and many with optimal levels and the best "
+        f"of five k-means codebooks, without sampling error. Lines are constants for the worst law: solid "
         f"sharp, dashed as printed; values below {_FLOOR} are left out. The saddle-point law meets the "
         f"sharp upper constant 5/(2e) at d = 2, K = 5. Made by `{table.manifest['command']}`."
     )

@@ -2,12 +2,16 @@
 
 ``uniform``: what the paper's proof uses below. ``saddle``: independent coordinates, each the law on
 [-1, 1] with the largest two-level error, 1 / (2e); at K = 2^d no law is harder for scalar quantizers.
-``finite``: random atoms, whose optima are exact. A bound on the worst law is no bound on one law: a lower
-one shows what some law must cost, an upper one what none can exceed.
+``finite``: random atoms with random probabilities, few enough for exact optima: 10 up to three dimensions,
+where all partitions are searched, and two more than codewords above that, where those that matter are few
+(`sims._merges`). ``many-atoms``: forty equally likely random atoms a codeword. A bound on the worst law is no
+bound on one law: a lower one shows what some law must cost, an upper one what none can exceed.
 
 ``sq`` and ``vq`` are optimal codebooks of the law where these are known: scalar ones of the uniform law, in
-one dimension its vector quantizers too, and all of random atoms. Elsewhere ``sq`` has levels fitted to a
-sample, and ``kmeans-vq`` is the best of five k-means codebooks in sample (one from K = 512 on).
+one dimension its vector quantizers too, and all of random atoms but for vectors to many of them. Elsewhere
+``sq`` has levels fitted to a sample, and ``kmeans-vq`` is the best of five k-means codebooks in sample (one
+from K = 512 on). On many atoms its error is exact too, a sum over all of them, and no optimum lies above it:
+that is what an upper bound can be held against.
 """
 
 import math
@@ -23,6 +27,7 @@ from qtheory.results import Cell
 from qtheory.results.sweep import Row
 from qtheory.sources import FiniteSource, Uniform
 from sims import _fitted, _scalar
+from sims._merges import optimal_with_two_atoms_more
 from sims.study import Preset, Study
 
 Array = NDArray[np.float64]
@@ -34,8 +39,10 @@ _BOUNDS = (
     "prop2.upper.paper",
     "prop2.upper.sharp",
 )
-_FINITE_DIMS = (1, 2, 3)  # where 10 atoms are more than 2^d codewords
+ATOMIC = ("finite", "many-atoms")
 _ATOMS = 10
+_FEW_DIMS = 3  # up to which that is more than 2^d codewords
+_ATOMS_A_CODEWORD = 40
 _RESTARTS = 5
 _MANY = 512  # codewords from which one start ends as well as the next
 
@@ -57,22 +64,44 @@ def _bounds(dim: int, size: int) -> Row:
     return {name: BOUNDS[name](d=dim, K=size) for name in _BOUNDS}
 
 
-def _finite(cell: Cell, dim: int, size: int) -> dict[str, Row]:
-    """Return exact optima of random atoms, most of them near the border of the cube."""
-    rng = cell.rng("atoms", "dim", "codebook_size")
-    atoms = 2 * rng.beta(0.4, 0.4, (_ATOMS, dim)) - 1
-    source = FiniteSource(atoms, rng.dirichlet(np.ones(_ATOMS)))
-    optima = {"sq": optimal_scalar(source, size).distortion, "vq": optimal_vector(source, size).distortion}
+def _without_error(distortion: float, *, exact: bool = True) -> Row:
+    """Return the row of a distortion that is a sum over all atoms; `exact` where none is smaller."""
     return {
-        method: {
-            "distortion": value,
-            "standard_error": 0.0,
-            "in_sample_distortion": None,
-            **_fitted.sampling(None),
-            "expected_distortion": value,
-        }
-        for method, value in optima.items()
+        "distortion": distortion,
+        "standard_error": 0.0,
+        "in_sample_distortion": None,
+        **_fitted.sampling(None),
+        "expected_distortion": distortion if exact else None,
     }
+
+
+def _atoms(n: int, dim: int, *, rng: np.random.Generator) -> Array:
+    """Draw atoms, most of them near the border of the cube."""
+    return 2 * rng.beta(0.4, 0.4, (n, dim)) - 1
+
+
+def _finite(cell: Cell, dim: int, size: int) -> dict[str, Row]:
+    """Return exact optima of a few random atoms."""
+    rng, n = cell.rng("atoms", "dim", "codebook_size"), _ATOMS if dim <= _FEW_DIMS else size + 2
+    atoms = _atoms(n, dim, rng=rng)
+    source = FiniteSource(atoms, rng.dirichlet(np.ones(n)))
+    vector = optimal_vector(source, size).distortion if n == _ATOMS else optimal_with_two_atoms_more(source)
+    scalar = optimal_scalar(source, size).distortion
+    return {"sq": _without_error(scalar), "vq": _without_error(vector)}
+
+
+def _many_atoms(cell: Cell, dim: int, size: int) -> dict[str, Row]:
+    """Return exact optima of many random atoms, and above one dimension a codebook of vectors found."""
+    n = _ATOMS_A_CODEWORD * size
+    atoms = _atoms(n, dim, rng=cell.rng("many atoms", "dim", "codebook_size"))
+    optimum = optimal_scalar(FiniteSource(atoms, np.full(n, 1 / n)), size).distortion
+    scalar = _without_error(optimum)
+    if dim == 1:
+        return {"sq": scalar, "vq": scalar}
+    rng = cell.rng("k-means", "law", "dim", "codebook_size")
+    fit = _fitted.vector(atoms, size, rng=rng, restarts=_RESTARTS)
+    found = _fitted.errors(atoms, fit.reconstruct(atoms))["distortion"]
+    return {"sq": scalar, "kmeans-vq": _without_error(found, exact=False)}
 
 
 def _uniform_scalar(dim: int, size: int) -> _fitted.Fitted:
@@ -120,7 +149,8 @@ def run(cell: Cell) -> list[Row]:
     """Measure one law at one rate."""
     law = str(cell.parameters["law"])
     dim, size = int(cell.parameters["dim"]), int(cell.parameters["codebook_size"])
-    rows = {"uniform": _uniform, "saddle": _saddle, "finite": _finite}[law](cell, dim, size)
+    measure = {"uniform": _uniform, "saddle": _saddle, "finite": _finite, "many-atoms": _many_atoms}[law]
+    rows = measure(cell, dim, size)
     return [
         {
             "method": method,
@@ -136,11 +166,11 @@ def run(cell: Cell) -> list[Row]:
 def laws(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the constant of each law and method: mean of the trials, its standard error, exact value.
 
-    A trial of random atoms is a law of its own, with an exact constant and no error. ``exact`` is NaN
+    A trial of random atoms is a law of its own, with a constant without error. ``exact`` is NaN
     where the optimum is not known.
     """
     scale = frame["codebook_size"] ** (2 / frame["dim"]) / frame["dim"]
-    own = frame["trial"].where(frame["law"] == "finite", 0).rename("atoms")
+    own = frame["trial"].where(frame["law"].isin(ATOMIC), 0).rename("atoms")
     keys = [frame[name] for name in ("dim", "codebook_size", "law", "method")]
     groups = frame.assign(exact=frame["expected_distortion"] * scale).groupby([*keys, own])
     found = groups.agg(constant=("constant", "mean"), error=("constant", "sem"), exact=("exact", "first"))
@@ -180,14 +210,13 @@ def _points(dims: tuple[int, ...], steps: tuple[int, ...], most_bits: int = 12) 
         for dim, size in (*sizes, (2, 5))
         for law in ("uniform", "saddle")
     ]
-    finite = [{"law": "finite", "dim": dim, "codebook_size": 2**dim} for dim in dims if dim in _FINITE_DIMS]
-    return (*points, *finite)
+    return (*points, *({"law": law, "dim": dim, "codebook_size": 2**dim} for law in ATOMIC for dim in dims))
 
 
 STUDY = Study(
     name="worst-case-rates",
     summary="hard laws on the cube against the bounds of Proposition 2",
-    version=4,
+    version=5,
     presets={
         "smoke": Preset(
             trials=3,

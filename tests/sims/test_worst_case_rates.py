@@ -3,12 +3,15 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from qtheory.optimal import optimal_distortion_1d
+from qtheory.optimal import optimal_distortion_1d, optimal_vector
+from qtheory.sources import FiniteSource
+from sims._merges import optimal_with_two_atoms_more
 from sims.runner import run_study
-from sims.worst_case_rates import STUDY, findings, laws, saddle
+from sims.worst_case_rates import ATOMIC, STUDY, findings, laws, run, saddle
 
 FALSE_ALARM = 1e-9
 
@@ -18,13 +21,65 @@ def frame(tmp_path_factory):
     return run_study(STUDY, "smoke", seed=0, out=tmp_path_factory.mktemp("results"), quiet=True).frame
 
 
-def test_exact_optima_of_finite_laws_obey_the_upper_bounds_and_the_hierarchy(frame):
-    finite = frame[frame.law == "finite"]
+def cells(law, dim, trials=1):
+    """The rows of a law in one dimension, of as many trials."""
+    wanted = [c for c in STUDY.sweep("paper", seed=0).cells() if c.parameters["law"] == law]
+    chosen = [c for c in wanted if c.parameters["dim"] == dim][:trials]
+    assert len(chosen) == trials
+    return pd.DataFrame([{**c.parameters, "trial": c.trial, **row} for c in chosen for row in run(c)])
+
+
+def random_atoms(n, dim, rng):
+    return FiniteSource(2 * rng.beta(0.4, 0.4, (n, dim)) - 1, rng.dirichlet(np.ones(n)))
+
+
+@pytest.mark.parametrize(("n", "dim"), [(3, 1), (4, 2), (5, 4), (7, 3), (9, 8)])
+def test_partitions_with_two_cells_fewer_than_atoms_are_searched_to_the_optimum(n, dim):
+    rng = np.random.default_rng(n)
+    for _ in range(5):
+        source = random_atoms(n, dim, rng)
+        exact = optimal_vector(source, n - 2).distortion
+        assert optimal_with_two_atoms_more(source) == pytest.approx(exact, rel=1e-12)
+
+
+def test_the_optimum_is_two_pairs_or_a_triple_whichever_is_cheaper():
+    pairs = FiniteSource([[0.0], [1.0], [9.0], [10.0]], [0.25] * 4)
+    assert optimal_with_two_atoms_more(pairs) == pytest.approx(0.25, rel=1e-12)
+    triple = FiniteSource([[0.0], [0.5], [1.0], [10.0]], [0.25] * 4)
+    assert optimal_with_two_atoms_more(triple) == pytest.approx(0.125, rel=1e-12)
+
+
+@pytest.mark.parametrize("dim", [4, 8])
+def test_exact_optima_of_finite_laws_exist_in_four_and_eight_dimensions(dim):
+    rows = cells("finite", dim, trials=3).set_index(["trial", "method"])
+    assert set(rows.codebook_size) == {2**dim}
+    assert (rows.standard_error == 0).all()
+    assert (rows.distortion == rows.expected_distortion).all()
+    assert (rows.distortion <= rows["prop2.upper.sharp"]).all()
+    by = rows.distortion.unstack()
+    assert (by["vq"] > 0).all()
+    assert (by["vq"] <= by["sq"]).all()
+
+
+@pytest.mark.parametrize("law", ["finite", "many-atoms"])
+def test_exact_optima_and_codebooks_found_obey_the_upper_bounds_and_the_hierarchy(frame, law):
+    finite = frame[frame.law == law]
+    assert set(finite.dim) == {1, 2, 3}
     assert (finite.distortion <= finite["prop2.upper.sharp"]).all()
     assert (finite["prop2.upper.sharp"] < finite["prop2.upper.paper"]).all()
     by = finite.set_index(["dim", "trial", "method"]).distortion.unstack()
-    assert (by["vq"] <= by["sq"] * (1 + 1e-12)).all()
+    vector = by["vq"].fillna(by["kmeans-vq"]) if law == "many-atoms" else by["vq"]
+    assert (vector <= by["sq"] * (1 + 1e-12)).all()
     np.testing.assert_allclose(by.loc[1]["vq"], by.loc[1]["sq"], rtol=1e-9)
+
+
+def test_a_codebook_for_many_atoms_of_eight_dimensions_lies_between_both_constants():
+    rows = cells("many-atoms", 8).set_index("method")
+    assert (rows.standard_error == 0).all()
+    assert rows.expected_distortion.isna().to_dict() == {"sq": False, "kmeans-vq": True}
+    assert rows.distortion["kmeans-vq"] < rows.distortion["sq"] < rows["prop2.upper.sharp"]["sq"]
+    # a law that costs so much tells an upper bound of a third from one that holds
+    assert rows.constant["kmeans-vq"] > 1 / 3
 
 
 def test_no_codebook_for_the_uniform_law_beats_the_sphere_bound(frame):
@@ -53,13 +108,16 @@ def test_vector_quantizers_named_so_are_optimal_and_fitted_ones_are_named_kmeans
     exact = frame[frame.method == "vq"]
     assert exact.expected_distortion.notna().all()
     assert set(exact[exact.law != "finite"].dim) == {1}
+    assert set(exact[exact.law == "finite"].dim) == {1, 2, 3}
     line = frame[frame.dim == 1].set_index(["law", "codebook_size", "trial", "method"]).distortion.unstack()
     pairs = line.dropna()
     assert len(pairs)
     np.testing.assert_allclose(pairs["vq"], pairs["sq"], rtol=1e-9)
     fitted = frame[frame.method == "kmeans-vq"]
     assert set(fitted.dim) == {2, 3}
-    assert fitted.in_sample_distortion.notna().all()
+    drawn = fitted.law == "uniform"
+    assert fitted[drawn].in_sample_distortion.notna().all()
+    assert (fitted[~drawn].standard_error == 0).all(), "all atoms, not a sample of them"
     assert fitted.expected_distortion.isna().all()
 
 
@@ -103,7 +161,8 @@ def test_findings_take_means_of_trials_not_their_largest(frame):
 
 def test_a_trial_of_random_atoms_is_a_law_of_its_own(frame):
     atoms = laws(frame)
-    atoms = atoms[atoms.law == "finite"]
-    assert (atoms.groupby(["dim", "method"]).size() == frame.trial.nunique()).all()
+    atoms = atoms[atoms.law.isin(ATOMIC)]
+    assert (atoms.groupby(["law", "dim", "method"]).size() == frame.trial.nunique()).all()
     assert (atoms.error == 0).all()
-    np.testing.assert_allclose(atoms.constant, atoms.exact)
+    known = atoms[atoms.method != "kmeans-vq"]
+    np.testing.assert_allclose(known.constant, known.exact)
