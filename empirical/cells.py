@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from empirical.config import Budget
-from empirical.head import REFERENCES, TRAINED
+from empirical.head import HEADS, REFERENCES, TRAINED
 from empirical.quantizers import PROTOCOLS
 from qtheory import _check
 from qtheory.errors import DomainError
@@ -14,6 +14,7 @@ Phase = Literal["baseline", "substitution", "adaptation", "joint"]
 PHASES: tuple[Phase, ...] = ("baseline", "substitution", "adaptation", "joint")
 BASELINES = ("unquantized", "native")  # the tokenizer alone, and with the quantizer it was trained with
 TABLES = (3, 4, 5, 6, 7)
+MAIN_HEAD = "full"  # as published; later phases start from it
 Entry = tuple[Phase, str, str, int, int]
 _SWEPT = "mmd"  # the quantizer of Tables 4 to 6
 
@@ -166,6 +167,11 @@ class CellSpec:
         return f"{self.phase}/{self.method}-{self.head}{sizes}-{self.protocol}-{self.seed}"
 
     @property
+    def trained(self) -> bool:
+        """Whether it is trained step by step: baselines do nothing, and references are fitted once."""
+        return self.method in TRAINED
+
+    @property
     def start(self) -> "CellSpec | None":
         """The substitution that the cell starts from, None where it starts from nothing."""
         return replace(self, phase="substitution") if self.phase in ("adaptation", "joint") else None
@@ -176,8 +182,11 @@ class CellSpec:
         return {**asdict(self), "tables": " ".join(map(str, self.tables))}
 
 
-def _table(preset: LaunchPreset, number: int) -> Iterator[Entry]:
-    """Yield phase, method, head, K and chunks of the cells of a table, in the paper's order."""
+def _table(preset: LaunchPreset, number: int, heads: tuple[str, ...]) -> Iterator[Entry]:
+    """Yield phase, method, head, K and chunks of the cells of a table, in the paper's order.
+
+    Heads other than the main one have no row in the paper; they stand below it, in Table 3.
+    """
     quantizers: list[tuple[str, int, int]]
     later: Phase = "joint" if number == 7 else "adaptation"
     if number in (3, 7):
@@ -199,7 +208,9 @@ def _table(preset: LaunchPreset, number: int) -> Iterator[Entry]:
         sizes = preset.codebook_size, preset.chunks
         yield from (("substitution", name, "none", *sizes) for name in REFERENCES)
     for phase in phases:
-        yield from ((phase, method, "full", size, chunks) for method, size, chunks in quantizers)
+        kinds = heads if number == 3 and phase == "substitution" else (MAIN_HEAD,)
+        for method, size, chunks in quantizers:
+            yield from ((phase, method, head, size, chunks) for head in kinds)
 
 
 def matrix(
@@ -207,6 +218,7 @@ def matrix(
     protocols: Iterable[str] = ("fair",),
     tables: Iterable[int] = TABLES,
     methods: Iterable[str] | None = None,
+    heads: Iterable[str] = (MAIN_HEAD,),
     *,
     seed: int = 0,
     native: bool = True,
@@ -224,6 +236,9 @@ def matrix(
         Tables of the paper, from 3 to 7.
     methods : iterable of str, optional
         Leave out all other trained methods.
+    heads : iterable of str, optional
+        Of ``full``, ``1x1`` and ``none``: heads with which the methods of Table 3 are substituted. All
+        else has full ones, so these must be among them.
     seed : int, optional
         The first seed.
     native : bool, optional
@@ -237,7 +252,7 @@ def matrix(
     Raises
     ------
     DomainError
-        If a protocol, table or method is unknown.
+        If a protocol, table, method or head is unknown, or full heads are left out.
 
     Examples
     --------
@@ -250,8 +265,9 @@ def matrix(
     numbers = sorted(set(tables))
     if not numbers or not set(numbers) <= set(TABLES):
         raise DomainError(f"tables must be of {TABLES}, got {numbers}")
+    kinds = _kinds(heads)
     for number in numbers:
-        for key in _table(preset, number):
+        for key in _table(preset, number, kinds):
             if key[1] == "native" and not native:
                 continue
             if wanted is None or key[1] not in TRAINED or key[1] in wanted:
@@ -263,6 +279,13 @@ def matrix(
                 if key[0] == phase:
                     cells += _seeds(preset, key, protocol, seed, tuple(listed))
     return tuple(dict.fromkeys(cells))
+
+
+def _kinds(heads: Iterable[str]) -> tuple[str, ...]:
+    kinds = tuple(dict.fromkeys(_check.one_of("heads", head, HEADS) for head in heads))
+    if MAIN_HEAD not in kinds:
+        raise DomainError(f"heads must include full, from which later phases start, got {' '.join(kinds)}")
+    return kinds
 
 
 def _seeds(

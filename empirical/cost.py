@@ -6,13 +6,18 @@ Inception are counted by the literature's sizes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from empirical.cells import CellSpec, LaunchPreset
-from empirical.head import Head
+from empirical.head import KERNELS, Head
+from empirical.inception import Inception
 from empirical.protocol import RECIPES
 from empirical.tokenizers import PocketTokenizer, Tokenizer, VARTokenizer
 
@@ -22,6 +27,8 @@ _INCEPTION = 11.4  # of an image's features
 _VGG_KEPT, _ADVERSARY_KEPT = 91.0, 70.0  # MiB of activations an image
 _BYTES_TRAINED, _BYTES_FROZEN = 16, 4  # a parameter: weight, gradient and two moments; weight
 _MIB = 2**20
+_EVALUATED, _CACHED = 32, 64  # images at the same time in measurements, and where latents are cached
+_FEATURE_BYTES = 2 * 2 * 4 * Inception.FEATURES  # an image's features and its reconstruction's, and a copy
 _FIXED = 1500.0  # MiB of CUDA's context, LPIPS, DINO and workspaces of convolutions
 
 # what cards sustain in such networks, TFLOP/s: estimates, by device and precision
@@ -40,6 +47,8 @@ class Counts:
         GFLOP of the decoder's two highest resolutions.
     encoder_kept, decoder_kept, head_kept : float
         MiB of activations that a backward pass needs, in float32.
+    encoder_peak, decoder_peak : float
+        Most MiB of activations at the same time in a forward pass alone, in float32.
     encoder_parameters, decoder_parameters, head_parameters : int
         Numbers of parameters.
     """
@@ -51,6 +60,8 @@ class Counts:
     encoder_kept: float
     decoder_kept: float
     head_kept: float
+    encoder_peak: float
+    decoder_peak: float
     encoder_parameters: int
     decoder_parameters: int
     head_parameters: int
@@ -82,6 +93,32 @@ def _kept(run: Callable[[], Tensor], module: nn.Module) -> float:
         alive.append(run())
     own = {parameter.untyped_storage()._cdata for parameter in module.parameters()}
     return sum(size for number, size in storages.items() if number not in own) / _MIB
+
+
+class _Live(TorchDispatchMode):
+    """Follows how many bytes of results are there at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.most = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for result in tree_leaves(out):
+            if isinstance(result, Tensor):
+                storage = result.untyped_storage()
+                self.alive[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
+        self.alive = {number: one for number, one in self.alive.items() if not one[0].expired()}
+        self.most = max(self.most, sum(size for _, size in self.alive.values()))
+        return out
+
+
+def _peak(run: Callable[[], Tensor]) -> float:
+    """Return the most MiB of activations at the same time in a forward pass alone."""
+    with _Live() as followed, torch.no_grad():
+        run()
+    return followed.most / _MIB
 
 
 def tokenizer_of(preset: LaunchPreset) -> Tokenizer:
@@ -119,6 +156,8 @@ def counts(preset: LaunchPreset, recompute: bool = False) -> Counts:
         encoder_kept=_kept(lambda: encoder(x), encoder),
         decoder_kept=_kept(lambda: decoder(z), decoder),
         head_kept=_kept(lambda: head(z), head),
+        encoder_peak=_peak(lambda: encoder(x)),
+        decoder_peak=_peak(lambda: decoder(z)),
         encoder_parameters=sum(p.numel() for p in encoder.parameters()),
         decoder_parameters=sum(p.numel() for p in decoder.parameters()),
         head_parameters=sum(p.numel() for p in head.parameters()),
@@ -134,7 +173,8 @@ class Cost:
     training, evaluation : float
         EFLOP, of all processes.
     memory : float
-        GiB of each process, about.
+        GiB of each process, about: of what takes more, a training or the measurement. References are
+        fitted in the memory of the CPU, on latents that are encoded on the device.
     """
 
     training: float
@@ -146,9 +186,14 @@ class Cost:
         return (self.training + self.evaluation) * 1e6 / sustained / 3600
 
 
+def _heads(cell: CellSpec) -> float:
+    """Return the size of both heads, over that of a full one."""
+    return 2 * (KERNELS[cell.head] / KERNELS["full"]) ** 2 if cell.head in KERNELS else 0.0
+
+
 def _image(cell: CellSpec, own: Counts, preset: LaunchPreset, recompute: bool) -> float:
     """Return GFLOP of training on one image; backward passes cost twice the forward one."""
-    heads = 2 if cell.head == "full" else 0
+    heads = _heads(cell)
     perceptual, adversary = (_VGG, _ADVERSARY) if preset.networks else (0.0, 0.0)
     side = preset.size // tokenizer_side(preset)
     nearest = 2e-9 * side**2 * preset.channels * cell.codebook_size
@@ -169,15 +214,33 @@ def tokenizer_side(preset: LaunchPreset) -> int:
     return VARTokenizer.downsampling if preset.networks else PocketTokenizer.downsampling
 
 
+def _weights(trained: int, own: Counts, heads: float) -> float:
+    """Return MiB of all parameters, and of what the optimizer keeps of those that are trained."""
+    total = own.encoder_parameters + own.decoder_parameters + int(heads * own.head_parameters)
+    return (_BYTES_TRAINED * trained + _BYTES_FROZEN * (total - trained)) / _MIB
+
+
+def _measured(cell: CellSpec, own: Counts, preset: LaunchPreset) -> float:
+    """Return MiB of a process that measures, or that caches the latents of baselines and references."""
+    images = _EVALUATED * max(own.encoder_peak, own.decoder_peak)
+    if not cell.trained:
+        images = max(images, _CACHED * own.encoder_peak)
+    features = preset.heldout * _FEATURE_BYTES / _MIB if preset.networks else 0.0
+    return images + features + _weights(0, own, _heads(cell))
+
+
 def _memory(
     cell: CellSpec, own: Counts, preset: LaunchPreset, processes: int, bf16: bool, accumulate: int
 ) -> float:
     """Return GiB of a process: activations, parameters with what their optimizer keeps, and the rest.
 
-    The discriminator has a step of its own, on the whole batch.
+    The discriminator has a step of its own, on the whole batch. Measurements are in float32.
     """
-    kept = 2 * own.head_kept
-    trained = 2 * own.head_parameters
+    measured = _measured(cell, own, preset)
+    if not cell.trained:
+        return (measured + _FIXED) / 1024
+    heads = _heads(cell)
+    kept, trained = heads * own.head_kept, int(heads * own.head_parameters)
     if cell.phase != "substitution" or RECIPES[cell.protocol].pixel:
         kept += (own.decoder_kept + (_VGG_KEPT if preset.networks else 0)) / accumulate
     if cell.phase != "substitution":
@@ -186,10 +249,9 @@ def _memory(
     if cell.phase == "joint":
         trained += own.encoder_parameters
         kept += own.encoder_kept
-    total = own.encoder_parameters + own.decoder_parameters + 2 * own.head_parameters
-    weights = (_BYTES_TRAINED * trained + _BYTES_FROZEN * (total - trained)) / _MIB
     share = preset.budget(cell.phase, cell.protocol).batch_size / processes
-    return (share * kept * (0.5 if bf16 else 1.0) + weights + _FIXED) / 1024
+    training = share * kept * (0.5 if bf16 else 1.0) + _weights(trained, own, heads)
+    return (max(training, measured) + _FIXED) / 1024
 
 
 def cost(
@@ -204,6 +266,8 @@ def cost(
 ) -> Cost:
     """Return the cost of a cell; of reading images and of fitting references nothing is counted.
 
+    Fixed rules without heads, which have nothing to train, are counted as if they had.
+
     Parameters
     ----------
     cell : CellSpec
@@ -217,14 +281,14 @@ def cost(
     bf16, recompute, accumulate : bool, bool, int, optional
         As the cell is run.
     """
-    evaluated = preset.heldout * (own.encoder + own.decoder + 2 * own.head + 2 * _INCEPTION * preset.networks)
-    trained = cell.phase != "baseline" and cell.head == "full"
+    passes = own.encoder + own.decoder + _heads(cell) * own.head + 2 * _INCEPTION * preset.networks
+    evaluated = preset.heldout * passes
     budget = preset.budget(cell.phase, cell.protocol)
-    steps = budget.steps * budget.batch_size if trained else 0
+    steps = budget.steps * budget.batch_size
     if cell.protocol == "as_run" and cell.phase in ("adaptation", "joint"):
         evaluated *= preset.epochs  # it is measured after each, to choose the best
     return Cost(
-        training=steps * _image(cell, own, preset, recompute) / 1e9 if trained else 0.0,
+        training=steps * _image(cell, own, preset, recompute) / 1e9 if cell.trained else 0.0,
         evaluation=evaluated / 1e9,
         memory=_memory(cell, own, preset, processes, bf16, accumulate),
     )

@@ -156,7 +156,7 @@ def walk(
 
 def loss(launch: Launch, cell: CellSpec) -> str:
     """Return the loss of a cell in words."""
-    if cell.phase == "baseline" or cell.head == "none":
+    if not cell.trained:
         return ""
     if cell.phase == "substitution":
         words = RECIPES[cell.protocol].loss
@@ -200,9 +200,7 @@ def collect(
         positions = (launch.sizes.size // tokenizer_side(launch.sizes)) ** 2
         tokens = {"image_tokens": positions * cell.chunks}
         trained = {"loss": loss(launch, cell), "steps": budget.steps, "batch_size": budget.batch_size}
-        rows.append(
-            {**cell.row, **tokens, **(trained if cell.head == "full" else {"loss": ""}), **outcome["row"]}
-        )
+        rows.append({**cell.row, **tokens, **(trained if cell.trained else {"loss": ""}), **outcome["row"]})
         seconds[cell.name] = outcome["seconds"]
     places = ("out", "train", "heldout", "tokenizer", "weights")
     settings = {key: value for key, value in asdict(launch).items() if key not in places}

@@ -29,6 +29,8 @@ class Arguments:
         protocols: What the published run did, what the paper says, a fair comparison.
         tables: Tables of the paper.
         methods: Leave out all other trained methods.
+        heads: Heads of the methods that Table 3 substitutes: beside ``full``, with which all else is run,
+            ``1x1`` (convolutions of one position) and ``none``.
         seed: First seed.
         out: Results folder; everything is under ``launch/<preset>`` in it.
         executor: Run the cells here, one after the other, or as jobs of a Slurm cluster.
@@ -55,6 +57,7 @@ class Arguments:
     protocols: tuple[Literal["as_run", "paper", "fair"], ...] = ("fair",)
     tables: tuple[Literal[3, 4, 5, 6, 7], ...] = (3, 4, 5, 6, 7)
     methods: tuple[str, ...] | None = None
+    heads: tuple[Literal["full", "1x1", "none"], ...] = ("full",)
     seed: int = 0
     out: Path = Path("results")
     executor: Literal["local", "slurm"] = "local"
@@ -102,9 +105,8 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
         tensorboard=given.tensorboard,
         cached=any(not RECIPES[protocol].pixel for protocol in given.protocols),
     )
-    cells = matrix(
-        sizes, given.protocols, given.tables, given.methods, seed=given.seed, native=sizes.networks
-    )
+    chosen = given.protocols, given.tables, given.methods, given.heads
+    cells = matrix(sizes, *chosen, seed=given.seed, native=sizes.networks)
     for cell in cells:
         batch = torch.empty(sizes.budget(cell.phase, cell.protocol).batch_size)
         equal_parts(len(Runtime(world=launch.ranks(cell)).share(batch)), launch.accumulate)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from empirical.cells import MAIN_HEAD
+from empirical.head import TRAINED
 from empirical.printed import (
     BY_EPOCH,
     HALVES,
@@ -26,10 +28,12 @@ def _measured(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
 
     own = frame[[str(n) in str(tables).split() for tables in frame["tables"]]]
     own = own.assign(tokens=own["image_tokens"], K=own["codebook_size"])
-    keys = ["phase", *_KEYS, "protocol"]
+    main = (own["head"] == MAIN_HEAD) | ~own["method"].isin(TRAINED)
+    own = own.assign(heads=(", heads " + own["head"]).where(~main, ""))
+    keys = ["phase", *_KEYS, "protocol", "heads"]
     grouped = pd.concat([own[keys], in_printed_columns(own)], axis=1).groupby(keys, sort=False)
     means = grouped.mean().assign(seeds=grouped.size()).reset_index()
-    return means.assign(origin="measured, " + means["protocol"])
+    return means.assign(origin="measured, " + means["protocol"] + means["heads"])
 
 
 def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -46,7 +50,7 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     -------
     pandas.DataFrame
         In the paper's order; below the printed row of a method, phase and size stand those of the logs,
-        as `empirical.printed.logged` has them, and the measured ones.
+        as `empirical.printed.logged` has them, and the measured ones, other heads than full ones named.
         PSNR is that of the luma and SSIM in per cent, as printed. Where a row was measured with
         EfficientNet-Lite0 it has ``kid`` in place of ``rfid``, a unit of its own; beside ``rfid`` stands
         ``kid_inception``, which the paper does not print. Columns that end with ``_half`` are

@@ -65,6 +65,39 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     assert len(executor.done) == len(cells)  # finished cells are skipped
 
 
+def test_heads_can_be_smaller_or_left_out_in_table_3_alone(launch):
+    cells = [c for c in chosen(tables=[3, 7], methods=["mmd"], heads=["full", "1x1", "none"]) if c.trained]
+    assert [f"{cell.phase} {cell.head}" for cell in cells] == [
+        *("substitution full", "substitution 1x1", "substitution none"),
+        *("adaptation full", "joint full"),
+    ]
+    assert [cell.tables for cell in cells[:3]] == [(3, 7), (3,), (3,)]
+    # cells that are there without the option stay as they are
+    assert {cell for cell in chosen(tables=[3, 7], methods=["mmd"]) if cell.trained} < set(cells)
+    outcomes = list(walk(launch, cells[:3], Here()))
+    sizes = [
+        sum(p.numel() for p in load(launch.folder(cell) / "weights.safetensors")[0].values())
+        for cell in cells[:3]
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == 3
+    frame = collect(launch, outcomes, "test").frame
+    assert frame["head"].tolist() == ["full", "1x1", "none"]
+    assert (frame["steps"] == TINY.first.steps).all()
+    assert set(frame["loss"]) == {"1 latent + vq"}
+    assert frame["psnr"].nunique() == 3
+    own = side_by_side(3, frame)
+    own = own[own["origin"].str.startswith("measured")]
+    assert own["origin"].tolist() == [
+        "measured, fair",
+        "measured, fair, heads 1x1",
+        "measured, fair, heads none",
+    ]
+    assert own["psnr"].tolist() == frame["psnr_luma"].tolist()
+    with pytest.raises(DomainError, match="heads must include full, from which later phases start, got 1x1"):
+        chosen(heads=["1x1"])
+
+
 def test_a_comparison_without_a_single_result_is_told_by_its_manifest(launch):
     table = collect(launch, [(cell, "failed") for cell in chosen()], "test")
     assert len(table.manifest["failures"]) == 3

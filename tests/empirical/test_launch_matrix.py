@@ -115,6 +115,30 @@ def test_operations_and_memory_of_the_paper_are_counted():
     assert cache_cost(PRESETS["paper"], own) == pytest.approx(2 * 1_281_167 * 215.1e-9, rel=1e-3)
 
 
+def test_what_measures_needs_the_memory_of_measuring_and_a_training_that_of_both():
+    """Baselines and references are not trained; smaller heads cost less, and none cost nothing."""
+    preset = PRESETS["paper"]
+    own = counts(preset)
+    # 160 channels of 256 x 256 in float32 are 40 MiB; a residual block has five of them at a time
+    assert own.encoder_peak == own.decoder_peak == 5 * 40
+    cells = matrix(preset, ["as_run"], [3], ["mmd"], ["full", "1x1", "none"])
+    found = {f"{cell.phase} {cell.method} {cell.head}": cost(cell, preset, own) for cell in cells}
+    references = [found[f"substitution {method} none"] for method in ("kmeans", "lloyd_max")]
+    for one in (found["baseline unquantized none"], *references):
+        assert one.training == 0
+        # 64 images through the encoder, features of 50,000, and less than 3 GiB of weights and the rest
+        assert 12.5 + 1.5 < one.memory < 12.5 + 1.5 + 3
+    full, small, bare = (found[f"substitution mmd {head}"] for head in ("full", "1x1", "none"))
+    heads = full.training - bare.training
+    assert small.training - bare.training == pytest.approx(heads / 9)
+    assert full.memory > small.memory > bare.memory > references[0].memory
+    fair = matrix(preset, ["fair"], [3], ["mmd"])
+    on_latents = next(cell for cell in fair if cell.method == "mmd" and cell.phase == "substitution")
+    # the measurement at its end takes more than a training on cached latents
+    eighth = cost(on_latents, preset, own, processes=8)
+    assert 6 < eighth.memory < references[0].memory
+
+
 def test_the_dry_run_prints_every_cell_with_its_cost_and_touches_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     given = ["launch", "--preset", "paper", "--dry-run", "--tables", "7", "--methods", "mmd", "--bf16"]
@@ -126,4 +150,9 @@ def test_the_dry_run_prints_every_cell_with_its_cost_and_touches_nothing(tmp_pat
     assert "to do" in lines[0]
     assert cached.startswith("latents, once: 0.51 h")
     assert summary.startswith("9 cells, ")
+    more = ["--tables", "3", "--heads", "full", "none", "--device", "cpu"]
+    assert main([*given[:4], "--methods", "mmd", *more]) == 0
+    heads = [line for line in capsys.readouterr().out.splitlines() if "/mmd-none-" in line]
+    assert len(heads) == 3  # seeds
+    assert all(" 3 " in line and "EFLOP" in line for line in heads)
     assert list(tmp_path.iterdir()) == []
