@@ -173,7 +173,13 @@ class CellRun:
         batches = epochs(images, self.budget.steps, self.budget.batch_size, rng=rng)
         for source in streamed:
             source.schedule(self.runtime.share(batches[state.steps :]))
-        with Journal(self.folder, state.steps, self.runtime, tensorboard=self.launch.tensorboard) as journal:
+        with Journal(
+            self.folder / "log.jsonl",
+            state.steps,
+            self.runtime,
+            epochs=self.folder / "epochs.jsonl",
+            tensorboard=self.launch.tensorboard,
+        ) as journal:
             log = self._with_epochs(objective, transplant, tokenizer, journal)
             train_on(batches, objective, self.budget, state=state, runtime=self.runtime, log=log)
 
@@ -235,7 +241,7 @@ class CellRun:
             return self.measured(None, tokenizer)
         transplant, tokenizer = self.trained()
         quality = "r_fid" if self.sizes.networks else "kid_efflite0"
-        best = best_epoch(self.folder, quality)
+        best = best_epoch(self.folder / "epochs.jsonl", quality)
         return best or self.measured(transplant, tokenizer) | {"epoch": "last"}
 
 

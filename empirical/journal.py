@@ -18,30 +18,39 @@ class Journal:
 
     Parameters
     ----------
-    folder : pathlib.Path
-        Gets ``log.jsonl`` and, after epochs that were measured, ``epochs.jsonl``.
+    path : pathlib.Path
+        The log.
     step : int
         Steps already done; later lines, of a run that was interrupted, are dropped.
-    runtime : Runtime
+    runtime : Runtime, optional
         Only the first process writes.
+    epochs : pathlib.Path, optional
+        For the measurements after epochs.
     tensorboard : bool, optional
-        Write TensorBoard's files too.
+        Write TensorBoard's files too, beside the log.
     """
 
-    def __init__(self, folder: Path, step: int, runtime: Runtime, *, tensorboard: bool = False) -> None:
-        self.folder, self.first = folder, runtime.first
-        self._epochs = [row for row in _rows(folder / "epochs.jsonl") if row["step"] <= step]
+    def __init__(
+        self,
+        path: Path,
+        step: int,
+        runtime: Runtime | None = None,
+        *,
+        epochs: Path | None = None,
+        tensorboard: bool = False,
+    ) -> None:
+        self.path, self.epochs, self.first = path, epochs, runtime is None or runtime.first
         self._step = step
         self._writer: Any = None
         if not self.first:
             return
-        kept = [row for row in _rows(folder / "log.jsonl") if row["step"] <= step]
-        _write(folder / "log.jsonl", kept)
-        _write(folder / "epochs.jsonl", self._epochs)
+        for file in (path, *([] if epochs is None else [epochs])):
+            kept = [row for row in _rows(file) if row["step"] <= step]
+            write_bytes_atomically(file, "".join(json.dumps(row) + "\n" for row in kept).encode())
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(folder))
+            self._writer = SummaryWriter(str(path.parent))
 
     def __enter__(self) -> "Journal":
         return self
@@ -57,21 +66,20 @@ class Journal:
         self._step = step
         if not self.first or (step % _EVERY and step != 1):
             return
-        _append(self.folder / "log.jsonl", {"step": step, **values})
+        _append(self.path, {"step": step, **values})
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
 
     def epoch(self, number: int, row: Row) -> None:
         """Write the measurement after an epoch."""
-        self._epochs.append({"step": self._step, "epoch": number, **row})
-        if self.first:
-            _append(self.folder / "epochs.jsonl", self._epochs[-1])
+        if self.first and self.epochs is not None:
+            _append(self.epochs, {"step": self._step, "epoch": number, **row})
 
 
-def best_epoch(folder: Path, column: str) -> Row:
+def best_epoch(path: Path, column: str) -> Row:
     """Return the epoch with the least value of a column, empty where none was measured."""
-    epochs = _rows(folder / "epochs.jsonl")
+    epochs = _rows(path)
     if not epochs:
         return {}
     best = min(epochs, key=lambda row: float(row[column]))
@@ -85,10 +93,6 @@ def _rows(path: Path) -> list[Row]:
         return []
     lines = path.read_text().split("\n")[:-1]
     return [json.loads(line) for line in lines]
-
-
-def _write(path: Path, rows: list[Row]) -> None:
-    write_bytes_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def _append(path: Path, row: Row) -> None:

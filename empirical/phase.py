@@ -20,10 +20,12 @@ from empirical.evaluate import Evaluation, HeldOut, encode_in_batches
 from empirical.features import efflite0
 from empirical.head import Transplant, build_transplant
 from empirical.job import SUBSTITUTION, Job
+from empirical.journal import Journal
 from empirical.pixels import varied
 from empirical.streams import torch_stream
 from empirical.tokenizers import PocketTokenizer, default_pocket
 from empirical.tokenizers.pocket import LATENT_CHANNELS, WEIGHTS
+from empirical.training import Objective, train
 from qtheory.errors import DomainError
 from qtheory.results import Cell, Sweep, configuration_digest, stream, write_bytes_atomically
 from qtheory.weights import file_sha256
@@ -245,6 +247,13 @@ class Phase(ABC):
             protocol=job.protocol,
             generator=torch_stream(job.seed, SUBSTITUTION, *names),
         ).to(memory_format=torch.channels_last)
+
+    def train(self, cell: Cell, objective: Objective, state: State) -> None:
+        """Train on the batches of a cell, with a log beside its other files."""
+        with Journal(self.job.file(cell, ".jsonl"), state.steps) as journal:
+            # the batches depend on the trial alone: all methods see the same ones
+            rng = cell.rng("batches")
+            train(objective, self.budget(self.job), rng=rng, state=state, log=journal.log)
 
     def trained(self, cell: Cell, parts: dict[str, nn.Module], train: Callable[[State], None]) -> None:
         """Load the parts of a cell, or train and store them; leave them in evaluation mode.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from empirical import checkpoint
 from empirical.accumulation import in_parts
 from empirical.adversary import Adversary
-from empirical.checkpoint import Part, State
+from empirical.checkpoint import Part
 from empirical.config import Budget, Preset
 from empirical.head import UNQUANTIZED, Transplant
 from empirical.job import SUBSTITUTION, Job
@@ -21,7 +21,7 @@ from empirical.pretrain import reconstruction_loss
 from empirical.protocol import ImageRecipe
 from empirical.substitute import Substitution
 from empirical.tokenizers import Tokenizer
-from empirical.training import Objective, Source, train
+from empirical.training import Objective, Source
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import Cell, grid
 
@@ -180,10 +180,5 @@ class SecondStage(Phase):
             checkpoint.unpack(tensors, transplant=transplant)
         tokenizer = copy.deepcopy(self.tokenizer).to(memory_format=torch.channels_last)
         objective = self.objective(transplant, tokenizer)
-
-        def trained(state: State) -> None:
-            # the batches depend on the trial alone: all methods see the same ones
-            train(objective, job.second_stage, rng=cell.rng("batches"), state=state)
-
-        self.trained(cell, objective.parts(), trained)
+        self.trained(cell, objective.parts(), lambda state: self.train(cell, objective, state))
         return transplant, tokenizer

@@ -20,7 +20,7 @@ from empirical.phase import Phase, Row
 from empirical.protocol import Recipe, recipe
 from empirical.quantizers.vanilla import parameter_groups
 from empirical.tokenizers import Tokenizer
-from empirical.training import Objective, Source, fit_references, train
+from empirical.training import Objective, Source, fit_references
 from qtheory.errors import DomainError
 from qtheory.results import Cell, grid
 
@@ -144,8 +144,7 @@ class Substitution(Phase):
             own = recipe(job.protocol)
             crops = self.crops if own.pixel else None
             objective = SubstitutionObjective(built, self.tokenizer, self.z_e, crops, own)
-            # the batches depend on the trial alone: all methods see the same ones
-            train(objective, job.preset, rng=cell.rng("batches"), state=state)
+            self.train(cell, objective, state)
 
         if built.quantizers:
             self.trained(cell, {"transplant": built}, trained)

@@ -154,7 +154,12 @@ Log = Callable[[int, dict[str, float]], None]
 
 
 def train(
-    objective: Objective, budget: Budget, *, rng: np.random.Generator, state: State | None = None
+    objective: Objective,
+    budget: Budget,
+    *,
+    rng: np.random.Generator,
+    state: State | None = None,
+    log: Log | None = None,
 ) -> None:
     """Train, or continue where an interrupted training stopped.
 
@@ -168,6 +173,8 @@ def train(
         Choice of the batches; the same generator must be given to a resumed training.
     state : State, optional
         Where to keep the state of the training; the caller clears it once the result is stored.
+    log : callable, optional
+        As in `train_on`.
 
     Raises
     ------
@@ -176,7 +183,7 @@ def train(
     """
     # all at once, so that a step's batch does not depend on where the training was resumed
     batches = torch.from_numpy(rng.integers(objective.size, size=(budget.steps, budget.batch_size)))
-    train_on(batches, objective, budget, state=state)
+    train_on(batches, objective, budget, state=state, log=log)
 
 
 def train_on(

@@ -1,5 +1,6 @@
 """Runs of adaptation and joint optimisation: their tables, interruptions, and what they start from."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from empirical import journal
 from empirical.__main__ import main
 from empirical.adapt import Adaptation
 from empirical.checkpoint import State, load
@@ -39,11 +41,13 @@ def run(phase, out, arguments, *, name="smoke", protocol="fair", **options):
 
 def contents(folder):
     tables = {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
-    return tables | {path.name: path.read_bytes() for path in folder.rglob("*.safetensors")}
+    beside = [path for kind in ("*.safetensors", "*.jsonl") for path in folder.rglob(kind)]
+    return tables | {path.name: path.read_bytes() for path in beside}
 
 
 @pytest.mark.parametrize("phase", [Adaptation, Joint])
 def test_an_interrupted_phase_resumes_to_the_same_bytes(tmp_path, arguments, monkeypatch, phase):
+    monkeypatch.setattr(journal, "_EVERY", 1)
     run(Substitution, tmp_path, arguments)
     run(phase, tmp_path, arguments)
     straight = contents(tmp_path / phase.study)
@@ -65,6 +69,8 @@ def test_an_interrupted_phase_resumes_to_the_same_bytes(tmp_path, arguments, mon
     ]
     run(phase, tmp_path, arguments)
     assert calls == [0, 1, 2, 0, 1, 2, 2]
+    log = (tmp_path / phase.study / "smoke" / "fsq-full-0.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in log] == [1, 2, 3]
     assert contents(tmp_path / phase.study) == straight
 
 

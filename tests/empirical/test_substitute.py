@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from empirical import phase
 from empirical import substitute as module
 from empirical.__main__ import main
 from empirical.checkpoint import State, load
@@ -84,7 +85,7 @@ def test_cells_run_side_by_side_give_the_same_bytes(tmp_path, arguments):
 def test_more_trials_keep_the_cells_that_are_there(tmp_path, arguments, monkeypatch):
     first, _ = run(tmp_path, arguments)
     trained = []
-    monkeypatch.setattr(module, "train", lambda *args, **kw: trained.append(args) or train(*args, **kw))
+    monkeypatch.setattr(phase, "train", lambda *args, **kw: trained.append(args) or train(*args, **kw))
     second, _ = compare(Substitution, "smoke", "fair", out=tmp_path, jobs=1, trials=2, **arguments)
     assert len(trained) == 3
     assert second.frame.query("trial == 0").reset_index(drop=True).equals(first.frame)
@@ -137,14 +138,14 @@ def test_a_lost_table_is_rebuilt_from_the_stored_transplants(tmp_path, arguments
     for path in (tmp_path / "substitution").rglob("*"):
         if path.suffix in (".csv", ".json"):
             path.unlink()
-    monkeypatch.setattr(module, "train", None)
+    monkeypatch.setattr(phase, "train", None)
     run(tmp_path, arguments)
     assert contents(tmp_path) == before
 
 
 def test_a_finished_table_is_returned_without_training(tmp_path, arguments, monkeypatch):
     first, _ = run(tmp_path, arguments)
-    monkeypatch.setattr(module, "train", None)
+    monkeypatch.setattr(phase, "train", None)
     second, _ = run(tmp_path, arguments)
     assert first.frame.equals(second.frame)
 
