@@ -52,8 +52,8 @@ lint: $(VENV)/.dev ## check format and lint
 types: $(VENV)/.dev ## check types
 	$(PY) -m mypy
 
-unit: $(VENV)/.dev ## run the tests
-	$(PY) -m pytest -q
+unit: $(VENV)/.dev ## run the tests, in as many processes as there are cores, four at most
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n auto --maxprocesses 4
 
 doctor: $(VENV)/.run ## report what is installed, what is wrong and how to mend it
 	$(PY) -m qtheory doctor
