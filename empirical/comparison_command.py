@@ -16,7 +16,7 @@ PHASES = ("substitution", "adaptation", "joint")
 Protocol = Literal["as_run", "paper", "fair"]
 PresetName = Literal["smoke", "pocket"]
 # arguments of a launch that mean something on the packaged photographs
-_LAUNCHED = ("preset", "data", "tokenizer", "protocols", "seed", "out")
+_LAUNCHED = ("preset", "data", "tokenizer", "protocols", "seed", "out", "dry_run")
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ def run(phase: "type[Phase]", given: Comparison) -> int:
 def launch(given: "Arguments") -> int:
     """Run all phases in each protocol, as ``substitute``, ``adapt`` and ``joint`` do, and print the tables.
 
+    A dry run prints what is done of them, and about how long the rest takes.
+
     Raises
     ------
     DomainError
@@ -97,6 +99,14 @@ def launch(given: "Arguments") -> int:
             f"preset pocket must be launched without {options}: it runs on the CPU in as many processes as "
             "there are cores, with networks that come with the package; take preset desk or paper"
         )
+    if given.dry_run:
+        from empirical.comparison_forecast import forecast
+        from empirical.data import POCKET_PHOTOS
+        from empirical.tokenizers.pocket import WEIGHTS
+
+        places = {"data": given.data or POCKET_PHOTOS, "tokenizer": given.tokenizer or WEIGHTS}
+        print(forecast("pocket", given.protocols, seed=given.seed, out=given.out, **places))
+        return 0
     failed = 0
     for protocol in given.protocols:
         own = Comparison(

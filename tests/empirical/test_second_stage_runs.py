@@ -198,11 +198,33 @@ def test_a_launch_on_the_photographs_runs_all_phases_and_prints_the_tables(
         monkeypatch.setitem(presets, "pocket", presets["smoke"])
     monkeypatch.setattr("empirical.comparison.available_threads", lambda: 1)
     given = ["launch", "--preset", "pocket", *(f"--{key}={value}" for key, value in arguments.items())]
-    assert main([*given, "--out", str(tmp_path / "launched")]) == 0
+    given += ["--out", str(tmp_path / "launched")]
+
+    def states():
+        assert main([*given, "--dry-run"]) == 0
+        *lines, summary = capsys.readouterr().out.splitlines()
+        assert summary.startswith(f"{len(lines)} cells, ")
+        assert "(estimated: " in summary
+        return {line.split()[0]: " ".join(line.split()[1:-2]) for line in lines}, summary
+
+    planned, _ = states()
+    assert set(planned.values()) == {"to do"}
+    assert {name.split("/")[0] for name in planned} == {"substitution", "adaptation", "joint"}
+    assert not (tmp_path / "launched").exists()
+    assert main([*given]) == 0
     printed = capsys.readouterr().out
     assert "\nTable 7\n" in printed
+    done, after = states()
+    assert done == dict.fromkeys(planned, "done")
+    assert f"{len(done)} cells, 0 to do: about 0.0 core-hours" in after
+    stored = tmp_path / "launched" / "joint" / "pocket"
+    (stored / "fsq-full-0.json").unlink()
+    assert [name for name, state in states()[0].items() if state != "done"] == ["joint/fsq-full-fair-0"]
+    assert main([*given, "--seed", "1", "--dry-run"]) == 0
+    assert " done " not in capsys.readouterr().out
+    assert main([*given]) == 0
     for phase in (Substitution, Adaptation, Joint):
         run(phase, tmp_path, arguments, name="pocket")
         assert contents(tmp_path / "launched" / phase.study) == contents(tmp_path / phase.study)
-    assert main([*given, "--device", "cpu", "--dry-run"]) == 2
-    assert "must be launched without --device, --dry-run" in capsys.readouterr().err
+    assert main([*given, "--device", "cpu", "--workers", "2"]) == 2
+    assert "must be launched without --device, --workers" in capsys.readouterr().err

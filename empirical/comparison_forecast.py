@@ -1,0 +1,126 @@
+"""What is done of the comparison on photographs, and about how long the rest takes; nothing is run."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from empirical.adapt import Adaptation
+from empirical.cells import CellSpec, LaunchPreset, Phase
+from empirical.config import PRESETS, SECOND_STAGE, Budget
+from empirical.cost import SUSTAINED, Counts, cost, counts
+from empirical.data import load_images, split
+from empirical.head import HALVES, TRAINED
+from empirical.job import SUBSTITUTION, THREADS, Job
+from empirical.joint import Joint
+from empirical.substitute import Substitution
+from empirical.tokenizers.pocket import LATENT_CHANNELS
+from qtheory.results import Cell
+from sims.assign import available_threads
+
+# seconds of the stored run on one core that the counted operations leave out: of a measurement, and of a
+# step, in which quantizers search and update, means over the methods, from a fifth to three times of it.
+# Other work shared its cores; README's quarter of an hour is of free ones
+_MEASUREMENT, _STEP = 8.0, 0.03
+_HARDWARE = "cpu"
+_STAND_IN = TRAINED[0]
+
+
+@dataclass(frozen=True)
+class _Sizes(LaunchPreset):
+    """Sizes of photographs, whose batches are the same in all protocols."""
+
+    def budget(self, phase: Phase, protocol: str) -> Budget:
+        return self.first if phase == SUBSTITUTION else self.second
+
+
+def _sizes(job: Job) -> LaunchPreset:
+    preset = job.preset
+    photographs = min(len(split(load_images(job.data).names)[1]), preset.heldout_photographs)
+    none: dict[str, Any] = {"codebook_sizes": (), "token_chunks": (), "token_codebook_size": 0, "splits": ()}
+    return _Sizes(
+        size=preset.crop,
+        channels=LATENT_CHANNELS,
+        codebook_size=preset.codebook_size,
+        chunks=HALVES,
+        **none,
+        head_width=preset.head_width,
+        head_groups=8,
+        first=preset,
+        second=job.second_stage,
+        epochs=1,
+        views=1,
+        networks=False,
+        images=preset.train_crops,
+        heldout=photographs * preset.heldout_crops,
+    )
+
+
+def _done(job: Job, cell: Cell) -> bool:
+    """Return whether the evaluation of a cell is stored, of this configuration."""
+    path = job.file(cell, ".json")
+    return path.exists() and json.loads(path.read_text())["digest"] == job.digest
+
+
+def _seconds(job: Job, cell: Cell, sizes: LaunchPreset, own: Counts) -> float:
+    """Return seconds of a core, estimated; in later phases the decoder of a reference is trained too."""
+    phase, method = job.phase.study, cell.parameters["method"]
+    trained = method in TRAINED or phase != SUBSTITUTION
+    named = method if method in TRAINED or not trained else _STAND_IN
+    head, size = cell.parameters["head"], job.preset.codebook_size
+    spec = CellSpec(phase, named, head, size, HALVES, job.protocol, job.seed, ())  # type: ignore[arg-type]
+    counted = cost(spec, sizes, own).hours(SUSTAINED[_HARDWARE]) * 3600
+    return counted + _MEASUREMENT + (_STEP * job.phase.budget(job).steps if trained else 0.0)
+
+
+def _jobs(job: Job) -> Iterator[Job]:
+    """Yield the job of each phase with its digests; what it starts from need not be there."""
+    start = Substitution.training_digest(job)
+    for phase in (Substitution, Adaptation, Joint):
+        own = replace(job, phase=phase, start="" if phase is Substitution else start)
+        yield replace(own, digest=phase.cell_digest(own, phase.version))
+
+
+def forecast(
+    preset: str, protocols: Iterable[str], *, seed: int, out: Path, data: Path, tokenizer: Path
+) -> str:
+    """Return the cells of all phases, whether they are done, and seconds that they take, as text.
+
+    Parameters
+    ----------
+    preset : str
+        A key of `empirical.config.PRESETS`.
+    protocols : iterable of str
+        Which of ``as_run``, ``paper`` and ``fair``.
+    seed, out, data, tokenizer
+        As in `empirical.comparison.compare`.
+
+    Raises
+    ------
+    FileNotFoundError, SchemaError, DomainError
+        If photographs or tokenizer cannot be used.
+    """
+    budgets = PRESETS[preset], SECOND_STAGE[preset]
+    lines, missing, total = [], 0.0, 0
+    for protocol in protocols:
+        whole = Job(Substitution, preset, *budgets, protocol, seed, out, data, tokenizer, THREADS)
+        Substitution.require_inputs(whole)
+        sizes = _sizes(whole)
+        own = counts(sizes)
+        for job in _jobs(whole):
+            for cell in job.phase.sweep(job).cells():
+                done, seconds = _done(job, cell), _seconds(job, cell, sizes, own)
+                missing += 0.0 if done else seconds
+                total += not done
+                method, head = cell.parameters["method"], cell.parameters["head"]
+                name = f"{job.phase.study}/{method}-{head}-{protocol}-{cell.trial}"
+                lines.append(f"{name:<58} {'done' if done else 'to do':<6} {seconds:6.0f} s")
+    cores = available_threads()
+    summary = (
+        f"{len(lines)} cells, {total} to do: about {missing / 3600:.1f} core-hours (estimated: operations at "
+        f"{SUSTAINED[_HARDWARE]:g} TFLOP/s, {_MEASUREMENT:g} s a measurement, {_STEP:g} s a step for what "
+        f"quantizers do beside them, as in the stored run; free cores may take half), "
+        f"{missing / 3600 / cores:.1f} h in {cores} process(es)"
+    )
+    return "\n".join([*lines, summary])
