@@ -45,8 +45,8 @@ class Arguments:
             only the adaptive weight of the adversarial term is then of each part.
         workers: Processes that decode images, for each process that trains.
         tensorboard: Write TensorBoard's files beside the logs.
-        dry_run: Print cells, what is done of them, operations, hours and memory, and run nothing; ``pocket`` has
-            estimated seconds.
+        dry_run: Print cells, what is done of them, operations, hours and memory, and run nothing; of
+            ``pocket`` estimated seconds.
         hardware: What the hours of a dry run are of; by default follows from device and bf16.
     """
 
