@@ -7,13 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from empirical.quantizers._gradients import straight_through
-from empirical.quantizers.base import (
-    Losses,
-    Quantizer,
-    mean_square,
-    summed_over_ranks,
-)
+from empirical.quantizers._gradients import mean_square, straight_through
+from empirical.quantizers.base import Losses, Quantizer, summed_over_ranks
 from qtheory.errors import DomainError
 
 # the entropy of a batch is taken over groups of bits: over all of them at once it could not exceed

@@ -38,4 +38,6 @@ class CodebookQuantizer(Quantizer):
     @final
     def _lookup(self, codes: Tensor) -> Tensor:
         self._require_codebook()
-        return self.codebook[codes]
+        if self.codebook.requires_grad:  # whose backward pass adds in an order that does not change
+            return self.codebook[codes]
+        return self.codebook.index_select(0, codes)

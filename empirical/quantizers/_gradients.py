@@ -1,4 +1,6 @@
-"""How gradients pass the rounding of a quantizer."""
+"""How gradients pass the rounding of a quantizer, and come from its errors."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,3 +46,24 @@ def rotation_trick(u: Tensor, q: Tensor) -> Tensor:
 
 # how the gradient passes the rounding
 GRADIENTS = {"straight_through": straight_through, "rotation": rotation_trick}
+
+
+class _MeanSquare(torch.autograd.Function):
+    """To the last digit ``(a - b).square().mean()``, with a backward pass of one step in place of four."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return (a - b).square().mean()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        a, b = ctx.saved_tensors
+        slope = (a - b) * (gradient / a.numel() * 2)
+        return slope if ctx.needs_input_grad[0] else None, -slope if ctx.needs_input_grad[1] else None
+
+
+def mean_square(a: Tensor, b: Tensor) -> Tensor:
+    """Return the mean squared difference over all elements of equal shapes, as the loss terms use it."""
+    value: Tensor = _MeanSquare.apply(a, b)
+    return value

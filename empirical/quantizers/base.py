@@ -155,7 +155,8 @@ class Quantizer(nn.Module, ABC):
         if not z.is_floating_point():  # codewords of the dtype of integers would lose their fractions
             raise DomainError(f"z must be real floats, got {z.dtype}; use z.float(), or parts as channels")
         dtype = torch.promote_types(z.dtype, torch.float32)
-        largest, limit = float(z.detach().abs().max()), torch.finfo(dtype).max ** _ROOM
+        low, high = torch.aminmax(z.detach())
+        largest, limit = float(torch.maximum(-low, high)), torch.finfo(dtype).max ** _ROOM
         if not largest <= limit:
             bad = z.numel() - int(torch.isfinite(z.detach()).sum())
             wrong = f"{bad} NaN or infinite value(s) of {z.numel()}" if bad else f"a largest of {largest:g}"
@@ -281,10 +282,14 @@ class Quantizer(nn.Module, ABC):
         >>> [counts.tolist() for counts in build("lfq", 2, 4).part_usage(torch.tensor([0, 1, 1, 3]))]
         [[1, 3], [3, 1]]
         """
-        parts = zip(self._parts(self._checked(codes)), self.part_sizes, strict=True)
+        return self._part_counts(self._checked(codes))
+
+    def _part_counts(self, codes: Tensor) -> tuple[Tensor, ...]:
+        parts = zip(self._parts(codes), self.part_sizes, strict=True)
         return tuple(torch.bincount(digits.flatten(), minlength=size) for digits, size in parts)
 
-
-def mean_square(a: Tensor, b: Tensor) -> Tensor:
-    """Return the mean squared difference over all elements, as the loss terms use it."""
-    return (a - b).square().mean()
+    @final
+    def all_usage(self, codes: Tensor) -> tuple[Tensor, ...]:
+        """Return `usage`, and after it what `part_usage` returns, of codes that are checked once."""
+        known = self._checked(codes)
+        return torch.bincount(known, minlength=self.codebook_size), *self._part_counts(known)

@@ -6,12 +6,8 @@ import torch
 from torch import Tensor
 
 from empirical.quantizers._codebook import CodebookQuantizer
-from empirical.quantizers.base import (
-    Losses,
-    gathered_over_ranks,
-    mean_square,
-    summed_over_ranks,
-)
+from empirical.quantizers._gradients import mean_square
+from empirical.quantizers.base import Losses, gathered_over_ranks, summed_over_ranks
 from empirical.streams import torch_stream
 from qtheory import _check
 
@@ -138,17 +134,18 @@ class EMAQuantizer(CodebookQuantizer):
     def _update(self, u: Tensor, codes: Tensor) -> None:
         self.updates += 1
         settings, dtype = self.settings, self.codebook.dtype
-        counts = torch.bincount(codes, minlength=self.codebook_size).double()
-        sums = u.new_zeros(self.codebook_size, self.dim, dtype=torch.float64).index_add_(0, codes, u.double())
-        batch = summed_over_ranks(torch.cat([counts[:, None], sums], dim=1), synced=settings.synced).to(dtype)
+        sums = u.new_zeros(self.codebook_size, 1 + self.dim, dtype=torch.float64)
+        sums[:, 0] = torch.bincount(codes, minlength=self.codebook_size)
+        sums[:, 1:].index_add_(0, codes, u.double())
+        batch = summed_over_ranks(sums, synced=settings.synced).to(dtype)
         self.ema_count.mul_(settings.decay).add_(batch[:, 0], alpha=1 - settings.decay)
         self.ema_sum.mul_(settings.decay).add_(batch[:, 1:], alpha=1 - settings.decay)
         total = self.ema_count.sum()
         smoothed = (
             (self.ema_count + settings.epsilon) / (total + self.codebook_size * settings.epsilon) * total
         )
-        alive = smoothed > 0  # without epsilon, a code that was never hit stays where it is
-        self.codebook[alive] = self.ema_sum[alive] / smoothed[alive, None]
+        smoothed = smoothed[:, None]  # without epsilon, a code that was never hit stays where it is
+        self.codebook.copy_(torch.where(smoothed > 0, self.ema_sum / smoothed, self.codebook))
         mean_count = float(total) / self.codebook_size
         dead = torch.nonzero(self.ema_count < settings.revive_below * mean_count)[:, 0]
         if len(dead):

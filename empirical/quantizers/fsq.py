@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from empirical.quantizers.base import Losses, Quantizer, mean_square
+from empirical.quantizers._gradients import mean_square
+from empirical.quantizers.base import Losses, Quantizer
 from qtheory import _check
 from qtheory.errors import DomainError
 

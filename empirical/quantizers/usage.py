@@ -63,7 +63,7 @@ class Usage:
         DomainError
             If a code lies outside [0, codebook_size) or is no integer.
         """
-        self._counts += torch.cat([self.quantizer.usage(codes), *self.quantizer.part_usage(codes)])
+        self._counts += torch.cat(self.quantizer.all_usage(codes))
 
     def merged(self) -> tuple[Use, tuple[Use, ...]]:
         """Return the use of the composite codebook and of each sub-codebook, over all processes.

@@ -8,12 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from empirical.quantizers._codebook import CodebookQuantizer
-from empirical.quantizers.base import (
-    Losses,
-    gathered_over_ranks,
-    mean_square,
-    spread_rows,
-)
+from empirical.quantizers._gradients import mean_square
+from empirical.quantizers.base import Losses, gathered_over_ranks, spread_rows
 
 
 @dataclass(frozen=True)

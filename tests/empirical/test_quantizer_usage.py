@@ -114,3 +114,11 @@ def test_codes_that_no_codeword_has_are_refused_and_none_are_no_use():
             count(torch.tensor([1.0]))
     with pytest.raises(DomainError, match=r"usage needs at least 1 code, got none; update it"):
         Usage(quantizer).merged()
+
+
+def test_codes_of_a_batch_are_checked_once(monkeypatch):
+    quantizer, checked = build("lfq", 2, 4), []
+    original = quantizer._checked
+    monkeypatch.setattr(quantizer, "_checked", lambda codes: checked.append(codes) or original(codes))
+    Usage(quantizer).update(torch.tensor([0, 3]))
+    assert len(checked) == 1
