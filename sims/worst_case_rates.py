@@ -178,8 +178,10 @@ def laws(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _words(row: Any) -> str:
-    exact = "" if math.isnan(row.exact) else f"; exact {row.exact:.4f}"
-    return f"{row.method} {row.constant:.4f} +- {row.error:.4f} ({row.law}, K={row.codebook_size}{exact})"
+    digits = ".4f" if row.constant >= 0.001 else ".1e"
+    exact = "" if math.isnan(row.exact) else f"; exact {row.exact:{digits}}"
+    where = f"{row.law}, K={row.codebook_size}{exact}"
+    return f"{row.method} {row.constant:{digits}} +- {row.error:.4f} ({where})"
 
 
 def findings(frame: pd.DataFrame) -> list[str]:
@@ -228,7 +230,7 @@ STUDY = Study(
             trials=5,
             points=_points((1, 2, 3, 4, 8), (0, 1, 2, 4, 6, 8)),
             fixed={"n": 50_000, "n_train": 65_536, "points_per_codeword": 40},
-            cost="75 s, 0.4 GB",
+            cost="80 s, 0.4 GB",
         ),
         "large": Preset(
             trials=5,
