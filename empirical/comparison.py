@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from empirical.config import PRESETS, SECOND_STAGE
-from empirical.data import POCKET_PHOTOS, load_images
+from empirical.data import POCKET_PHOTOS
 from empirical.determinism import deterministic
 from empirical.evaluate import Evaluation
 from empirical.job import SUBSTITUTION, THREADS, Job
@@ -115,7 +115,7 @@ def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Tab
         preset=job.name,
         command=made_by,
         seconds=seconds,
-        images=load_images(job.data).manifest,
+        images=job.phase.images(job).manifest,
     )
     failed = {failure["cell"]: failure["error"] for failure in comparison.manifest["failures"]}
 
@@ -185,10 +185,10 @@ def compare(
     Raises
     ------
     DomainError
-        If an argument cannot be, or there are too few photographs or too small ones.
+        If an argument cannot be, or there are too few photographs.
     FileNotFoundError, SchemaError
-        If photographs or tokenizer cannot be read, or the phase starts from transplants that are
-        missing or of another configuration.
+        If tokenizer or photographs cannot be read, more than 1 % of these are damaged or smaller than
+        a crop, or the phase starts from transplants that are missing or of another configuration.
     """
     _check.one_of("preset", preset, PRESETS)
     _check.one_of("protocol", protocol, PROTOCOLS)

@@ -4,69 +4,44 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from empirical.listing import Listing, examined, listed, usable
 from empirical.pixels import Image, to_tensor
 from qtheory import _check
-from qtheory.errors import DomainError, SchemaError
+from qtheory.errors import DomainError
 
 POCKET_PHOTOS = Path(__file__).parent / "pocket" / "photos"
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-SKIPPED_SHARE = 0.01
 _HELDOUT_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class ImageSet:
+class ImageSet(Listing):
     """The photographs of a folder.
 
     Attributes
     ----------
-    names : tuple of str
-        Paths below the folder, sorted.
     images : list of (H, W, 3) uint8 array
         RGB, in the order of `names`.
-    skipped : tuple of str
-        Files that could not be decoded, at most 1 % of the folder.
-    digest : str
-        SHA-256 over the listing: name and SHA-256 of the content of every decoded file.
     """
 
-    names: tuple[str, ...]
     images: list[Image]
-    skipped: tuple[str, ...]
-    digest: str
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """What a manifest says about the folder."""
-        return {"images": len(self.names), "skipped": list(self.skipped), "digest": self.digest}
 
 
-def decode(file: Path | BinaryIO) -> Image | None:
-    """Return the RGB pixels of an image file, (H, W, 3), or None where it is damaged."""
-    from PIL import Image as PilImage
-
-    try:
-        with PilImage.open(file) as opened:
-            return np.asarray(opened.convert("RGB"))
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises for truncated and malformed files
-        return None
-
-
-def load_images(folder: Path | str = POCKET_PHOTOS) -> ImageSet:
-    """Read all photographs below a folder.
+def load_images(folder: Path | str = POCKET_PHOTOS, smallest: int = 1) -> ImageSet:
+    """Read all photographs below a folder, and set aside those that cannot serve.
 
     Parameters
     ----------
     folder : pathlib.Path or str
         Searched recursively for jpg, jpeg, png and webp files. The default is the photographs
         that come with the package, under free licences (``CREDITS.csv`` beside them).
+    smallest : int
+        Least number of pixels on the short side.
 
     Returns
     -------
@@ -78,37 +53,19 @@ def load_images(folder: Path | str = POCKET_PHOTOS) -> ImageSet:
     FileNotFoundError
         If the folder does not exist.
     SchemaError
-        If it holds no image file, or if more than 1 % of them cannot be decoded.
+        If it holds no image file, or if more than 1 % of them are damaged or too small.
 
     Examples
     --------
     >>> photographs = load_images()
     >>> len(photographs.names), photographs.skipped
-    (127, ())
+    (127, {})
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        wrong = "is no folder" if folder.exists() else "does not exist"
-        raise FileNotFoundError(f"folder must be an image folder, got {folder}, which {wrong}")
-    found = ((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*"))
-    files = dict(sorted((name, file) for name, file in found if file.suffix.lower() in SUFFIXES))
-    if not files:
-        raise SchemaError(
-            f"folder must hold image files ({', '.join(sorted(SUFFIXES))}), {folder} holds none; "
-            "leave it out to use the photographs of the package"
-        )
-    decoded = {name: decode(file) for name, file in files.items()}
-    images = {name: image for name, image in decoded.items() if image is not None}
-    skipped = tuple(name for name in files if name not in images)
-    if len(skipped) > SKIPPED_SHARE * len(files):
-        listed = ", ".join(skipped[:5]) + (", …" if len(skipped) > 5 else "")
-        raise SchemaError(
-            f"folder may hold at most {SKIPPED_SHARE:.0%} of damaged images, {folder} has {len(skipped)} "
-            f"of {len(files)}: {listed}; restore or remove them"
-        )
-    lines = (f"{hashlib.sha256(files[name].read_bytes()).hexdigest()}  {name}\n" for name in images)
-    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
-    return ImageSet(tuple(images), list(images.values()), skipped, digest)
+    root = Path(folder)
+    found = {name: examined(path, smallest) for name, path in listed(root).items()}
+    kept = usable(root, {name: (sha256, wrong) for name, (_, sha256, wrong) in found.items()}, smallest)
+    images = [image for image, *_ in found.values() if image is not None]
+    return ImageSet(kept.names, kept.skipped, kept.digest, images)
 
 
 def split(names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,17 +1,15 @@
 """Image folders of any size: an index of what is usable, made once."""
 
 import hashlib
-import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
-from empirical.data import SKIPPED_SHARE, SUFFIXES, decode
+from empirical.listing import Listing, decode, examined, listed, usable
 from empirical.pixels import Image
 from qtheory import _check
 from qtheory.errors import SchemaError
@@ -23,25 +21,16 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Folder:
-    """The usable images of a folder.
+class Folder(Listing):
+    """The usable images of a folder, read when they are asked for.
 
     Attributes
     ----------
     root : pathlib.Path
         The folder.
-    names : tuple of str
-        Paths below it, sorted.
-    skipped : dict of str to str
-        Damaged and tiny files with what is wrong with each, at most 1 % of all.
-    digest : str
-        SHA-256 over name and SHA-256 of the content of every usable file.
     """
 
     root: Path
-    names: tuple[str, ...]
-    skipped: dict[str, str]
-    digest: str
 
     def read(self, index: int) -> Image:
         """Return the pixels of an image, (H, W, 3).
@@ -59,32 +48,10 @@ class Folder:
             )
         return image
 
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """What a manifest says about the folder."""
-        return {"images": len(self.names), "skipped": self.skipped, "digest": self.digest}
-
-
-def _listed(root: Path) -> dict[str, Path]:
-    if not root.is_dir():
-        raise FileNotFoundError(f"{root} must be an image folder, but it does not exist")
-    files = {path.relative_to(root).as_posix(): path for path in root.rglob("*")}
-    found = {name: path for name, path in sorted(files.items()) if path.suffix.lower() in SUFFIXES}
-    if not found:
-        raise SchemaError(f"{root} must hold image files ({', '.join(sorted(SUFFIXES))}), it holds none")
-    return found
-
 
 def _examined(path: Path, smallest: int) -> tuple[str, str]:
     """Return the SHA-256 of a file, and what is wrong with it."""
-    content = path.read_bytes()
-    image = decode(io.BytesIO(content))
-    if image is None:
-        return "", "damaged"
-    height, width = image.shape[:2]
-    if min(height, width) < smallest:
-        return "", f"{width} x {height} pixels"
-    return hashlib.sha256(content).hexdigest(), ""
+    return examined(path, smallest)[1:]
 
 
 def _stamp(files: dict[str, Path], smallest: int) -> str:
@@ -120,7 +87,7 @@ def read_index(index: Path, root: Path | str, digest: str) -> Folder:
         raise SchemaError(
             f"{index} must be of images with digest {digest}, got {content['digest']}; launch again"
         )
-    return Folder(Path(root), tuple(content["names"]), content["skipped"], content["digest"])
+    return Folder(tuple(content["names"]), content["skipped"], content["digest"], Path(root))
 
 
 def _stored(index: Path | None, stamp: str, root: Path) -> Folder | None:
@@ -157,7 +124,7 @@ def index_folder(root: Path | str, size: int, *, index: Path | None = None, thre
         If it holds no image, or if more than 1 % are damaged or tiny.
     """
     root, smallest = Path(root), -(-_check.integer("size", size) // _ENLARGEMENT)
-    files = _listed(root)
+    files = listed(root)
     stamp = _stamp(files, smallest)
     if (stored := _stored(index, stamp, root)) is not None:
         return stored
@@ -166,19 +133,10 @@ def index_folder(root: Path | str, size: int, *, index: Path | None = None, thre
         results = list(
             tqdm(pool.map(examine, files.values()), "index", len(files), leave=False, disable=None)
         )
-    found = dict(zip(files, results, strict=True))
-    skipped = {name: wrong for name, (_, wrong) in found.items() if wrong}
-    if len(skipped) > SKIPPED_SHARE * len(files):
-        named = "; ".join(f"{name}: {wrong}" for name, wrong in [*skipped.items()][:_NAMED])
-        raise SchemaError(
-            f"{root} may hold at most {SKIPPED_SHARE:.0%} of images that are damaged or below {smallest} "
-            f"pixels, it has {len(skipped)} of {len(files)}: {named}; restore or remove them"
-        )
-    kept = {name: sha256 for name, (sha256, wrong) in found.items() if not wrong}
-    digest = hashlib.sha256("".join(f"{sha}  {name}\n" for name, sha in kept.items()).encode()).hexdigest()
-    folder = Folder(root, tuple(kept), skipped, digest)
+    kept = usable(root, dict(zip(files, results, strict=True)), smallest)
+    folder = Folder(kept.names, kept.skipped, kept.digest, root)
     if index is not None:
-        content = {"stamp": stamp, "digest": digest, "skipped": skipped, "names": folder.names}
+        content = {"stamp": stamp, "digest": kept.digest, "skipped": kept.skipped, "names": kept.names}
         write_bytes_atomically(index, json.dumps(content).encode())
     return folder
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from empirical.checkpoint import State, stored_or_trained
 from empirical.config import Budget, Preset
-from empirical.data import eval_crops, load_images, split, train_crops
+from empirical.data import ImageSet, eval_crops, load_images, split, train_crops
 from empirical.evaluate import Evaluation, HeldOut, encode_in_batches
 from empirical.features import efflite0
 from empirical.head import Transplant, build_transplant
@@ -100,7 +100,7 @@ class Phase(ABC):
     def __init__(self, job: Job) -> None:
         self.job = job
         self.tokenizer = _tokenizer(job)
-        self._images = load_images(job.data)
+        self._images = self.images(job)
 
     @classmethod
     @abstractmethod
@@ -126,6 +126,11 @@ class Phase(ABC):
         """Return the job with the digest of what it starts from, after a check that it is there."""
         return job
 
+    @staticmethod
+    def images(job: Job) -> ImageSet:
+        """Return the photographs that are large enough to cut crops from."""
+        return load_images(job.data, job.preset.crop)
+
     @classmethod
     def require_inputs(cls, job: Job) -> None:
         """Raise unless tokenizer and photographs can be used: once, and not in each process anew.
@@ -133,26 +138,18 @@ class Phase(ABC):
         Raises
         ------
         FileNotFoundError, SchemaError
-            If one of them cannot be read.
+            If one of them cannot be read, or more than 1 % of the photographs are damaged or smaller
+            than a crop.
         DomainError
-            If there are too few photographs, or one is smaller than a crop.
+            If there are too few photographs.
         """
         _tokenizer(job)
-        images, crop = load_images(job.data), job.preset.crop
+        images = cls.images(job)
         heldout = min(len(split(images.names)[1]), job.preset.heldout_photographs)
         if heldout < LEAST_HELDOUT:
             raise DomainError(
                 f"data must have photographs enough to hold {LEAST_HELDOUT} out, a quarter of them: got "
                 f"{len(images.names)} in {job.data}; add some, or take those of the package"
-            )
-        small = [
-            n for n, image in zip(images.names, images.images, strict=True) if min(image.shape[:2]) < crop
-        ]
-        if small:
-            listed = ", ".join(small[:3]) + (", …" if len(small) > 3 else "")
-            raise DomainError(
-                f"data must hold photographs of at least {crop} pixels on their short side, got {len(small)} "
-                f"smaller ones of {len(images.names)} in {job.data}: {listed}; leave them out"
             )
 
     @classmethod
@@ -165,7 +162,7 @@ class Phase(ABC):
             "protocol": job.protocol,
             "loss": cls.loss(job.protocol),
             **{key: value for key, value in sizes.items() if key not in left_out},
-            "images": load_images(job.data).digest[:12],
+            "images": cls.images(job).digest[:12],
             "tokenizer": file_sha256(job.tokenizer)[:12],
             "threads": job.threads,
             **({"start": job.start[:12]} if job.start else {}),

@@ -63,7 +63,7 @@ class PretrainConfig:
     threads : int
         CPU threads; sums in floating point depend on them.
     data : pathlib.Path
-        Image folder.
+        Image folder; photographs smaller than a crop are left out, as damaged ones are.
     out : pathlib.Path
         Folder for the weights, their manifest, the log and the state to resume from.
     checkpoint_every : int
@@ -251,7 +251,7 @@ def pretrain(config: PretrainConfig) -> Path:
     FloatingPointError
         If the loss or its gradient is not finite; the last good state is kept.
     """
-    images = load_images(config.data)
+    images = load_images(config.data, config.crop)
     train, heldout = split(images.names)
     training = [images.images[i] for i in train]
     config.out.mkdir(parents=True, exist_ok=True)
@@ -269,7 +269,7 @@ def pretrain(config: PretrainConfig) -> Path:
         "configuration": config.determining,
         "loss": "mean squared error + gradient_weight x mean absolute error of pixel differences",
         "noise": "white Gaussian on the latents, deviation uniform in [0, noise_max] for each crop",
-        "images": {"digest": images.digest, "skipped": images.skipped},
+        "images": images.manifest,
         "heldout_photographs": [images.names[i] for i in heldout],
         "measured": measured,
         "provenance": provenance(),

@@ -66,8 +66,9 @@ def test_photographs_that_cannot_be_used_are_one_line(given, tmp_path, capsys):
     assert substitute({**given, "data": few}) == 2
     assert "photographs enough to hold 3 out, a quarter of them: got 3" in capsys.readouterr().err
     Image.new("RGB", (200, 40)).save(given["data"] / "flat.png")
-    assert substitute(given) == 2
-    assert "at least 64 pixels on their short side, got 1 smaller ones of 13" in capsys.readouterr().err
+    assert substitute(given) == 1
+    words = "damaged or below 64 pixels, it has 1 of 13: flat.png: 200 x 40 pixels; restore or remove them"
+    assert words in capsys.readouterr().err
     assert substitute({**given, "data": tmp_path / "tokenizer.safetensors"}) == 1
     assert "which is no folder" in capsys.readouterr().err
 

@@ -1,4 +1,5 @@
 import shutil
+import zlib
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from empirical.data import (
     split,
     train_crops,
 )
+from empirical.images import index_folder
 from empirical.pixels import check_crops, to_tensor, to_uint8, varied
 from empirical.streams import torch_stream
 from qtheory.errors import DomainError, SchemaError, ShapeError
@@ -70,21 +72,37 @@ def test_a_missing_or_empty_folder_is_refused(tmp_path):
         load_images(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture at all", "half"])
+def with_sides(picture, side):
+    """Return a PNG file whose header says that the image is a square of another size."""
+    header = b"IHDR" + side.to_bytes(4, "big") * 2 + picture[24:29]
+    return picture[:12] + header + zlib.crc32(header).to_bytes(4, "big") + picture[33:]
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture at all", "half", "gigantic"])
 def test_more_than_one_percent_of_damaged_images_is_refused_by_name(folder, content):
     whole = (folder / "1.png").read_bytes()
-    (folder / "1.png").write_bytes(whole[: len(whole) // 2] if content == "half" else content)
-    with pytest.raises(SchemaError, match=r"has 1 of 3: 1\.png"):
+    broken = {"half": whole[: len(whole) // 2], "gigantic": with_sides(whole, 60000)}
+    (folder / "1.png").write_bytes(broken.get(content, content))
+    with pytest.raises(SchemaError, match=r"has 1 of 3: 1\.png: damaged; restore or remove"):
         load_images(folder)
 
 
-def test_up_to_one_percent_of_damaged_images_is_skipped_and_reported(tmp_path):
-    for i in range(99):
+def test_up_to_one_percent_of_damaged_and_small_images_is_skipped_and_reported_as_a_launch_does(tmp_path):
+    for i in range(198):
         PilImage.fromarray(photograph(4, 4, seed=i)).save(tmp_path / f"{i:03}.png")
+    before = load_images(tmp_path, 4).digest
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
-    images = load_images(tmp_path)
-    assert images.skipped == ("broken.jpg",)
-    assert len(images.images) == len(images.names) == 99
+    PilImage.fromarray(photograph(3, 9)).save(tmp_path / "small.png")
+    (tmp_path / "folder.png").mkdir()
+    images = load_images(tmp_path, 4)
+    assert images.skipped == {"broken.jpg": "damaged", "small.png": "9 x 3 pixels"}
+    assert len(images.images) == len(images.names) == 198
+    assert images.digest == before
+    assert images.manifest == index_folder(tmp_path, 4 * 8).manifest
+    with pytest.raises(
+        SchemaError, match=r"at most 1% .* below 5 pixels, it has 200 of 200: 000\.png: 4 x 4"
+    ):
+        load_images(tmp_path, 5)
 
 
 @given(names=st.lists(st.text(min_size=1), min_size=2, max_size=40, unique=True), data=st.data())

@@ -107,7 +107,7 @@ def test_the_manifest_describes_and_vouches_for_the_weights(config):
     assert manifest["parameters"] == sum(parameter.numel() for parameter in tokenizer.parameters())
     assert manifest["configuration"]["steps"] == 8
     assert "data" not in manifest["configuration"]
-    assert manifest["images"]["digest"] == load_images(config.data).digest
+    assert manifest["images"] == load_images(config.data).manifest
     assert len(manifest["heldout_photographs"]) == manifest["measured"]["heldout"]["photographs"] == 1
     assert len(manifest["measured"]["train"]["latent_variance"]) == 16
 

@@ -1,11 +1,15 @@
 """The substitution stage end to end, on small images and an untrained tokenizer."""
 
+import base64
+import io
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from empirical import phase
 from empirical import substitute as module
@@ -18,6 +22,7 @@ from empirical.protocol import RECIPES
 from empirical.substitute import Substitution, SubstitutionObjective
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import train
+from qtheory.errors import SchemaError
 from qtheory.results import read_table
 
 POINTS = [("unquantized", "none"), ("kmeans", "none"), ("ema", "none"), ("ema_vp2", "full"), ("fsq", "full")]
@@ -68,12 +73,33 @@ def test_the_table_has_a_row_a_cell_and_the_manifest_the_seconds(tmp_path, argum
     assert comparison.manifest["failures"] == []
     assert len(comparison.manifest["seconds"]) == len(POINTS)
     images = comparison.manifest["images"]
-    assert (images["images"], images["skipped"]) == (12, [])
+    assert (images["images"], images["skipped"]) == (12, {})
     assert images["digest"].startswith(comparison.manifest["configuration"]["fixed"]["images"])
     assert not [name for name in comparison.frame if "second" in name]
     assert set(comparison.frame["phase"]) == {"substitution"}
     trained = comparison.frame[comparison.frame["method"] != "unquantized"]
     assert not trained.isna().any(axis=None)
+
+
+def test_damaged_and_small_photographs_are_named_and_left_out_up_to_one_percent(
+    tmp_path, arguments, monkeypatch
+):
+    monkeypatch.setattr(Substitution, "points", lambda preset: ({"method": "fsq", "head": "none"},))
+    folder = arguments["data"]
+    for i in range(12, 198):
+        shutil.copy(folder / f"{i % 12}.png", folder / f"{i}.png")
+    clean, _ = run(tmp_path / "clean", arguments)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    Image.new("RGB", (200, 63)).save(folder / "small.png")
+    table, _ = run(tmp_path / "all", arguments)
+    assert table.frame.equals(clean.frame)
+    images = {"images": 198, "skipped": {"broken.jpg": "damaged", "small.png": "200 x 63 pixels"}}
+    assert {**clean.manifest["images"], **images} == table.manifest["images"]
+    Image.new("RGB", (20, 300)).save(folder / "smaller.png")
+    with pytest.raises(
+        SchemaError, match=r"below 64 pixels, it has 3 of 201: .* smaller\.png: 20 x 300 pixels"
+    ):
+        run(tmp_path / "other", arguments)
 
 
 def test_cells_run_side_by_side_give_the_same_bytes(tmp_path, arguments):
@@ -110,11 +136,6 @@ def test_the_preset_says_which_methods_are_repeated(tmp_path, arguments, monkeyp
 
 
 def test_pictures_are_those_of_the_crops_and_of_what_the_decoder_makes_of_them(tmp_path, arguments):
-    import base64
-    import io
-
-    from PIL import Image
-
     run(tmp_path, arguments)
     frame = read_table(tmp_path / "substitution" / "smoke-pictures.csv").frame
     # a head other than the main one has none
