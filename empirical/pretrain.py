@@ -21,6 +21,7 @@ from tqdm import tqdm
 from empirical import checkpoint
 from empirical.data import POCKET_PHOTOS, ImageSet, eval_crops, load_images, split, train_crops
 from empirical.determinism import deterministic
+from empirical.journal import Journal
 from empirical.metrics import psnr
 from empirical.pixels import Image
 from empirical.streams import torch_stream
@@ -31,7 +32,6 @@ from qtheory.results import configuration_digest, provenance, write_bytes_atomic
 
 _WARMUP_SHARE = 0.02
 _CLIP_NORM = 1.0
-_LOG_EVERY = 20
 
 
 @dataclass(frozen=True)
@@ -171,23 +171,16 @@ def _resume(path: Path, digest: str, **parts: checkpoint.Part) -> int:
     return int(metadata["step"])
 
 
-def _start_log(path: Path, step: int) -> None:
-    """Keep the rows of the log that came before `step`."""
-    rows = path.read_text().splitlines(keepends=True) if path.exists() else []
-    kept = [row for row in rows if json.loads(row)["step"] <= step]
-    write_bytes_atomically(path, "".join(kept).encode())
-
-
 def _train(config: PretrainConfig, photographs: Sequence[Image], digest: str) -> PocketTokenizer:
     """Train from the last state in `config.out`, or from the start."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_stream(config.seed, "pretrain", "weights").initial_seed())
         tokenizer = PocketTokenizer(config.width)
     optimizer = torch.optim.AdamW(tokenizer.parameters(), weight_decay=config.weight_decay)
-    state, log = config.out / "state.safetensors", config.out / "log.jsonl"
+    state = config.out / "state.safetensors"
     start = _resume(state, digest, tokenizer=tokenizer, optimizer=optimizer)
-    _start_log(log, start)
-    with log.open("a") as file, tqdm(total=config.steps, initial=start, desc="pretrain") as bar:
+    journal = Journal(config.out / "log.jsonl", start)
+    with tqdm(total=config.steps, initial=start, desc="pretrain") as bar:
         for step in range(start, config.steps):
             loss = _step(tokenizer, optimizer, photographs, config, step)
             if not math.isfinite(loss):
@@ -196,10 +189,8 @@ def _train(config: PretrainConfig, photographs: Sequence[Image], digest: str) ->
                     f"{state}: lower the learning rate ({config.learning_rate:g}) and start in a new folder"
                 )
             bar.update()
-            if (step + 1) % _LOG_EVERY == 0:
-                bar.set_postfix(loss=f"{loss:.4f}")
-                file.write(json.dumps({"step": step + 1, "loss": loss}) + "\n")
-                file.flush()
+            bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+            journal.log(step + 1, {"loss": loss})
             if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
                 tensors = checkpoint.pack(tokenizer=tokenizer, optimizer=optimizer)
                 checkpoint.save(state, tensors, {"step": str(step + 1), "digest": digest})

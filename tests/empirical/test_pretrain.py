@@ -71,6 +71,8 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(config, tmp_path, monke
         with pytest.raises(KeyboardInterrupt):
             pretrain(resumed)
     assert not (resumed.out / "tokenizer.safetensors").exists()
+    with (resumed.out / "log.jsonl").open("a") as file:
+        file.write('{"step": 9, "lo')  # as a kill leaves it
     assert pretrain(resumed).read_bytes() == straight.read_bytes()
     logs = [(c.out / "log.jsonl").read_text() for c in (config, resumed)]
     assert logs[0] == logs[1]
