@@ -132,7 +132,9 @@ def table(
 
     Averages over trials with intervals over photographs; the paper's Tables 3 to 7, the authors' logs
     and what was measured side by side; rank correlations with quality and contrasts between groups
-    of methods, which are also stored as ``correlations/<preset>.csv`` and ``contrasts/<preset>.csv``.
+    of methods, which are also stored as ``correlations/<preset>.csv`` and ``contrasts/<preset>.csv``. Of a
+    launch whose cells are there, ``launch/<preset>/<preset>-reconstructions.png`` shows the first held-out
+    images as each method makes them, phase by phase.
 
     Args:
         preset: Sizes and budget; ``desk`` and ``paper`` are those of ``launch``.

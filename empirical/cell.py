@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from empirical import checkpoint, losses, protocol
+from empirical import checkpoint, losses, protocol, reconstructions
 from empirical.adapt import AdaptationObjective
 from empirical.adversary import Adversary
 from empirical.cells import CellSpec
@@ -219,17 +219,12 @@ class CellRun:
     def measured(self, transplant: Transplant | None, tokenizer: Tokenizer, batch: int = 32) -> Row:
         """Return the columns of the cell's row, on the held-out images."""
         settings: dict[str, Any] = {"batch": batch, "workers": self.launch.workers, "runtime": self.runtime}
-        row = measure(
-            tokenizer,
-            transplant,
-            self.setup.heldout,
-            self.setup.statistics(),
-            native=self.cell.method == "native",
-            perceptual=self.setup.lpips("alex"),
-            **settings,
-        )
+        inputs = tokenizer, transplant, self.setup.heldout, self.setup.statistics()
+        native, perceptual = self.cell.method == "native", self.setup.lpips("alex")
+        row = measure(*inputs, native=native, perceptual=perceptual, **settings)
         if transplant is not None:
             row |= measure_latents(tokenizer, transplant, self.setup.in_sample, **settings)
+        reconstructions.keep(self.setup, tokenizer, transplant)
         return row
 
     def row(self) -> Row:

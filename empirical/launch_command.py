@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from empirical.cells import CellSpec
     from empirical.launch import Executor
     from empirical.setup import Launch
+    from qtheory.results import Table
 
 
 @dataclass(frozen=True)
@@ -173,14 +174,26 @@ def launch(given: Arguments) -> int:
     for number in given.tables if outcomes and len(table.frame) else ():
         print(f"\nTable {number}", render(number, table.frame), sep="\n")
     print(f"\n{table.path}")
+    _print_picture(Path(planned.out), table)
     failures = sum(isinstance(outcome, str) for _, outcome in outcomes)
     if failures:
         print(f"{failures} cell(s) failed; the same command tries them again", file=sys.stderr)
     return 1 if failures else 0
 
 
+def _print_picture(out: Path, table: "Table") -> None:
+    """Draw the reconstructions that the cells of a launch kept, where there are some, and print the file."""
+    from empirical.reconstructions import write_picture
+
+    if (picture := write_picture(out, table.frame, out / f"{out.name}-reconstructions.png")) is not None:
+        print(picture)
+
+
 def table(preset: str, protocol: str | None, out: Path) -> int:
-    """Print Tables 3 to 7 of a launch, as far as they were measured, and the correlations with quality."""
+    """Print Tables 3 to 7 of a launch, as far as they were measured, and the correlations with quality.
+
+    Where its cells are there, their reconstructions are drawn in one picture.
+    """
     from empirical.job import table_path
     from empirical.launch_findings import write_correlations
     from empirical.launch_table import render
@@ -201,6 +214,7 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
         shown = correlations.frame
         shown = shown if protocol is None else shown[shown["protocol"] == protocol]
         print("correlations", render_findings(shown), sep="\n")
+    _print_picture(own.parent, found)
     return 0
 
 
