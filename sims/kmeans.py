@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qtheory import _check
 from qtheory.errors import DomainError
-from sims import _faiss, assign
+from sims import _faiss, _lloyd_tree, assign
 
 # exact Lloyd steps after faiss: its centroids are float32 and it may leave cells empty
 _EXACT_STEPS = 3
@@ -60,10 +60,16 @@ def _initial(x: NDArray[np.float64], codebook_size: int, rng: np.random.Generato
     return distinct[rng.choice(len(distinct), size=codebook_size, replace=False)]
 
 
+def _by_tree(x: NDArray[np.float64], codebook_size: int) -> bool:
+    return x.shape[1] <= assign.SUPPORT_DIM and codebook_size >= _lloyd_tree.MANY
+
+
 def _lloyd(
     x: NDArray[np.float64], start: NDArray[np.float64], iterations: int, seed: int, threads: int | None
 ) -> NDArray[np.float64]:
-    """Run Lloyd iterations in faiss from `start`, on all vectors."""
+    """Run Lloyd iterations from `start`, on all vectors: in faiss, or where that is quicker by a tree."""
+    if _by_tree(x, len(start)):
+        return _lloyd_tree.lloyd(x, start, iterations, threads)
     n, d = x.shape
     columns = max(d, _FAST_DIM)  # zeros add nothing to a distance
     unit = assign.Centred(x.mean(axis=0), x, start)
@@ -79,17 +85,6 @@ def _lloyd(
         )
         fit.train(unit.single(x, columns), init_centroids=unit.single(start, columns))
     return np.ldexp(fit.centroids[:, :d].astype(np.float64), unit.exponent) + unit.centre
-
-
-def _centroids(
-    x: NDArray[np.float64], codes: NDArray[np.int64], counts: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    from scipy.sparse import csc_array
-
-    n = len(x)
-    members = csc_array((np.ones(n), codes, np.arange(n + 1)), shape=(len(counts), n))
-    sums: NDArray[np.float64] = np.asarray(members @ x)
-    return sums / counts[:, None]
 
 
 def _finish(
@@ -112,7 +107,7 @@ def _finish(
             codebook = codebook.copy()
             codebook[empty[: chosen.size]] = x[worst[chosen]]
         else:
-            codebook = _centroids(x, codes, counts)
+            codebook = _lloyd_tree.centroids(x, codes, counts)
             steps += 1
     raise DomainError(
         f"{empty.size} of {len(codebook)} codewords stay without a vector; "
@@ -143,9 +138,9 @@ def fit(
 ) -> KMeansFit:
     """Fit a codebook by Lloyd's algorithm on all vectors.
 
-    Each restart begins at distinct random vectors; faiss iterates in float32 on centred data; then
-    three exact steps in float64 follow, in which codewords without a vector move to the vectors
-    served worst.
+    Each restart begins at distinct random vectors; faiss iterates in float32 on centred data, or from
+    16384 codewords in at most three dimensions a tree in float64; then three exact steps in float64
+    follow, in which codewords without a vector move to the vectors served worst.
 
     Parameters
     ----------
@@ -197,6 +192,8 @@ def fit(
             "lower codebook_size or give more data"
         )
     exponent, (x,) = assign.to_unit_scale(x)  # all of it then scales exactly
+    if _by_tree(x, codebook_size):
+        x = _lloyd_tree.neighbours_together(x)
     candidates = []
     for _ in range(restarts):
         start = _initial(x, codebook_size, rng)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from qtheory.errors import DomainError
-from sims import assign, kmeans
+from sims import _lloyd_tree, assign, kmeans
 
 
 def rng(seed=0):
@@ -126,3 +126,53 @@ def test_a_distortion_outside_float64_is_an_error(scale):
 def test_a_seed_is_no_generator():
     with pytest.raises(DomainError, match=r"rng must be a numpy.random.Generator, got 0"):
         kmeans.fit(rng().standard_normal((5, 2)), 2, rng=0)
+
+
+@pytest.fixture
+def small_trees(monkeypatch):
+    monkeypatch.setattr(_lloyd_tree, "MANY", 64)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_a_tree_fits_what_faiss_fits(d, monkeypatch):
+    x, fresh = rng().random((6000, d)), rng(2).random((6000, d))
+    by_faiss = kmeans.fit(x, 100, rng=rng(1))
+    monkeypatch.setattr(_lloyd_tree, "MANY", 64)
+    by_tree = kmeans.fit(x, 100, rng=rng(1))
+    assert by_tree.codebook.tolist() != by_faiss.codebook.tolist()
+    one, other = (
+        assign.distortion(fresh, fit.codebook, assign.nearest(fresh, fit.codebook)).mean()
+        for fit in (by_tree, by_faiss)
+    )
+    assert one == pytest.approx(other, rel=0.25 if d == 1 else 0.05)  # starts on a line differ more
+    few = kmeans.fit(x, 100, rng=rng(1), iterations=1)
+    assert by_tree.in_sample_distortion < few.in_sample_distortion
+
+
+@pytest.mark.usefixtures("small_trees")
+def test_a_tree_fits_the_same_whatever_the_threads_and_leaves_no_codeword_without_a_vector():
+    x = rng().random((5000, 2)) ** 3
+    one, two = (kmeans.fit(x, 500, rng=rng(1), threads=threads) for threads in (1, 2))
+    assert one.codebook.tobytes() == two.codebook.tobytes()
+    codes = assign.nearest(x, one.codebook)
+    assert np.bincount(codes, minlength=500).min() > 0
+    assert one.in_sample_distortion == pytest.approx(
+        assign.distortion(x, one.codebook, codes).mean(), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize(("d", "K", "called"), [(3, 64, True), (3, 63, False), (4, 64, False)])
+def test_a_tree_is_taken_for_many_codewords_in_few_dimensions(d, K, called, small_trees, monkeypatch):
+    calls = []
+    inner = _lloyd_tree.lloyd
+    monkeypatch.setattr(_lloyd_tree, "lloyd", lambda *given: calls.append(1) or inner(*given))
+    kmeans.fit(rng().random((1000, d)), K, rng=rng(1))
+    assert bool(calls) is called
+
+
+def test_neighbours_come_together_and_none_is_lost():
+    x = rng().random((20_000, 2))
+    y = _lloyd_tree.neighbours_together(x)
+    np.testing.assert_array_equal(np.unique(x, axis=0), np.unique(y, axis=0))
+    steps = [np.linalg.norm(np.diff(rows, axis=0), axis=1).mean() for rows in (x, y)]
+    assert steps[1] < 0.1 * steps[0]

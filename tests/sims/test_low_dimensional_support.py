@@ -122,3 +122,14 @@ def test_random_subspaces_lie_in_the_cube_and_show_the_axes_of_their_box():
 def test_findings_name_each_support(frame):
     text = "\n".join(findings(frame))
     assert all(shape in text for shape in ("diagonal", "subspace", "sphere", "swiss-roll", "torus"))
+
+
+def test_planes_and_surfaces_in_space_have_as_many_codewords_as_lines_in_the_paper_preset():
+    points = [cell.parameters for cell in STUDY.sweep("paper", seed=0).cells()]
+    most = {}
+    for point in points:
+        key = (point["shape"], point["dim"], point["support_dim"])
+        most[key] = max(most.get(key, 0), point["nominal_size"])
+    fine = {("subspace", 8, 1), ("subspace", 8, 2), ("sphere", 8, 2), ("swiss-roll", 8, 2)}
+    assert {most[key] for key in fine} == {65536}
+    assert {dim for _, dim, _ in most} == {8, 16, 32}
