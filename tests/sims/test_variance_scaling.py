@@ -9,10 +9,12 @@ from scipy import stats
 from qtheory.errors import DomainError
 from qtheory.results import read_table
 from qtheory.results.slope import independent, slope_of_variance
+from qtheory.sources import Gaussian
+from sims import assign
 from sims.__main__ import main
 from sims.executors import Processes
 from sims.runner import run_study
-from sims.variance_scaling import STUDY, VARIANCES
+from sims.variance_scaling import STUDY, VARIANCES, _drawn_and_searched
 
 FALSE_ALARM = 1e-9
 
@@ -150,3 +152,14 @@ def test_a_negative_variance_is_refused():
 
     with pytest.raises(DomainError, match="variance"):
         Gaussian(8, -1.0)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 20_000])
+def test_vectors_drawn_while_others_are_searched_for_are_those_drawn_at_once(n):
+    source = Gaussian(4, 2.0)
+    codebook = source.sample(64, rng=np.random.default_rng(1))
+    errors, codes = _drawn_and_searched(source, n, codebook, rng=np.random.default_rng(0))
+    x = source.sample(n, rng=np.random.default_rng(0))
+    expected = assign.nearest(x, codebook)
+    np.testing.assert_array_equal(codes, expected)
+    assert errors.tobytes() == assign.distortion(x, codebook, expected).tobytes()
