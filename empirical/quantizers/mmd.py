@@ -99,6 +99,10 @@ class MMDQuantizer(GradientCodebook):
     Appendix F of the paper, equation (12). The bandwidth of the kernel is the mean squared distance
     of vectors and codewords together. Neither it nor the vectors get a gradient.
 
+    Of several processes each takes the discrepancy of its own vectors, with the bandwidth of all. The mean
+    of their gradients, which ``DistributedDataParallel`` takes, is that of all vectors where processes have
+    equally many, as with every term that is a mean over a batch.
+
     Examples
     --------
     >>> quantizer = MMDQuantizer(2, 4, SETTINGS["fair"], generator=torch.Generator())

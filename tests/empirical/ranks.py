@@ -11,7 +11,7 @@ from torch import nn
 
 from empirical.quantizers import QUANTIZERS, REFERENCES, Usage, base, build
 
-DIM, K, BATCH, STEPS = 6, 64, 48, 5  # fewer vectors than codewords: filling and revival take part
+DIM, K, BATCH, STEPS = 6, 64, 48, 3  # fewer vectors than codewords: filling and revival take part
 FEW = 16  # codewords of what is fitted once: fewer than the vectors of one process, or it could not fit alone
 OPTIONS = {"fsq": {"form": "symmetric"}, "var": {"scales": (1,), "sizes": (FEW,)}}
 NAMES = sorted(QUANTIZERS)
@@ -61,21 +61,25 @@ def train(name, mode, rank, world):
     return model.state_dict(), counted(model.eval(), batch.chunk(world)[rank])
 
 
-def main(rank, world, rendezvous, out):
-    torch.set_num_threads(1)
-    if world > 1:
-        torch.distributed.init_process_group(
-            "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world
-        )
+def trained(rank=0, *, world):
+    """Return final states and counts of codes of all quantizers in all modes."""
     several = base._several_processes
-    states, usage = {}, {}
+    found = {"states": {}, "usage": {}}
     for mode in MODES if world > 1 else MODES[:1]:
         base._several_processes = (lambda: False) if mode == "local statistics" else several
         for name in NAMES:
-            states[mode, name], usage[mode, name] = train(name, mode, rank, world)
-    torch.save({"states": states, "usage": usage}, out)
-    if world > 1:
-        torch.distributed.destroy_process_group()
+            found["states"][mode, name], found["usage"][mode, name] = train(name, mode, rank, world)
+    base._several_processes = several
+    return found
+
+
+def main(rank, world, rendezvous, out):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=world
+    )
+    torch.save(trained(rank, world=world), out)
+    torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

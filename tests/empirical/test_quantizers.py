@@ -1,4 +1,7 @@
-"""Conformance: what must hold for every registered quantizer."""
+"""Conformance: what must hold for every registered quantizer, references among them.
+
+That statistics add up exactly over processes is tested for every one in `test_distributed.py`.
+"""
 
 import copy
 from functools import cache
@@ -8,12 +11,12 @@ import pytest
 import torch
 
 from empirical.checkpoint import load, save
-from empirical.quantizers import QUANTIZERS, Quantizer, channels_first, channels_last
-from empirical.quantizers._gradients import mean_square, rotation_trick
+from empirical.quantizers import QUANTIZERS, Quantizer, build
 from qtheory.errors import DomainError, ShapeError
 from tests.empirical.conforming import DIM, K, make, vectors
 
 GREEDY = {"rq", "var"}  # codes are chosen stage by stage
+ANY_SIZE = {"vanilla", "ema", "online", "wasserstein", "mmd", "kmeans", "lloyd_max"}
 
 
 @cache
@@ -98,14 +101,6 @@ def test_the_rotation_trick_changes_no_value_and_turns_and_scales_the_gradient(q
     (expected,) = torch.autograd.grad((quantizer._project(z) * turned).sum(), z)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
     assert not torch.allclose(turned, weights)
-
-
-def test_vectors_without_a_rotation_keep_the_gradient_of_their_codeword():
-    u = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 0.0]], requires_grad=True)
-    q = torch.tensor([[1.0, 0.0], [0.0, 0.0], [-2.0, 0.0]])
-    weights = vectors(3, 2)
-    (rotation_trick(u, q) * weights).sum().backward()
-    assert torch.equal(u.grad, weights)
 
 
 def test_losses_are_finite_scalars(quantizer):
@@ -241,22 +236,54 @@ def test_shared_behaviour_lives_in_the_base_class_alone(name):
             assert not own, f"{kind.__name__} overrides {own}"
 
 
-def test_image_layouts_are_inverse_to_each_other():
-    z = vectors(2, 3, 4, 5)
-    assert channels_last(z).shape == (2, 4, 5, 3)
-    assert torch.equal(channels_first(channels_last(z)), z)
+@pytest.mark.parametrize("name", sorted(QUANTIZERS))
+@pytest.mark.parametrize("size", [0, -4, 2.0])
+def test_bad_codebook_sizes_are_refused(name, size):
+    with pytest.raises(DomainError, match="codebook_size must be"):
+        build(name, DIM, size)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_mean_square_and_its_gradients_are_those_of_autograd_to_the_last_digit(dtype):
-    """Of 333 x 7 numbers: a quotient by a power of two could hide another order of operations."""
-    values = [vectors(333, 7, seed=seed).to(dtype) for seed in (0, 1)]
+@pytest.mark.parametrize("name", sorted(QUANTIZERS))
+def test_a_codebook_size_that_is_no_power_where_it_must_be_is_refused(name):
+    if name in ANY_SIZE:
+        assert build(name, DIM, 250).codebook_size == 250
+    else:
+        with pytest.raises(DomainError, match=r"codebook_size must be .* got (codebook_size=)?250"):
+            build(name, DIM, 250)
+
+
+# the compiler looks at gradients of what it resumes with after a break
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+@pytest.mark.parametrize("name", sorted(QUANTIZERS))
+def test_compiled_quantizers_train_and_code_as_they_do_without(name):
+    """Traced by torch.compile, with graph breaks where statistics are looked at."""
+    torch._dynamo.reset()
+    plain, traced = make(name), make(name)
+    compiled = torch.compile(traced, backend="eager")
     found = []
-    for square in (mean_square, lambda a, b: (a - b).square().mean()):
-        a, b = (x.clone().requires_grad_() for x in values)
-        loss = 0.3 * square(a, b)
-        loss.backward()
-        found.append((loss.detach(), a.grad, b.grad))
-    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
-    a, b = (x[:3].double().requires_grad_() for x in values)
-    assert torch.autograd.gradgradcheck(mean_square, (a, b))
+    for quantizer in (plain, compiled):
+        z = vectors(600, DIM).requires_grad_()
+        result = quantizer(z)
+        (result.z_q.square().sum() + sum(result.losses.values())).backward()
+        found.append((result, z.grad))
+    (one, gradient), (other, same_gradient) = found
+    assert torch.equal(one.codes, other.codes)
+    torch.testing.assert_close(one.z_q, other.z_q)
+    torch.testing.assert_close(gradient, same_gradient)
+    torch.testing.assert_close(dict(one.losses), dict(other.losses))
+    for key, tensor in traced.state_dict().items():
+        torch.testing.assert_close(tensor, plain.state_dict()[key])
+
+
+@pytest.mark.parametrize("name", sorted(QUANTIZERS))
+def test_gradients_in_double_precision_agree_with_numerical_ones(name):
+    """Of the map before rounding, and of the loss terms in the inputs; codes are the same on both sides."""
+    quantizer = make(name).double()
+    quantizer(vectors(600, DIM, seed=1).double())
+    z = vectors(6, DIM, seed=2).double().requires_grad_()
+    assert torch.autograd.gradcheck(quantizer._project, z)
+    quantizer.eval()
+    assert quantizer(z).z_q.dtype == torch.float64
+    names = sorted(set(quantizer(z).losses) - {"codebook"})  # which has no gradient in the inputs
+    for term in names:
+        assert torch.autograd.gradcheck(lambda z, term=term: quantizer(z).losses[term], z), term

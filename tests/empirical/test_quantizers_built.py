@@ -21,13 +21,6 @@ def test_the_gradient_is_an_option_of_every_build():
         build("ema", 4, 16, gradient="none")
 
 
-@pytest.mark.parametrize("name", sorted(QUANTIZERS))
-@pytest.mark.parametrize("size", [0, -4, 2.0])
-def test_bad_codebook_sizes_are_refused(name, size):
-    with pytest.raises(DomainError, match="codebook_size must be"):
-        build(name, DIM, size)
-
-
 def test_the_registry_holds_the_thirteen_of_table_3_and_the_references_and_figures_draw_all():
     assert len(TABLE3) == 13
     assert set(QUANTIZERS) == {key_of(name) for name in TABLE3} | set(REFERENCES)
