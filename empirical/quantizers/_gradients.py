@@ -4,14 +4,24 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import mse_loss
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, q: Tensor) -> Tensor:
+        # a copy, which is the caller's to change in place: losses keep q for their gradients
+        return q.clone(memory_format=torch.contiguous_format)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
 
 
 def straight_through(u: Tensor, q: Tensor) -> Tensor:
-    """Return the value of `q` with the gradient of `u`.
-
-    The order of the sum matters: ``u + (q - u)`` would round, this is exactly `q`.
-    """
-    return (u - u.detach()).add_(q.detach())
+    """Return the value of `q` with the gradient of `u`; ``u + (q - u)`` would round."""
+    value: Tensor = _StraightThrough.apply(u, q.detach())
+    return value
 
 
 def rotation_trick(u: Tensor, q: Tensor) -> Tensor:
@@ -54,7 +64,7 @@ class _MeanSquare(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
         ctx.save_for_backward(a, b)
-        return (a - b).square().mean()
+        return mse_loss(a, b)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
