@@ -1,16 +1,12 @@
 """Work on rows that do not depend on each other: a few at a time, which stay in the cache."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 # numbers; arrays of 512 KiB and more are also new pages each time, and no thread makes up for that
 _CACHED = 32_768
-# starting a thread takes as long as one or two parts
-_PARTS_A_THREAD = 8
 
 
 def parts(n: int, dim: int) -> Iterator[slice]:
@@ -24,36 +20,6 @@ def parts(n: int, dim: int) -> Iterator[slice]:
     rows = max(1, _CACHED // dim)
     for first in range(0, n, rows):
         yield slice(first, min(first + rows, n))
-
-
-def for_parts(work: Callable[[slice], None], n: int, dim: int, *, threads: int) -> None:
-    """Call `work` on all `parts`, on several threads where that many rows repay starting them.
-
-    Threads work in the caller's context: numpy's `errstate` holds there too.
-
-    Examples
-    --------
-    >>> x = np.ones(3)
-    >>> for_parts(lambda part: x.__setitem__(part, 2.0), 3, 1, threads=2)
-    >>> x
-    array([2., 2., 2.])
-    """
-    slices = list(parts(n, dim))
-    workers = min(threads, len(slices) // _PARTS_A_THREAD)
-    if workers < 2:
-        _each(work, slices)
-        return
-    with ThreadPoolExecutor(workers - 1) as pool:
-        shares = [slices[i::workers] for i in range(1, workers)]
-        others = [pool.submit(copy_context().run, _each, work, share) for share in shares]
-        _each(work, slices[::workers])
-        for other in others:
-            other.result()
-
-
-def _each(work: Callable[[slice], None], slices: list[slice]) -> None:
-    for part in slices:
-        work(part)
 
 
 def row_sums(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ faiss computes ||x - c||^2 in float32 as ||x||^2 - 2 x.c + ||c||^2. The rounding
 K = 65536 codewords it costs 450 times the optimum. Such inputs go to a float64 tree instead.
 """
 
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 from sims._faiss import available_threads, search, threads_for
-from sims._rows import for_parts
+from sims._rows import parts
 
 __all__ = ["available_threads", "distortion", "nearest", "to_unit_scale"]
 
@@ -27,12 +27,9 @@ _PILOT_ROWS = 64
 _RANK_ROWS = 4096
 
 
-def _largest(array: NDArray[np.float64]) -> float:
-    return float(max(array.max(), -array.min()))
-
-
-def _exponent(largest: float) -> int:
+def _exponent(arrays: Iterable[NDArray[np.float64]]) -> int:
     """Return e for which the largest absolute value over 2^e lies in [1/2, 1); 1025 where it is infinite."""
+    largest = max(max(array.max(), -array.min()) for array in arrays)
     return int(np.frexp(largest)[1]) if np.isfinite(largest) else 1025
 
 
@@ -56,7 +53,7 @@ def to_unit_scale(*arrays: NDArray[np.float64]) -> tuple[int, list[NDArray[np.fl
     >>> to_unit_scale(np.array([3.0, -1.0]), np.array([4.0]))
     (3, [array([ 0.375, -0.125]), array([0.5])])
     """
-    exponent = _exponent(max(map(_largest, arrays)))
+    exponent = _exponent(arrays)
     return exponent, [_over(array, exponent) for array in arrays]
 
 
@@ -81,13 +78,7 @@ class Centred:
 
     def __init__(self, centre: NDArray[np.float64], *arrays: NDArray[np.float64]) -> None:
         self.centre = centre
-        found: list[float] = []
-        for array in arrays:
-            for_parts(partial(self._look, array, found), *array.shape, threads=available_threads())
-        self.exponent = _exponent(max(found))
-
-    def _look(self, array: NDArray[np.float64], found: list[float], part: slice) -> None:
-        found.append(_largest(array[part] - self.centre))
+        self.exponent = _exponent(array[part] - centre for array in arrays for part in parts(*array.shape))
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return rows in float64."""
@@ -98,11 +89,8 @@ class Centred:
         """Return rows in float32, filled up with zeros to a number of columns."""
         n, d = rows.shape
         result = np.zeros((n, columns), np.float32) if columns > d else np.empty((n, d), np.float32)
-
-        def fill(part: slice) -> None:
+        for part in parts(n, d):
             result[part, :d] = self(rows[part])
-
-        for_parts(fill, n, d, threads=available_threads())
         return result
 
 
@@ -244,14 +232,11 @@ def distortion(x: ArrayLike, codebook: ArrayLike, codes: ArrayLike) -> NDArray[n
     if chosen.min() < 0 or chosen.max() >= len(codewords):
         raise DomainError(f"codes must lie in [0, {len(codewords)}), got {chosen.min()} to {chosen.max()}")
     squared = np.empty(len(points))
-
-    def measure(part: slice) -> None:
-        error = codewords.take(chosen[part], axis=0)
-        np.subtract(points[part], error, out=error)
-        squared[part] = np.linalg.vecdot(error, error)
-
     with np.errstate(over="ignore"):  # seen below
-        for_parts(measure, *points.shape, threads=available_threads())
+        for part in parts(*points.shape):
+            error = codewords.take(chosen[part], axis=0)
+            np.subtract(points[part], error, out=error)
+            squared[part] = np.linalg.vecdot(error, error)
     largest = squared.max()
     if largest >= np.finfo(np.float64).tiny and np.isfinite(largest):
         return squared

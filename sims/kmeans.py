@@ -61,7 +61,8 @@ def _initial(x: NDArray[np.float64], codebook_size: int, rng: np.random.Generato
 
 
 def _by_tree(x: NDArray[np.float64], codebook_size: int) -> bool:
-    return x.shape[1] <= assign.SUPPORT_DIM and codebook_size >= _lloyd_tree.MANY
+    few = x.shape[1] <= assign.SUPPORT_DIM and codebook_size >= _lloyd_tree.MANY
+    return few and not _faiss.on_gpu()
 
 
 def _lloyd(
@@ -138,8 +139,8 @@ def fit(
 ) -> KMeansFit:
     """Fit a codebook by Lloyd's algorithm on all vectors.
 
-    Each restart begins at distinct random vectors; faiss iterates in float32 on centred data, or from
-    16384 codewords in at most three dimensions a tree in float64; then three exact steps in float64
+    Each restart begins at distinct random vectors; faiss iterates in float32 on centred data, or on a CPU
+    from 16384 codewords in at most three dimensions a tree in float64; then three exact steps in float64
     follow, in which codewords without a vector move to the vectors served worst.
 
     Parameters
@@ -155,7 +156,7 @@ def fit(
     restarts : int, optional
         Starts; the one with the lowest in-sample distortion is kept.
     threads : int, optional
-        Threads of faiss; see `sims.assign.available_threads` for the default.
+        Threads of searches; see `sims.assign.available_threads` for the default.
 
     Returns
     -------
@@ -193,7 +194,7 @@ def fit(
         )
     exponent, (x,) = assign.to_unit_scale(x)  # all of it then scales exactly
     if _by_tree(x, codebook_size):
-        x = _lloyd_tree.neighbours_together(x)
+        x = _lloyd_tree.neighbours_together(x, threads)
     candidates = []
     for _ in range(restarts):
         start = _initial(x, codebook_size, rng)
@@ -246,7 +247,7 @@ def optimized_rotation(
     rng : numpy.random.Generator
         Randomness of the starts.
     threads : int, optional
-        Threads of faiss.
+        Threads of searches.
 
     Returns
     -------

@@ -115,7 +115,7 @@ def _points(
 STUDY = Study(
     name="utilization",
     summary="distortion against utilization and perplexity: collapsed, optimal, matched, interleaved codes",
-    version=2,
+    version=3,
     presets={
         "smoke": Preset(
             trials=1,
