@@ -52,6 +52,8 @@ class CellRun:
         self.setup, self.folder = Setup(launch, cell, runtime), launch.folder(cell)
         self.sizes, self.digest = launch.sizes, launch.digest(cell)
         self.budget = self.sizes.budget(cell.phase, cell.protocol)
+        self.epochs = self.folder / "epochs.jsonl"  # of those that were measured
+        self.quality = "r_fid" if self.sizes.networks else "kid_efflite0"
 
     def built(self) -> Transplant:
         """Return the transplant with its initial weights, the same in every phase."""
@@ -177,7 +179,7 @@ class CellRun:
             self.folder / "log.jsonl",
             state.steps,
             self.runtime,
-            epochs=self.folder / "epochs.jsonl",
+            epochs=self.epochs,
             tensorboard=self.launch.tensorboard,
         ) as journal:
             log = self._with_epochs(objective, transplant, tokenizer, journal)
@@ -194,8 +196,11 @@ class CellRun:
         def logged(step: int, values: dict[str, float]) -> None:
             journal.log(step, values)
             if step % every == 0:
+                number = step // every
                 objective.train(False)
-                journal.epoch(step // every, self.measured(transplant, tokenizer))
+                journal.epoch(number, self.measured(transplant, tokenizer))
+                if best_epoch(self.epochs, self.quality)["epoch"].startswith(f"{number}, "):
+                    reconstructions.keep(self.setup, tokenizer, transplant)
                 objective.train(True)
 
         return logged
@@ -208,9 +213,8 @@ class CellRun:
         FileNotFoundError
             If the cell is not trained.
         """
-        tokenizer = self.setup.tokenizer()
         if self.cell.phase == "baseline":
-            return self.measured(None, tokenizer, batch)
+            return self.measured(None, self.setup.tokenizer(), batch)
         path = self.folder / "weights.safetensors"
         if load_matching(path, self.digest) is None:
             raise FileNotFoundError(f"{path} does not exist or is of another configuration; launch it first")
@@ -224,20 +228,22 @@ class CellRun:
         row = measure(*inputs, native=native, perceptual=perceptual, **settings)
         if transplant is not None:
             row |= measure_latents(tokenizer, transplant, self.setup.in_sample, **settings)
-        reconstructions.keep(self.setup, tokenizer, transplant)
         return row
 
     def row(self) -> Row:
-        """Train and measure, and return the row of the cell."""
+        """Train, measure and keep reconstructions, and return the row of the cell."""
+        transplant: Transplant | None = None
         if self.cell.phase == "baseline":
             tokenizer = self.setup.tokenizer()
             if self.launch.cached:
                 self.latents(tokenizer)
-            return self.measured(None, tokenizer)
-        transplant, tokenizer = self.trained()
-        quality = "r_fid" if self.sizes.networks else "kid_efflite0"
-        best = best_epoch(self.folder / "epochs.jsonl", quality)
-        return best or self.measured(transplant, tokenizer) | {"epoch": "last"}
+        else:
+            transplant, tokenizer = self.trained()
+            if best := best_epoch(self.epochs, self.quality):  # with reconstructions of its own
+                return best
+        row = self.measured(transplant, tokenizer)
+        reconstructions.keep(self.setup, tokenizer, transplant)
+        return row if transplant is None else row | {"epoch": "last"}
 
 
 def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> Row:

@@ -11,7 +11,7 @@ from empirical.cells import CellSpec, LaunchPreset, Phase
 from empirical.config import PRESETS, SECOND_STAGE, Budget
 from empirical.cost import SUSTAINED, Counts, cost, counts
 from empirical.data import load_images, split
-from empirical.head import HALVES, TRAINED
+from empirical.head import HALVES, TRAINED, UNQUANTIZED
 from empirical.job import SUBSTITUTION, THREADS, Job
 from empirical.joint import Joint
 from empirical.substitute import Substitution
@@ -69,7 +69,8 @@ def _seconds(job: Job, cell: Cell, sizes: LaunchPreset, own: Counts) -> float:
     trained = method in TRAINED or phase != SUBSTITUTION
     named = method if method in TRAINED or not trained else _STAND_IN
     head, size = cell.parameters["head"], job.preset.codebook_size
-    spec = CellSpec(phase, named, head, size, HALVES, job.protocol, job.seed, ())  # type: ignore[arg-type]
+    chunks = 0 if method == UNQUANTIZED else HALVES
+    spec = CellSpec(phase, named, head, size, chunks, job.protocol, job.seed, ())  # type: ignore[arg-type]
     counted = cost(spec, sizes, own).hours(SUSTAINED[_HARDWARE]) * 3600
     return counted + _MEASUREMENT + (_STEP * job.phase.budget(job).steps if trained else 0.0)
 

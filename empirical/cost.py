@@ -196,7 +196,7 @@ def _image(cell: CellSpec, own: Counts, preset: LaunchPreset, recompute: bool) -
     heads = _heads(cell)
     perceptual, adversary = (_VGG, _ADVERSARY) if preset.networks else (0.0, 0.0)
     side = preset.size // tokenizer_side(preset)
-    nearest = 2e-9 * side**2 * preset.channels * cell.codebook_size
+    nearest = 2e-9 * side**2 * preset.channels * cell.codebook_size * bool(cell.chunks)
     again = own.high if recompute else 0.0
     if cell.phase == "substitution":
         trained = 3 * heads * own.head + nearest
@@ -206,7 +206,7 @@ def _image(cell: CellSpec, own: Counts, preset: LaunchPreset, recompute: bool) -
     passes = 3 * own.decoder + 4 * perceptual + adversary + again + nearest
     if cell.phase == "joint":
         return passes + 3 * own.encoder + 3 * heads * own.head
-    return passes + own.encoder + (1 + 3) * own.head
+    return passes + own.encoder + (1 + 3) * heads / 2 * own.head
 
 
 def tokenizer_side(preset: LaunchPreset) -> int:

@@ -17,6 +17,7 @@ from qtheory.errors import DomainError
 
 POCKET_PHOTOS = Path(__file__).parent / "pocket" / "photos"
 _HELDOUT_SHARE = 0.25
+_LEAST_HELDOUT = 3  # intervals and kernel distances are over photographs
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,21 @@ def split(names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     order = sorted(range(len(names)), key=lambda i: hashlib.sha256(names[i].encode()).hexdigest())
     count = max(1, round(_HELDOUT_SHARE * len(names)))
     return np.array(sorted(order[count:]), dtype=np.int64), np.array(sorted(order[:count]), dtype=np.int64)
+
+
+def require_heldout(count: int, data: Path | str) -> None:
+    """Raise unless so many held-out photographs are enough to measure on.
+
+    Raises
+    ------
+    DomainError
+        If they are fewer than 3.
+    """
+    if count < _LEAST_HELDOUT:
+        raise DomainError(
+            f"data must have photographs enough to hold {_LEAST_HELDOUT} out, got {count} in {data}, where a "
+            "folder of training images gives a quarter; add some, or take those of the package"
+        )
 
 
 def _check_images(images: Sequence[Image], size: int) -> None:

@@ -1,4 +1,4 @@
-"""The kernel distance of many images, block by block of the pairs, shared by all processes."""
+"""Kernel distance (KID) over all pairs of different images, in blocks that the processes share."""
 
 from typing import Any
 
@@ -82,7 +82,11 @@ class KernelDistance:
         """
         seen = summed_over_ranks(self.seen.clone())
         if not (seen == 1).all():
-            raise DomainError(f"each of {self.images} images must be added once, got {int(seen.sum())}")
+            missing, doubled = int((seen == 0).sum()), int((seen > 1).sum())
+            raise DomainError(
+                f"each of {self.images} images must be added once, got {missing} missing and {doubled} "
+                "doubled"
+            )
         features = summed_over_ranks(self.features.clone())
         rank, world = _place()
         sums = torch.zeros(self.images, dtype=torch.float64, device=features.device)

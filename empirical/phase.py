@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from empirical.checkpoint import State, stored_or_trained
 from empirical.config import Budget, Preset
-from empirical.data import ImageSet, eval_crops, load_images, split, train_crops
+from empirical.data import ImageSet, eval_crops, load_images, require_heldout, split, train_crops
 from empirical.evaluate import Evaluation, HeldOut, encode_in_batches
 from empirical.features import efflite0
 from empirical.head import Transplant, build_transplant
@@ -26,13 +26,11 @@ from empirical.streams import torch_stream
 from empirical.tokenizers import PocketTokenizer, default_pocket
 from empirical.tokenizers.pocket import LATENT_CHANNELS, WEIGHTS
 from empirical.training import Objective, train
-from qtheory.errors import DomainError
 from qtheory.results import Cell, Sweep, configuration_digest, stream, write_bytes_atomically
 from qtheory.weights import file_sha256
 
 Row = dict[str, Any]
 
-LEAST_HELDOUT = 3  # intervals resample photographs
 _IN_SAMPLE = 1024  # training crops behind the columns that start with train_
 _SHOWN = 4  # held-out photographs of which one crop is kept as a picture
 
@@ -145,12 +143,7 @@ class Phase(ABC):
         """
         _tokenizer(job)
         images = cls.images(job)
-        heldout = min(len(split(images.names)[1]), job.preset.heldout_photographs)
-        if heldout < LEAST_HELDOUT:
-            raise DomainError(
-                f"data must have photographs enough to hold {LEAST_HELDOUT} out, a quarter of them: got "
-                f"{len(images.names)} in {job.data}; add some, or take those of the package"
-            )
+        require_heldout(min(len(split(images.names)[1]), job.preset.heldout_photographs), job.data)
 
     @classmethod
     def shared(cls, job: Job) -> Row:

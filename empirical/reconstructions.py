@@ -1,6 +1,7 @@
 """Reconstructions of a few held-out images by the cells of a launch: files, and one labelled picture."""
 
 import base64
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 SHOWN = 4  # images: the first that are held out
-ORIGINALS = "originals"
+ORIGINALS = "originals"  # folder in that of a cell
 _MARGIN, _GAP, _FONT = 8, 2, 13  # pixels
 _COLUMNS = PHASES[1:]
 _TITLE = 2 * _FONT
@@ -28,9 +29,7 @@ _TITLE = 2 * _FONT
 
 @torch.no_grad()
 def keep(setup: Setup, tokenizer: Tokenizer, transplant: Transplant | None) -> None:
-    """Write the cell's reconstructions of the first held-out images to its folder, and the originals beside.
-
-    Where epochs are measured one after the other, those of the last stay.
+    """Write the cell's reconstructions of the first held-out images to its folder, with the originals.
 
     Parameters
     ----------
@@ -50,8 +49,9 @@ def keep(setup: Setup, tokenizer: Tokenizer, transplant: Transplant | None) -> N
         z_e = transplant(z_e).y
     elif setup.cell.method == "native" and isinstance(tokenizer, VARTokenizer):
         z_e = tokenizer.native_quantize(z_e)
-    _write(setup.launch.folder(setup.cell), tokenizer.decode(z_e).clamp(-1, 1))
-    _write(Path(setup.launch.out) / ORIGINALS, x)
+    folder = setup.launch.folder(setup.cell)
+    _write(folder, tokenizer.decode(z_e).clamp(-1, 1))
+    _write(folder / ORIGINALS, x)
 
 
 def _write(folder: Path, images: Tensor) -> None:
@@ -59,14 +59,14 @@ def _write(folder: Path, images: Tensor) -> None:
         write_bytes_atomically(folder / f"{number}.png", base64.b64decode(to_png(image)))
 
 
-class Row(NamedTuple):
+class Strips(NamedTuple):
     """A row of the picture: what it is called, and the folder of each phase."""
 
     label: str
     folders: dict[str, Path]
 
 
-def rows(out: Path, frame: "pd.DataFrame") -> list[Row]:
+def rows(out: Path, frame: "pd.DataFrame") -> list[Strips]:
     """Return the rows of the picture: the originals, then each method and size that kept reconstructions.
 
     Parameters
@@ -75,8 +75,13 @@ def rows(out: Path, frame: "pd.DataFrame") -> list[Row]:
         Folder of the launch.
     frame : pandas.DataFrame
         Its table. Of several seeds the first is shown; baselines stand under substitution.
+
+    Returns
+    -------
+    list of Strips
+        Empty where no cell kept reconstructions.
     """
-    found: dict[tuple[str, ...], Row] = {}
+    found: dict[tuple[str, ...], Strips] = {}
     if frame.empty:
         return []
     several = frame["protocol"].nunique() > 1
@@ -85,10 +90,14 @@ def rows(out: Path, frame: "pd.DataFrame") -> list[Row]:
         folder = out / cell.name
         if (folder / "0.png").exists():
             key = (cell.method, cell.head, str(cell.codebook_size), str(cell.chunks), cell.protocol)
-            row = found.setdefault(key, Row(_label(cell, several), {}))
+            row = found.setdefault(key, Strips(_label(cell, several), {}))
             row.folders.setdefault(_COLUMNS[0] if cell.phase == "baseline" else cell.phase, folder)
     shown = [phase for phase in _COLUMNS if any(phase in row.folders for row in found.values())]
-    return [Row("original", dict.fromkeys(shown, out / ORIGINALS)), *found.values()] if found else []
+    originals: dict[str, Path] = {
+        phase: next(row.folders[phase] / ORIGINALS for row in found.values() if phase in row.folders)
+        for phase in shown
+    }
+    return [Strips("original", originals), *found.values()] if found else []
 
 
 def _label(cell: CellSpec, several: bool) -> str:
@@ -134,8 +143,9 @@ def write_picture(out: Path, frame: "pd.DataFrame", path: Path) -> Path | None:
         draw.text((_MARGIN, y + height / 2), row.label, fill="black", font=font, anchor="lm")
         for phase, picture in pictures.items():
             canvas.paste(picture, (columns[phase], y))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(path)
+    buffer = io.BytesIO()
+    canvas.save(buffer, format="PNG")
+    write_bytes_atomically(path, buffer.getvalue())
     return path
 
 

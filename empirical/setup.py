@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from empirical import inception
 from empirical.cells import CellSpec, LaunchPreset
 from empirical.config import Budget
-from empirical.data import split
+from empirical.data import require_heldout, split
 from empirical.discriminator import Discriminator, ViT
 from empirical.distances import EffLiteStatistics, InceptionStatistics, Statistics
 from empirical.images import Folder, imagenet_parts, index_folder, read_index
@@ -28,7 +28,7 @@ from qtheory.errors import DomainError, SchemaError
 from qtheory.results import configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256, find, verify_sha256
 
-VERSION = 1  # raised whenever the numbers of a row change
+VERSION = 2  # raised whenever the numbers of a row change
 VAR_FILE = "vae_ch160v4096z32.pth"
 DINO_FILE = "dino_deitsmall16_pretrain.pth"
 NETWORK_FILES = (VAR_FILE, inception.FILE, BACKBONES["vgg"], BACKBONES["alex"], DINO_FILE)
@@ -212,9 +212,18 @@ def prepared(launch: Launch, *, imagenet: str = "", threads: int = 1) -> Launch:
             f"{launch.name}, got {channels}; take another tokenizer or preset"
         )
     folders = indexed(launch, threads)
+    require_heldout(len(_parts(launch, *folders)[1]), launch.heldout or launch.train)
     digests |= {"tokenizer": file_sha256(Path(launch.tokenizer))}
     digests |= {"train": folders[0].digest, "heldout": folders[1].digest}
     return replace(launch, digests=digests)
+
+
+def _parts(launch: Launch, train: Folder, heldout: Folder) -> tuple[list[int], list[int]]:
+    """Return the numbers of the images to train on, and of those to measure on."""
+    own, held = range(len(train.names)), range(len(heldout.names))
+    if not launch.heldout:
+        own, held = (part.tolist() for part in split(train.names))
+    return list(own), list(held)[: launch.sizes.heldout]
 
 
 class Setup:
@@ -223,13 +232,8 @@ class Setup:
     def __init__(self, launch: Launch, cell: CellSpec, runtime: Runtime) -> None:
         self.launch, self.cell, self.runtime = launch, cell, runtime
         self.sizes = launch.sizes
-        train, heldout = indexed(launch)
-        names = range(len(heldout.names))
-        self._train, self._heldout = list(range(len(train.names))), list(names)[: self.sizes.heldout]
-        if not launch.heldout:
-            kept, held = split(train.names)
-            self._train, self._heldout = kept.tolist(), held.tolist()[: self.sizes.heldout]
-        self._folders = train, heldout
+        self._folders = indexed(launch)
+        self._train, self._heldout = _parts(launch, *self._folders)
 
     def crops(self, seed: int, most: int | None = None) -> Crops:
         """Return random crops of the training images, or of so many of them."""

@@ -131,7 +131,7 @@ class BinaryQuantizer(Quantizer):
         unscaled = self._unscaled(z)
         if settings.commitment:
             losses["commitment"] = settings.commitment * mean_square(unscaled, q.detach())
-        if settings.entropy:
+        if settings.entropy and self.training:  # an average over processes, for which all must come
             logits = 4 * settings.inverse_temperature * self.scale * unscaled
             losses["entropy"] = settings.entropy * (vector_entropy(logits) - batch_entropy(logits))
         return losses

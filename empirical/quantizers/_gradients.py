@@ -69,7 +69,7 @@ class _MeanSquare(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b = ctx.saved_tensors
-        slope = (a - b) * (gradient / a.numel() * 2)
+        slope = (a - b) * (gradient / a.numel() * 2)  # of equal shapes, see `mean_square`
         return slope if ctx.needs_input_grad[0] else None, -slope if ctx.needs_input_grad[1] else None
 
 

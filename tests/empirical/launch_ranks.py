@@ -118,12 +118,14 @@ def main(folder, out):
         z_e = cache_latents(tokenizer.float(), crops, where, {}, views=2, shard=4, batch=4, runtime=runtime)
         results = {}
         for method in ("ema", "fsq"):
-            state, transplant, tokenizer = train(crops, z_e, method, runtime)
+            state, _, tokenizer = train(crops, z_e, method, runtime)
             results |= {f"{method}.{key}": value.clone() for key, value in state.items()}
         centre = Crops(crops.folder, 16)
         kernel_distance._ROWS, kernel_distance._COLUMNS = 3, 4  # blocks for both processes
         statistics = InceptionStatistics(SmallNetwork(), len(centre))
-        row = measure(tokenizer, transplant, centre, statistics, batch=3, runtime=runtime)
+        transplant = parts("lfq")[0].float().eval()  # whose entropy is a mean over processes
+        # two batches in the first process, one in the second
+        row = measure(tokenizer, transplant, centre, statistics, batch=5, runtime=runtime)
         results |= {f"row.{k}": torch.tensor(float(v)) for k, v in row.items() if not isinstance(v, str)}
         training.average_gradients = lambda *_: None  # negative control: gradients stay at home
         local, *_ = train(crops, z_e, "fsq", runtime)

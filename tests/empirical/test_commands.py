@@ -64,7 +64,7 @@ def test_photographs_that_cannot_be_used_are_one_line(given, tmp_path, capsys):
     for name in ("0.png", "1.png", "2.png"):
         shutil.copy(given["data"] / name, few / name)
     assert substitute({**given, "data": few}) == 2
-    assert "photographs enough to hold 3 out, a quarter of them: got 3" in capsys.readouterr().err
+    assert "photographs enough to hold 3 out, got 1" in capsys.readouterr().err
     Image.new("RGB", (200, 40)).save(given["data"] / "flat.png")
     assert substitute(given) == 1
     words = "damaged or below 64 pixels, it has 1 of 13: flat.png: 200 x 40 pixels; restore or remove them"

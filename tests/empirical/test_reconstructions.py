@@ -46,7 +46,8 @@ def test_cells_keep_what_they_make_of_the_first_images_and_the_table_draws_it(fi
     tokenizer = inputs.tokenizer().eval()
     with torch.no_grad():
         x_hat = tokenizer.decode(tokenizer.encode(x)).clamp(-1, 1)
-    for images, folder in ((x, out / "originals"), (x_hat, launch.folder(cells[0]))):
+    baseline = launch.folder(cells[0])
+    for images, folder in ((x, baseline / "originals"), (x_hat, baseline)):
         for name, expected in zip(NAMES, to_uint8(images), strict=True):
             assert np.array_equal(pixels(folder / name), expected)
     kept = {cell.name: pixels(launch.folder(cell) / "0.png") for cell in cells}
@@ -56,7 +57,7 @@ def test_cells_keep_what_they_make_of_the_first_images_and_the_table_draws_it(fi
     assert capsys.readouterr().out.splitlines()[-1] == str(path)
     drawn, side = pixels(path), 32
     # the first image of each phase, below its original
-    original = pixels(out / "originals" / "0.png")
+    original = pixels(baseline / "originals" / "0.png")
     corners = np.argwhere((drawn[: 1 - side, : 1 - side] == original[0, 0]).all(-1)).tolist()
     places = [(r, c) for r, c in corners if np.array_equal(drawn[r : r + side, c : c + side], original)]
     assert len({row for row, _ in places}) == 1
@@ -71,13 +72,13 @@ def test_cells_keep_what_they_make_of_the_first_images_and_the_table_draws_it(fi
 
 
 def test_rows_are_named_by_what_tells_them_apart(finished):
-    launch, _, table = finished
+    launch, cells, table = finished
     out, frame = Path(launch.out), table.frame
     assert [row.label for row in rows(out, frame)] == ["original", "unquantized", "fsq 256x2"]
     assert list(rows(out, frame)[2].folders) == ["substitution", "adaptation", "joint"]
     folder = out / "substitution" / "fsq-1x1-256x2-as_run-0"
     folder.mkdir()
-    (folder / "0.png").write_bytes((out / "originals" / "0.png").read_bytes())
+    (folder / "0.png").write_bytes((launch.folder(cells[0]) / "0.png").read_bytes())
     other = frame[frame["phase"] == "substitution"].assign(head="1x1", protocol="as_run")
     both = rows(out, pd.concat([frame, other]))
     assert [row.label for row in both][1:] == [

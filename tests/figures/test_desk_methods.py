@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
@@ -36,6 +37,14 @@ def grid(tables):
 def _rows(table, phase):
     frame = table.frame[table.frame["phase"] == phase]
     return frame[[bool({"3", "7"} & set(str(tables).split())) for tables in frame["tables"]]]
+
+
+def test_other_heads_of_a_method_are_not_averaged_with_its_full_ones(table):
+    frame = table.frame
+    bare = frame[frame["phase"] == "substitution"].assign(head="none", latent_nmse=9.0)
+    ablated = bare[bare["method"].isin(list(FAMILIES))]
+    both = desk_methods.of_phases(pd.concat([frame, ablated], ignore_index=True))
+    pd.testing.assert_frame_equal(both, desk_methods.of_phases(frame))
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, "latent_nmse"), (1, "perplexity")])
