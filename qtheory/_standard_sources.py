@@ -121,10 +121,13 @@ class Gaussian(Source):
         n, rng = _check.integer("n", n), _check.generator("rng", rng)
         x = rng.standard_normal((n, self.dim))
         if self.independent:
-            x *= np.sqrt(self._variances)
+            deviations = np.sqrt(self._variances)
+            # one number is quicker than a row of equal ones
+            x *= deviations[0] if (deviations == deviations[0]).all() else deviations
         else:
             x = (x * np.sqrt(self.eigenvalues)) @ self._axes.T
-        x += self.mean
+        if self.mean.any():
+            x += self.mean
         return x
 
 
