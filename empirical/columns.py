@@ -24,6 +24,18 @@ Row = dict[str, Any]
 
 IMAGE_COLUMNS = ("psnr", "psnr_luma", "ssim")
 LEVEL = 0.95
+_NORMAL_QUANTILE = 1.959963984540054  # of 0.975
+
+
+def with_bounds(name: str, value: float, low: float, high: float) -> Row:
+    """Return the columns of a value and its interval."""
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def with_normal_interval(name: str, value: float, error: float) -> Row:
+    """Return the columns of a value and its normal interval at `LEVEL`, of a standard error."""
+    half = _NORMAL_QUANTILE * error
+    return with_bounds(name, value, value - half, value + half)
 
 
 def in_sample(row: Row) -> Row:

@@ -97,6 +97,11 @@ def forecast(
     seed, out, data, tokenizer
         As in `empirical.comparison.compare`.
 
+    Returns
+    -------
+    str
+        A line a cell, and their sum.
+
     Raises
     ------
     FileNotFoundError, SchemaError, DomainError

@@ -1,21 +1,18 @@
 """Distances between two sets of images, from sums that add up over batches and processes."""
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from empirical import features, inception, metrics
+from empirical.columns import Row, with_normal_interval
 from empirical.inception import Inception
 from empirical.kernel_distance import KernelDistance
 from empirical.moments import Moments, Scores, fid
 from empirical.quantizers.base import summed_over_ranks
 
-Row = dict[str, Any]
-
-NORMAL_QUANTILE = 1.959963984540054  # of 0.975
 _CROP = "centre, halved with a box filter while twice the size, then bicubic"
 _SPLITS = 10
 _ESTIMATE = "all pairs of different images, (x.y / {dim} + 1)^3, jackknife over images"
@@ -69,7 +66,7 @@ class InceptionStatistics(Statistics):
         originals, reconstructions = (scores.score() for scores in self.scores)
         return {
             "r_fid": fid(real, fake),
-            **_with_interval("kid_inception", *self.kernel.estimate()),
+            **with_normal_interval("kid_inception", *self.kernel.estimate()),
             "kid_estimate": _ESTIMATE.format(dim=self.network.FEATURES),
             "r_is": reconstructions,
             "original_is": originals,
@@ -102,10 +99,4 @@ class EffLiteStatistics(Statistics):
     def columns(self) -> Row:
         """Return the distance with its interval, over photographs."""
         real, fake = summed_over_ranks(self.features.clone()).numpy()
-        return _with_interval("kid_efflite0", *metrics.kid(real, fake, np.arange(len(real))))
-
-
-def _with_interval(name: str, value: float, error: float) -> Row:
-    """Return a value with the bounds of its normal interval at 95 %."""
-    half = NORMAL_QUANTILE * error
-    return {name: value, f"{name}_low": value - half, f"{name}_high": value + half}
+        return with_normal_interval("kid_efflite0", *metrics.kid(real, fake, np.arange(len(real))))

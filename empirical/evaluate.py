@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from empirical import metrics
-from empirical.columns import LEVEL, Row, in_sample
+from empirical.columns import LEVEL, Row, in_sample, with_bounds
 from empirical.features import efflite0
 from empirical.head import Transplant
 from empirical.latent_sums import LatentErrors, TransplantSums
@@ -129,10 +129,10 @@ def _with_intervals(
     row: Row = {}
     for name, value in values.items():
         low, high = metrics.bootstrap_interval(value, groups, rng=rng, level=LEVEL)
-        row |= {name: value.mean(), f"{name}_low": low, f"{name}_high": high}
+        row |= with_bounds(name, value.mean(), low, high)
     for name, (statistic, own) in pseudo.items():
         low, high = jackknife_interval(statistic, own, level=LEVEL)
-        row |= {name: statistic, f"{name}_low": low, f"{name}_high": high}
+        row |= with_bounds(name, statistic, low, high)
     return row
 
 

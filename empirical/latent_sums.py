@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import stats
 from torch import Tensor
 
-from empirical.columns import Row, usage_columns
-from empirical.distances import NORMAL_QUANTILE
+from empirical.columns import Row, usage_columns, with_normal_interval
 from empirical.head import Transplant
 from empirical.quantizers.base import summed_over_ranks
 from empirical.tokenizers import VARTokenizer
@@ -202,6 +202,4 @@ class NativeSums(LatentSums):
 
 def interval(name: str, values: Any) -> Row:
     """Return the mean of values, one a photograph, and its normal interval at 95 %."""
-    mean = float(values.mean())
-    half = NORMAL_QUANTILE * float(values.std(ddof=1)) / np.sqrt(len(values))
-    return {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half}
+    return with_normal_interval(name, float(values.mean()), float(stats.sem(values)))

@@ -68,7 +68,7 @@ def listed(root: Path) -> dict[str, Path]:
         wrong = "is no folder" if root.exists() else "does not exist"
         raise FileNotFoundError(f"images must be in a folder, got {root}, which {wrong}")
     found = ((path.relative_to(root).as_posix(), path) for path in root.rglob("*"))
-    files = {n: path for n, path in sorted(found) if path.suffix.lower() in _SUFFIXES and path.is_file()}
+    files = {n: path for n, path in sorted(found) if path.suffix.lower() in _SUFFIXES and not path.is_dir()}
     if not files:
         kinds = ", ".join(sorted(_SUFFIXES))
         raise SchemaError(f"{root} must hold image files ({kinds}), it holds none; give another folder")
@@ -77,7 +77,10 @@ def listed(root: Path) -> dict[str, Path]:
 
 def examined(path: Path, smallest: int) -> tuple[Image | None, str, str]:
     """Return the pixels of a file, the SHA-256 of its content, and what is wrong with it, or nothing."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # a link to nowhere
+        return None, "", "damaged"
     image = decode(io.BytesIO(content))
     if image is None:
         return None, "", "damaged"
@@ -98,6 +101,11 @@ def usable(root: Path, found: Mapping[str, tuple[str, str]], smallest: int) -> L
         SHA-256 of each file, and what is wrong with it.
     smallest : int
         Least number of pixels on the short side.
+
+    Returns
+    -------
+    Listing
+        Of those that can.
 
     Raises
     ------

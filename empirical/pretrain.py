@@ -238,7 +238,8 @@ def pretrain(config: PretrainConfig) -> Path:
     Raises
     ------
     SchemaError
-        If ``config.out`` holds the state of another configuration.
+        If ``config.out`` holds the state of another configuration, or more than 1 % of the photographs
+        are damaged or smaller than a crop.
     FloatingPointError
         If the loss or its gradient is not finite; the last good state is kept.
     """

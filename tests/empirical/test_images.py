@@ -39,6 +39,12 @@ def test_names_come_sorted_and_the_digest_follows_names_and_contents(root):
     assert len({folder.digest, renamed, index_folder(root, 16).digest}) == 3
 
 
+def test_a_link_to_nowhere_is_a_damaged_image(tmp_path):
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(SchemaError, match=r"it has 1 of 1: gone.png: damaged"):
+        index_folder(tmp_path, 16)
+
+
 def test_damaged_and_tiny_images_are_named_and_skipped_up_to_one_percent(tmp_path):
     for i in range(198):
         save(tmp_path / f"{i:03}.png", 4, 4, seed=i)
