@@ -56,7 +56,8 @@ def _examined(path: Path, smallest: int) -> tuple[str, str]:
 
 def _stamp(files: dict[str, Path], smallest: int) -> str:
     """Return a digest that changes with any name, size or date of change."""
-    states = ((name, path.stat()) for name, path in files.items())
+    # of a link to nowhere there is the link
+    states = ((name, path.stat(follow_symlinks=path.exists())) for name, path in files.items())
     lines = "".join(f"{name} {state.st_size} {state.st_mtime_ns}\n" for name, state in states)
     return hashlib.sha256(f"{smallest}\n{lines}".encode()).hexdigest()
 
