@@ -32,8 +32,8 @@ FAISS_LIMIT, MIB_LIMIT = 2.0, 1024
 FIXED_SIZE, FIXED_ROUNDS = 4096, 15
 
 
-def _vectors(dim: int) -> Tensor:
-    return torch.randn(N, dim, generator=torch.Generator().manual_seed(0))
+def _vectors(dim: int, seed: int = 0) -> Tensor:
+    return torch.randn(N, dim, generator=torch.Generator().manual_seed(seed))
 
 
 def _ours(quantizer: nn.Module, z: Tensor) -> None:
@@ -49,20 +49,24 @@ def _theirs(quantizer: nn.Module, z: Tensor) -> None:
     (found[0].sum() + loss).backward()
 
 
-def _searching(codebook: Tensor, z: Tensor) -> Callable[[], object]:
+def _searching(codebook: Tensor) -> Callable[[Tensor], object]:
     """Return faiss's search alone."""
-    index = faiss.IndexFlatL2(z.shape[1])
+    index = faiss.IndexFlatL2(codebook.shape[1])
     index.add(codebook.numpy())
-    return lambda: index.search(z.numpy(), 1)
+    return lambda z: index.search(z.numpy(), 1)
 
 
-def _medians(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each; they take turns, after a round for what depends on data."""
+def _medians(works: dict[str, Callable[[Tensor], object]], dim: int, rounds: int) -> dict[str, float]:
+    """Return the median seconds of each; they take turns, after a round for what depends on data.
+
+    Each round has vectors of its own, as in a training: codewords may have been put on earlier ones.
+    """
     times: dict[str, list[float]] = {name: [] for name in works}
     for counted in range(rounds + 1):
+        z = _vectors(dim, counted)
         for name, work in works.items():
             start = time.perf_counter()
-            work()
+            work(z)
             if counted:
                 times[name].append(time.perf_counter() - start)
     return {name: statistics.median(taken) for name, taken in times.items()}
@@ -89,15 +93,15 @@ def _peak(which: str, size: int) -> float:
 def _rows_of_ema() -> list[dict[str, Any]]:
     rows = []
     for size, (rounds, limit) in SIZES.items():
-        z, (ours, theirs) = _vectors(DIM), _ema(size)
-        for seed in range(-(-size // N)):  # fill the codebook
-            ours(torch.randn(N, DIM, generator=torch.Generator().manual_seed(seed)))
+        ours, theirs = _ema(size)
+        for batch in range(-(-size // N)):  # fill the codebook
+            ours(_vectors(DIM, rounds + 1 + batch))
         works = {
-            "seconds": partial(_ours, ours, z),
-            "peer_seconds": partial(_theirs, theirs, z),
-            "faiss_seconds": _searching(ours.codebook, z),
+            "seconds": partial(_ours, ours),
+            "peer_seconds": partial(_theirs, theirs),
+            "faiss_seconds": _searching(ours.codebook),
         }
-        row = {"quantizer": "ema", "dim": DIM, "codebook_size": size, **_medians(works, rounds)}
+        row = {"quantizer": "ema", "dim": DIM, "codebook_size": size, **_medians(works, DIM, rounds)}
         row |= {"peer_over_ours": row["peer_seconds"] / row["seconds"], "peer_limit": limit}
         row |= {"ours_over_faiss": row["seconds"] / row["faiss_seconds"], "faiss_limit": FAISS_LIMIT}
         row |= {"peak_mib": _peak("ours", size), "peer_peak_mib": _peak("theirs", size)}
@@ -122,10 +126,9 @@ def _fixed() -> dict[str, tuple[nn.Module, nn.Module]]:
 def _rows_of_fixed() -> list[dict[str, Any]]:
     rows = []
     for name, (ours, theirs) in _fixed().items():
-        z = _vectors(ours.dim)
-        works = {"seconds": partial(_ours, ours, z), "peer_seconds": partial(_theirs, theirs, z)}
+        works = {"seconds": partial(_ours, ours), "peer_seconds": partial(_theirs, theirs)}
         row = {"quantizer": name, "dim": ours.dim, "codebook_size": FIXED_SIZE}
-        row |= _medians(works, FIXED_ROUNDS)
+        row |= _medians(works, ours.dim, FIXED_ROUNDS)
         rows.append({**row, "peer_over_ours": row["peer_seconds"] / row["seconds"], "peer_limit": 1.0})
     return rows
 

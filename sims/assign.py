@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 from sims._faiss import available_threads, search, threads_for
-from sims._rows import parts
+from sims._rows import column_extremes, parts
 
 __all__ = ["available_threads", "distortion", "nearest", "to_unit_scale"]
 
@@ -78,7 +78,8 @@ class Centred:
 
     def __init__(self, centre: NDArray[np.float64], *arrays: NDArray[np.float64]) -> None:
         self.centre = centre
-        self.exponent = _exponent(array[part] - centre for array in arrays for part in parts(*array.shape))
+        # rounding keeps order: the extremes of the differences are those of the columns, less the centre
+        self.exponent = _exponent(extreme - centre for array in arrays for extreme in column_extremes(array))
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return rows in float64."""
@@ -106,12 +107,7 @@ def _dimensions(sample: NDArray[np.float64], least: float) -> int:
 
 
 def _spans_few_dimensions(sample: NDArray[np.float64]) -> bool:
-    """Whether vectors lie in at most `SUPPORT_DIM` dimensions, where a tree is fast.
-
-    Most often a few of them already show that they do not, without a product that wakes threads.
-    """
-    if len(sample) > _PILOT_ROWS and _dimensions(_spread(sample, _PILOT_ROWS), 1e-8) > SUPPORT_DIM:
-        return False
+    """Whether vectors lie in at most `SUPPORT_DIM` dimensions, where a tree is fast."""
     return _dimensions(sample, 1e-10) <= SUPPORT_DIM
 
 
@@ -179,15 +175,17 @@ def nearest(x: ArrayLike, codebook: ArrayLike, *, threads: int | None = None) ->
     if abs(unit.exponent) > 500:  # where a difference may have left float64
         _, (points, codewords) = to_unit_scale(points, codewords)
         unit = Centred(codewords.mean(axis=0), points, codewords)
-    codewords = unit(codewords)
     workers = threads_for(points.size * len(codewords), threads)
-    sample = unit(_spread(points, _RANK_ROWS))
-    if not _spans_few_dimensions(sample):
-        codes = search(unit.single(points), codewords.astype(np.float32), threads=workers)
-        error = unit(_spread(points, _PILOT_ROWS)) - codewords[_spread(codes, _PILOT_ROWS)]
-        if not _too_fine_for_float32(error, sample):
+    pilot = unit(_spread(points, _PILOT_ROWS))
+    # most often a few vectors already show that they span more
+    if _dimensions(pilot, 1e-8) > SUPPORT_DIM or not _spans_few_dimensions(unit(_spread(points, _RANK_ROWS))):
+        codes = search(unit.single(points), unit.single(codewords), threads=workers)
+        error = pilot - unit(codewords[_spread(codes, _PILOT_ROWS)])
+        # no coordinate is above 1, so that large errors need no look at the vectors' norms
+        large = np.square(error).sum(axis=1).mean() >= RELATIVE_ERROR * points.shape[1]
+        if large or not _too_fine_for_float32(error, unit(_spread(points, _RANK_ROWS))):
             return codes
-    return _nearest_float64(unit(points), codewords, workers)
+    return _nearest_float64(unit(points), unit(codewords), workers)
 
 
 def distortion(x: ArrayLike, codebook: ArrayLike, codes: ArrayLike) -> NDArray[np.float64]:

@@ -145,7 +145,7 @@ class EMAQuantizer(CodebookQuantizer):
             (self.ema_count + settings.epsilon) / (total + self.codebook_size * settings.epsilon) * total
         )
         smoothed = smoothed[:, None]  # without epsilon, a code that was never hit stays where it is
-        self.codebook.copy_(torch.where(smoothed > 0, self.ema_sum / smoothed, self.codebook))
+        torch.where(smoothed > 0, self.ema_sum / smoothed, self.codebook, out=self.codebook)
         mean_count = float(total) / self.codebook_size
         dead = torch.nonzero(self.ema_count < settings.revive_below * mean_count)[:, 0]
         if len(dead):

@@ -149,13 +149,13 @@ def test_codes_do_not_depend_on_the_scale(exponent):
 
 
 @pytest.mark.parametrize("support_dim", range(1, 9))
-def test_few_vectors_tell_the_dimension_of_the_support_as_many_do(support_dim, monkeypatch):
+def test_few_vectors_tell_the_dimension_of_the_support_as_many_do(support_dim):
     rng = np.random.default_rng(support_dim)
     axes = np.linalg.qr(rng.standard_normal((8, support_dim)))[0]
     x = rng.standard_normal((4096, support_dim)) @ axes.T
-    from_few = assign._spans_few_dimensions(x)
-    monkeypatch.setattr(assign, "_PILOT_ROWS", len(x))
-    assert from_few == assign._spans_few_dimensions(x) == (support_dim <= assign.SUPPORT_DIM)
+    from_few = assign._dimensions(assign._spread(x, assign._PILOT_ROWS), 1e-8)
+    assert from_few == support_dim
+    assert assign._spans_few_dimensions(x) == (support_dim <= assign.SUPPORT_DIM)
 
 
 @pytest.mark.parametrize("far", [1e5, 1e9])

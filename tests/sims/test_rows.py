@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sims._rows import parts, row_sums
+from sims._rows import column_extremes, parts, row_sums
 
 
 @pytest.mark.parametrize("d", [*range(1, 42), 127, 128, 129, 300])
@@ -19,3 +19,11 @@ def test_the_order_of_a_sum_is_seen_in_its_bits():
 @pytest.mark.parametrize(("n", "dim"), [(1, 1), (32_768, 1), (32_769, 1), (10, 70_000), (30_000, 8)])
 def test_parts_cover_all_rows_once(n, dim):
     assert [i for part in parts(n, dim) for i in range(n)[part]] == list(range(n))
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (3, 300), (31, 8), (32, 8), (1000, 7)])
+def test_extremes_of_columns_are_those_of_numpy(n, d):
+    x = np.random.default_rng(n).standard_normal((n, d))
+    least, largest = column_extremes(x)
+    assert np.array_equal(least, x.min(axis=0))
+    assert np.array_equal(largest, x.max(axis=0))
