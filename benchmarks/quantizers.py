@@ -2,11 +2,10 @@
 
 8192 vectors of 16 numbers; FSQ (both forms), LFQ and BSQ have 4096 codewords in 6 or 12 numbers. All have the
 same vectors and threads and do one step that is not counted. Then they take turns, so that a neighbour's load
-meets both, and medians are taken. The row of EMA VQ also holds, from turns of its own, the time of faiss's search
-alone, in an index that is there already, and the peak memory of fresh processes that do three steps each,
-libraries included.
-Columns named ``limit`` hold what is asked for: of the peer over ours at least, of ours over faiss and of the
-peak in MiB at most.
+meets both, and medians are taken. The row of EMA VQ also holds, from turns of its own, the time of faiss's
+search alone, in an index that is there already, and the peak memory of fresh processes that do three steps
+each, libraries included. Columns named ``limit`` hold what is asked for: of the peer over ours at least, of
+ours over faiss and of the peak in MiB at most.
 """
 
 import statistics
