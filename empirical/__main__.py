@@ -1,6 +1,8 @@
 """`python -m empirical COMMAND`: train, substitute, and read the comparison."""
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,8 @@ from empirical.launch_command import Arguments as Launched
 from empirical.launch_command import evaluate
 from qtheory import command
 from qtheory.errors import SchemaError
+
+_RESULTS, _STORED = Path("results"), Path(__file__).with_name("results")
 
 
 def pretrain(
@@ -123,10 +127,21 @@ def joint(given: Arguments) -> int:
     return comparison_command.run(Joint, given)
 
 
+def _only_stored(preset: str, protocol: str) -> bool:
+    """Return whether a comparison's table is stored with the code, and the folder of results has none."""
+    from empirical.job import SUBSTITUTION, table_path
+
+    if preset in ("desk", "paper"):
+        own = _RESULTS / "launch" / preset / f"{preset}.csv"
+        return not own.exists() and table_path(_STORED, "launch", preset, "fair").exists()
+    own, stored = (table_path(out, SUBSTITUTION, preset, protocol) for out in (_RESULTS, _STORED))
+    return not own.exists() and stored.exists()
+
+
 def table(
     preset: Literal["smoke", "pocket", "desk", "paper"] = "pocket",
     protocol: Protocol | None = None,
-    out: Path = Path("results"),
+    out: Path | None = None,
 ) -> int:
     """Print the finished phases of a comparison, and what they answer.
 
@@ -140,11 +155,21 @@ def table(
         preset: Sizes and budget; ``desk`` and ``paper`` are those of ``launch``.
         protocol: What the published run did, what the paper says, or a fair comparison: the last by
             default, and all of them where there was a launch.
-        out: Results folder.
+        out: Results folder; by default ``results``, or while that holds no such table the folder of those
+            that are stored with the code, of which nothing is overwritten.
     """
-    if preset in ("desk", "paper"):
-        return launch_command.table(preset, protocol, out)
-    return comparison_command.table(preset, protocol or "fair", out)
+
+    def shown(folder: Path) -> int:
+        if preset in ("desk", "paper"):
+            return launch_command.table(preset, protocol, folder)
+        return comparison_command.table(preset, protocol or "fair", folder)
+
+    if out is not None or not _only_stored(preset, protocol or "fair"):
+        return shown(out or _RESULTS)
+    print(f"stored with the code: {_STORED}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(_STORED, folder, dirs_exist_ok=True)
+        return shown(Path(folder))
 
 
 def vectors(out: Path = Path("results/vectors")) -> int:

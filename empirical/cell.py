@@ -189,7 +189,7 @@ class CellRun:
         self, objective: Objective, transplant: Transplant, tokenizer: Tokenizer, journal: Journal
     ) -> Log:
         """Return a log that also measures after each epoch, where the protocol chooses among them."""
-        if self.cell.protocol != "as_run" or self.cell.phase == "substitution":
+        if not protocol.KEEPS_BEST_EPOCH[self.cell.protocol] or self.cell.phase == "substitution":
             return journal.log
         every = self.budget.steps // self.sizes.epochs
 

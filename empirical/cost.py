@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from empirical.cells import CellSpec, LaunchPreset
 from empirical.head import KERNELS, Head
 from empirical.inception import Inception
-from empirical.protocol import RECIPES
+from empirical.protocol import KEEPS_BEST_EPOCH, RECIPES
 from empirical.tokenizers import PocketTokenizer, Tokenizer, VARTokenizer
 
 _VGG = 40.1  # GFLOP of VGG16 up to its last activation, for an image of 256 x 256
@@ -285,7 +285,7 @@ def cost(
     evaluated = preset.heldout * passes
     budget = preset.budget(cell.phase, cell.protocol)
     steps = budget.steps * budget.batch_size
-    if cell.protocol == "as_run" and cell.phase in ("adaptation", "joint"):
+    if KEEPS_BEST_EPOCH[cell.protocol] and cell.phase in ("adaptation", "joint"):
         evaluated *= preset.epochs  # it is measured after each, to choose the best
     return Cost(
         training=steps * _image(cell, own, preset, recompute) / 1e9 if cell.trained else 0.0,

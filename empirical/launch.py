@@ -12,7 +12,7 @@ from typing import Any
 
 from empirical.cells import CellSpec
 from empirical.cost import SUSTAINED, cache_cost, cost, counts, tokenizer_side
-from empirical.outcomes import failure, result, set_aside
+from empirical.outcomes import failure, result, set_aside, with_digests
 from empirical.protocol import RECIPES
 from empirical.runtime import FOLLOWS
 from empirical.setup import Launch
@@ -221,7 +221,7 @@ def collect(
 
 
 def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
-    """Return the cells with what they cost, as text; nothing is read or run.
+    """Return the cells with what they cost, as text; no image or weight is read, and nothing is run.
 
     Parameters
     ----------
@@ -239,11 +239,11 @@ def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
         "recompute": launch.recompute,
         "accumulate": launch.accumulate,
     }
-    lines, hours = [], 0.0
+    lines, hours, known = [], 0.0, with_digests(launch, cells)
     for cell in cells:
         found = cost(cell, launch.sizes, own, processes=launch.ranks(cell), **settings)
         hours += found.hours(sustained)
-        state = "done" if result(launch, cell) is not None else "to do"
+        state = "done" if result(known, cell) is not None else "to do"
         tables = ",".join(map(str, cell.tables))
         lines.append(
             f"{cell.name:<58} {tables:<10} {state:<6} {found.training:8.3g} EFLOP "

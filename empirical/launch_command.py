@@ -5,7 +5,9 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
 
 from qtheory import command
 
@@ -46,8 +48,8 @@ class Arguments:
             only the adaptive weight of the adversarial term is then of each part.
         workers: Processes that decode images, for each process that trains.
         tensorboard: Write TensorBoard's files beside the logs.
-        dry_run: Print cells, what is done of them, operations, hours and memory, and run nothing; of
-            ``pocket`` estimated seconds.
+        dry_run: Print cells, which of them are done (with the images and weights of the last launch there),
+            operations, hours and memory, and run nothing; of ``pocket`` estimated seconds.
         hardware: What the hours of a dry run are of; by default follows from device and bf16.
     """
 
@@ -56,7 +58,9 @@ class Arguments:
     data: Path | None = None
     weights: Path | None = None
     tokenizer: Path | None = None
-    protocols: tuple[Literal["as_run", "paper", "fair"], ...] = ("fair",)
+    protocols: Annotated[
+        tuple[Literal["as_run", "paper", "fair"], ...], tyro.conf.arg(aliases=["--protocol"])
+    ] = ("fair",)
     tables: tuple[Literal[3, 4, 5, 6, 7], ...] = (3, 4, 5, 6, 7)
     methods: tuple[str, ...] | None = None
     heads: tuple[Literal["full", "1x1", "none"], ...] = ("full",)

@@ -31,8 +31,6 @@ class AdversarialRecipe:
         Weight of the past in LeCAM's moving averages.
     consistency : float
         Coefficient of the difference between logits of a weak and a strong view.
-    learning_rate : float
-        Of the generator, constant.
     discriminator_learning_rate : float
         Of the discriminator, constant.
     moves_in_generator_step : bool
@@ -50,7 +48,6 @@ class AdversarialRecipe:
     lecam: float = 0.001
     lecam_decay: float = 0.999
     consistency: float = 4.0
-    learning_rate: float = 1e-5
     discriminator_learning_rate: float
     moves_in_generator_step: bool
     synced: bool

@@ -2,6 +2,8 @@
 
 import json
 import signal
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,17 @@ def result(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
         return None
     stored: dict[str, Any] = json.loads(path.read_text())
     return stored if stored["digest"] == launch.digest(cell) else None
+
+
+def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
+    """Return the launch with the digests of images and weights that it last had for one of the cells.
+
+    They come from the file that the cell was given: the inputs themselves are not looked at.
+    """
+    for cell in cells:
+        if (path := launch.folder(cell) / "cell.json").exists():
+            return replace(launch, digests=json.loads(path.read_text())["launch"]["digests"])
+    return launch
 
 
 def failure(launch: Launch, cell: CellSpec, status: int) -> str:

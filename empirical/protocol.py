@@ -130,6 +130,9 @@ ADAPTATION = {
     "fair": ImageRecipe(trainable=_AFTER_QUANTIZER),
 }
 
+# whether the best epoch of the second stage is kept, by the distance of the held-out images, or the last
+KEEPS_BEST_EPOCH = {"as_run": True, "paper": False, "fair": False}
+
 # Appendix L; no code of it was published, so all protocols share it. Whether its z_e and z_q lie
 # before or after the heads is not said: the quantizers' terms act at the quantizers, and the heads
 # keep the term of the first stage.

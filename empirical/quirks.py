@@ -1,161 +1,137 @@
 """Where the three protocols differ: each setting by name, its three values and its reference, in one table.
 
 The values are read from the settings themselves, those of each quantizer beside its code and those of the
-stages in `empirical.protocol`.
+stages in `empirical.protocol`, `empirical.losses` and `empirical.cells`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from empirical.cells import PRESETS
-from empirical.protocol import ADAPTATION, RECIPES
-from empirical.quantizers import PROTOCOLS, bsq, ema, fsq, lfq, mmd, online, vanilla, wasserstein
+from empirical import _quantizer_quirks
+from empirical._quirk import RUN, Quirk
+from empirical.arena.config import LEARNING_RATES
+from empirical.cells import PRESETS, CellSpec, Phase, matrix
+from empirical.protocol import KEEPS_BEST_EPOCH
+from empirical.quantizers import PROTOCOLS
+from empirical.setup import Launch
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_RUN = "settings and logs of the published run"
+_STAGES: tuple[Phase, ...] = ("substitution", "adaptation", "joint")
+_SIZES = PRESETS["paper"]
 
 
-@dataclass(frozen=True)
-class Quirk:
-    """A setting in which protocols differ.
-
-    Attributes
-    ----------
-    name : str
-        What it sets.
-    methods : str
-        Whom it concerns.
-    value : callable
-        Maps a protocol to its value.
-    reference : str
-        What the published run did or the paper says, and what it departs from.
-    """
-
-    name: str
-    methods: str
-    value: Callable[[str], Any]
-    reference: str
+def _cells(protocol: str) -> list[CellSpec]:
+    """Return the trainings of one method in one stage."""
+    cells = matrix(_SIZES, [protocol], tables=[3], methods=["mmd"])
+    return [cell for cell in cells if cell.phase == "adaptation"]
 
 
-QUIRKS = (
+def _processes(protocol: str) -> int:
+    """Return the processes of a training that is launched on two."""
+    launch = Launch("", _SIZES, out="", train="", heldout="", tokenizer="", processes=2)
+    return launch.ranks(_cells(protocol)[0])
+
+
+def _batch(phase: Phase, protocol: str) -> int:
+    return _SIZES.budget(phase, protocol).batch_size
+
+
+_TRAINING = (
     Quirk(
-        "anchor of unused codewords",
-        "online, online_vp2",
-        lambda p: online.SETTINGS[p].anchor,
-        f"{_RUN}: a slip of sign; Zheng and Vedaldi (2023) take the closest vector",
+        "pixel and LPIPS terms",
+        ("substitution",),
+        ("pixel", "perceptual"),
+        f"{RUN}: through the frozen decoder, which equation (10) leaves out",
     ),
-    Quirk(
-        "commitment",
-        "fsq",
-        lambda p: fsq.COMMITMENT[p],
-        f"{_RUN}; FSQ has no such loss (Mentzer et al. 2024); a later run without it is better",
-    ),
-    Quirk(
-        "entropy term",
-        "lfq",
-        lambda p: lfq.SETTINGS[p].entropy,
-        f"{_RUN}: none, against the advice of Yu et al. (2024)",
-    ),
-    Quirk(
-        "entropy term",
-        "bsq",
-        lambda p: bsq.SETTINGS[p].entropy,
-        f"{_RUN}: none; Zhao et al. (2025) have one, and no commitment",
-    ),
-    Quirk(
-        "gradient times 1/sqrt(d)",
-        "bsq",
-        lambda p: bsq.SETTINGS[p].scaled_gradient,
-        f"{_RUN}: it scaled after the straight-through step",
-    ),
-    Quirk(
-        "codewords start from data",
-        "vanilla, online, wasserstein, mmd and their products",
-        lambda p: vanilla.SETTINGS[p].data_init,
-        f"{_RUN}: uniform in +-1/K, 1.5e-5 at K = 65536; the paper does not say",
-    ),
-    Quirk(
-        "codewords start from data",
-        "ema, ema_vp2",
-        lambda p: ema.SETTINGS[p].data_init,
-        f"{_RUN}: noise of deviation 1/K; the paper does not say",
-    ),
-    Quirk(
-        "learning rate of the codebook over that of the heads",
-        "wasserstein, mmd",
-        lambda p: mmd.SETTINGS[p].gradient.learning_rate_ratio,
-        f"{_RUN}: 1e-2 beside 1e-4, and 5 in the products; vanilla and online have 1",
-    ),
-    Quirk(
-        "learning rate of the codebook decays",
-        "wasserstein, mmd, all products",
-        lambda p: vanilla.VP2_SETTINGS[p].decays,
-        f"{_RUN}: constant; those of the heads, of vanilla and online decay to a tenth",
-    ),
-    Quirk(
-        "decay of the averages",
-        "ema, ema_vp2",
-        lambda p: ema.SETTINGS[p].decay,
-        f"{_RUN}: the default of a library; Razavi et al. (2019) have 0.99",
-    ),
-    Quirk(
-        "revival below this share of the mean count",
-        "ema, ema_vp2",
-        lambda p: ema.SETTINGS[p].revive_below,
-        f"{_RUN}: none on purpose, but epsilon revives codewords that were never hit",
-    ),
-    Quirk(
-        "queue starts from noise",
-        "wasserstein, wasserstein_vp2",
-        lambda p: wasserstein.SETTINGS[p].noise_queue,
-        f"{_RUN}: the first steps match noise",
-    ),
-    Quirk(
-        "coefficient gamma",
-        "wasserstein",
-        lambda p: wasserstein.SETTINGS[p].gamma,
-        f"{_RUN}; the paper's 0.2 is the commitment of the run",
-    ),
-    Quirk(
-        "coefficient gamma",
-        "mmd",
-        lambda p: mmd.SETTINGS[p].gamma,
-        f"{_RUN}; the paper says 0.5",
-    ),
-    Quirk(
-        "pairs of a vector with itself left out",
-        "mmd, mmd_vp2",
-        lambda p: mmd.SETTINGS[p].unbiased,
-        f"{_RUN}: kept, so that the distance of equal distributions is not zero",
-    ),
-    Quirk(
-        "statistics of all processes",
-        "all learned codebooks",
-        lambda p: vanilla.SETTINGS[p].synced,
-        f"{_RUN}: two replicas that never met; utilization was counted over both",
+    *(
+        Quirk(
+            "batch in the paper's preset",
+            (phase,),
+            partial(_batch, phase),
+            f"{RUN}: 32 in each of two replicas whose gradients never met, of which one was kept",
+        )
+        for phase in _STAGES[:2]
     ),
     Quirk(
         "batch in the paper's preset",
-        "substitution",
-        lambda p: PRESETS["paper"].budget("substitution", p).batch_size,
-        f"{_RUN}: 32 in each of two replicas whose gradients never met, of which one was kept",
+        ("joint",),
+        partial(_batch, "joint"),
+        "as in adaptation: Appendix L names no batch, and no settings or logs of it are public",
     ),
     Quirk(
-        "pixel and LPIPS terms",
-        "substitution",
-        lambda p: (RECIPES[p].pixel, RECIPES[p].perceptual),
-        f"{_RUN}: through the frozen decoder, which equation (10) leaves out",
+        "processes of a training that is launched on two",
+        _STAGES,
+        _processes,
+        f"{RUN}: gradients were not averaged, so that one replica is what was trained",
     ),
     Quirk(
-        "what learns beside the decoder",
-        "adaptation",
-        lambda p: [name for name in ADAPTATION[p].trainable if name != "decoder"],
-        f"{_RUN}: the head and the convolution after the quantizer too; the paper says the decoder",
+        "seeds in the paper's preset",
+        _STAGES,
+        lambda p: len({cell.seed for cell in _cells(p)}),
+        f"{RUN}: one; the paper does not say, and its tables have no intervals",
+    ),
+    Quirk(
+        "what learns",
+        ("adaptation",),
+        "trainable",
+        f"{RUN}: the head and the convolution after the quantizer too; the paper says the decoder",
+    ),
+    Quirk(
+        "best epoch kept instead of the last",
+        _STAGES[1:],
+        lambda p: KEEPS_BEST_EPOCH[p],
+        f"{RUN}: the best of five by r-FID on the images of the table; the paper does not say",
+    ),
+    Quirk(
+        "learning rate",
+        ("arena",),
+        lambda p: LEARNING_RATES[p],
+        "Appendix G, of 40,000 steps; in the few steps of the arena that does little, fair suits them",
     ),
 )
+
+_ADVERSARY = (
+    Quirk(
+        "coefficient lambda_G in the generator's loss",
+        ("adversary",),
+        "adversarial",
+        f"{RUN}: the adaptive weight alone; Appendix G says 0.4",
+    ),
+    Quirk(
+        "coefficient of the hinge loss",
+        ("adversary",),
+        "hinge",
+        f"{RUN}: lambda_G weighs the discriminator's loss, where equation (11) has it in the generator's",
+    ),
+    Quirk(
+        "learning rate of the discriminator",
+        ("adversary",),
+        "discriminator_learning_rate",
+        f"{RUN}: the generator's, as Appendix G; the discriminator stayed at chance; fair has ten times that",
+    ),
+    Quirk(
+        "discriminator in training mode in the generator's step",
+        ("adversary",),
+        "moves_in_generator_step",
+        f"{RUN}: its batch and spectral norms move twice a step; the paper does not say",
+    ),
+    Quirk(
+        "LeCAM and adaptive weight of all processes",
+        ("adversary",),
+        "synced",
+        f"{RUN}: of each replica alone; the paper does not say",
+    ),
+    Quirk(
+        "steps that the discriminator learns before the generator hears it",
+        ("adversary",),
+        "warmup_steps",
+        f"{RUN}: none; the paper does not say; fair gives the discriminator a lead",
+    ),
+)
+
+QUIRKS = _quantizer_quirks.QUIRKS + _TRAINING + _ADVERSARY
 
 
 def table() -> "pd.DataFrame":
@@ -172,7 +148,7 @@ def table() -> "pd.DataFrame":
         [
             {
                 "setting": quirk.name,
-                "methods": quirk.methods,
+                "methods": ", ".join(quirk.subjects),
                 **{protocol: _text(quirk.value(protocol)) for protocol in PROTOCOLS},
                 "reference": quirk.reference,
             }
@@ -182,8 +158,10 @@ def table() -> "pd.DataFrame":
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return "all"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_text, value)) or "nothing"
+        return ", ".join(map(_text, value))
     return f"{value:g}" if isinstance(value, int | float) else str(value)

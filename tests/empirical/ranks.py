@@ -11,7 +11,7 @@ from torch import nn
 
 from empirical.quantizers import QUANTIZERS, REFERENCES, Usage, base, build
 
-DIM, K, BATCH, STEPS = 6, 64, 48, 3  # fewer vectors than codewords: filling and revival take part
+DIM, K, BATCH, STEPS = 6, 64, 48, 5  # fewer vectors than codewords: filling and revival take part
 FEW = 16  # codewords of what is fitted once: fewer than the vectors of one process, or it could not fit alone
 OPTIONS = {"fsq": {"form": "symmetric"}, "var": {"scales": (1,), "sizes": (FEW,)}}
 NAMES = sorted(QUANTIZERS)

@@ -1,11 +1,13 @@
 """What a user can get wrong is said once, in one line, before anything is trained."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+import empirical
 from empirical import comparison
 from empirical.__main__ import main
 from empirical.substitute import Substitution
@@ -91,6 +93,21 @@ def test_an_argument_that_cannot_be_is_one_line(given, changed, words, capsys):
 def test_a_table_that_is_missing_names_the_study(tmp_path, capsys):
     assert main(["table", "--preset", "smoke", "--out", str(tmp_path)]) == 1
     assert "smoke.csv does not exist; run the study that makes it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("preset", ["pocket", "desk"])
+def test_a_stored_table_is_shown_where_there_is_no_own_and_nothing_is_written(
+    preset, tmp_path, monkeypatch, capsys
+):
+    stored = Path(empirical.__file__).with_name("results")
+    before = {path: path.read_bytes() for path in stored.rglob("*") if path.is_file()}
+    monkeypatch.chdir(tmp_path)
+    assert main(["table", "--preset", preset]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"stored with the code: {stored}\n")
+    assert "MMD VQ" in said or "mmd" in said
+    assert list(tmp_path.iterdir()) == []
+    assert {path: path.read_bytes() for path in stored.rglob("*") if path.is_file()} == before
 
 
 def test_an_interrupted_training_says_what_is_kept(given, monkeypatch, capsys):

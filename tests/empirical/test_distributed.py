@@ -1,6 +1,6 @@
 """Two processes with half of each batch end where one process with whole batches does.
 
-Every parameter and buffer is compared after three steps in float64. The negative controls leave one
+Every parameter and buffer is compared after five steps in float64. The negative controls leave one
 reduction out, of statistics or of gradients, and must be found out.
 """
 

@@ -1,6 +1,7 @@
 """The matrix of a launched comparison, and what it costs."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,12 @@ from empirical.__main__ import main
 from empirical.cells import PRESETS, matrix
 from empirical.cost import cache_cost, cost, counts
 from empirical.head import TRAINED
+from empirical.launch import forecast, walk
 from empirical.launch_table import side_by_side
 from empirical.printed import as_text
 from qtheory import paper
 from qtheory.errors import DomainError
+from tests.empirical.launched import Here, chosen
 
 
 def test_the_matrix_holds_every_row_of_the_papers_tables_once():
@@ -156,3 +159,13 @@ def test_the_dry_run_prints_every_cell_with_its_cost_and_touches_nothing(tmp_pat
     assert len(heads) == 3  # seeds
     assert all(" 3 " in line and "EFLOP" in line for line in heads)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_knows_finished_cells_without_a_look_at_images_or_weights(launch):
+    cells = chosen(tables=[3])[:2]
+    list(walk(launch, cells[:1], Here()))
+    planned = replace(launch, digests={}, train="", tokenizer="")
+    first, second, *_ = forecast(planned, cells, "cpu").splitlines()
+    assert " done " in first
+    assert " to do " in second
+    assert " done " not in forecast(replace(planned, bf16=True), cells, "cpu")  # of another configuration

@@ -1,7 +1,9 @@
 import pytest
 
 from empirical.__main__ import main
-from empirical.quantizers import build
+from empirical._quirk import SETTINGS, settings
+from empirical.head import TRAINED
+from empirical.quantizers import PROTOCOLS, ProductQuantizer, build
 from empirical.quirks import QUIRKS, table
 
 
@@ -13,21 +15,41 @@ def test_a_setting_is_listed_because_protocols_differ_in_it():
     assert not frame.duplicated(["setting", "methods"]).any()
 
 
-@pytest.mark.parametrize(
-    ("setting", "method", "read"),
-    [
-        ("anchor of unused codewords", "online", lambda q: q.anchor),
-        ("commitment", "fsq", lambda q: f"{q.commitment:g}"),
-        ("entropy term", "lfq", lambda q: f"{q.settings.entropy:g}"),
-        ("entropy term", "bsq", lambda q: f"{q.settings.entropy:g}"),
-        ("decay of the averages", "ema", lambda q: f"{q.settings.decay:g}"),
-    ],
-)
-@pytest.mark.parametrize("protocol", ["as_run", "paper", "fair"])
-def test_values_are_those_of_the_quantizers_that_are_built(setting, method, read, protocol):
-    frame = table()
-    (value,) = frame[(frame["setting"] == setting) & frame["methods"].str.startswith(method)][protocol]
-    assert read(build(method, 4 if method == "fsq" else 8, 256, protocol)) == value
+def test_every_setting_in_which_protocols_differ_is_listed_once():
+    listed = [(subject, field) for quirk in QUIRKS for subject in quirk.subjects for field in quirk.fields]
+    differing = [
+        (subject, field)
+        for subject in SETTINGS
+        for field in settings(subject, "fair")
+        if any(settings(subject, p)[field] != settings(subject, "fair")[field] for p in PROTOCOLS)
+    ]
+    assert sorted(listed) == sorted(differing)
+
+
+def test_all_methods_and_stages_are_compared():
+    assert set(SETTINGS) == {*TRAINED, "substitution", "adaptation", "joint", "adversary"}
+    assert all(tuple(found) == PROTOCOLS for found in SETTINGS.values())
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_row_holds_for_all_that_it_names(protocol):
+    for quirk in QUIRKS:
+        values = [quirk.value(protocol, subject) for subject in quirk.subjects]
+        assert values == values[:1] * len(values), (quirk.name, quirk.subjects, values)
+
+
+@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_values_are_those_of_the_quantizers_that_are_built(method, protocol):
+    quantizer = build(method, 4 if method == "fsq" else 8, 256, protocol)
+    part = quantizer.blocks[0] if isinstance(quantizer, ProductQuantizer) else quantizer
+    own = getattr(part, "settings", part)
+    built = {
+        field: getattr(own if hasattr(own, field) else part, field) for field in settings(method, protocol)
+    }
+    for field in {"queue", "noise_queue"} & built.keys():  # the settings of what is a buffer
+        built[field] = len(part.queue) if field == "queue" else bool(part.queue.any())
+    assert built == settings(method, protocol)
 
 
 def test_the_command_prints_every_setting(capsys):
