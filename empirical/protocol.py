@@ -130,7 +130,7 @@ ADAPTATION = {
     "fair": ImageRecipe(trainable=_AFTER_QUANTIZER),
 }
 
-# whether the best epoch of the second stage is kept, by the distance of the held-out images, or the last
+# whether the second stage keeps its best epoch, by r-FID on the held-out images, instead of the last
 KEEPS_BEST_EPOCH = {"as_run": True, "paper": False, "fair": False}
 
 # Appendix L; no code of it was published, so all protocols share it. Whether its z_e and z_q lie

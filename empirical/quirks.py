@@ -4,7 +4,6 @@ The values are read from the settings themselves, those of each quantizer beside
 stages in `empirical.protocol`, `empirical.losses` and `empirical.cells`.
 """
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from empirical import _quantizer_quirks
@@ -34,8 +33,9 @@ def _processes(protocol: str) -> int:
     return launch.ranks(_cells(protocol)[0])
 
 
-def _batch(phase: Phase, protocol: str) -> int:
-    return _SIZES.budget(phase, protocol).batch_size
+def _batch(protocol: str) -> list[int]:
+    """Return the batch, of each stage if they differ."""
+    return sorted({_SIZES.budget(phase, protocol).batch_size for phase in _STAGES})
 
 
 _TRAINING = (
@@ -45,20 +45,12 @@ _TRAINING = (
         ("pixel", "perceptual"),
         f"{RUN}: through the frozen decoder, which equation (10) leaves out",
     ),
-    *(
-        Quirk(
-            "batch in the paper's preset",
-            (phase,),
-            partial(_batch, phase),
-            f"{RUN}: 32 in each of two replicas whose gradients never met, of which one was kept",
-        )
-        for phase in _STAGES[:2]
-    ),
     Quirk(
         "batch in the paper's preset",
-        ("joint",),
-        partial(_batch, "joint"),
-        "as in adaptation: Appendix L names no batch, and no settings or logs of it are public",
+        _STAGES,
+        _batch,
+        f"{RUN}: 32 in each of two replicas whose gradients never met, of which one was kept; of joint "
+        "optimisation none is public, and as_run goes on as in adaptation",
     ),
     Quirk(
         "processes of a training that is launched on two",

@@ -44,11 +44,10 @@ def test_values_are_those_of_the_quantizers_that_are_built(method, protocol):
     quantizer = build(method, 4 if method == "fsq" else 8, 256, protocol)
     part = quantizer.blocks[0] if isinstance(quantizer, ProductQuantizer) else quantizer
     own = getattr(part, "settings", part)
-    built = {
-        field: getattr(own if hasattr(own, field) else part, field) for field in settings(method, protocol)
-    }
-    for field in {"queue", "noise_queue"} & built.keys():  # the settings of what is a buffer
-        built[field] = len(part.queue) if field == "queue" else bool(part.queue.any())
+    queue = getattr(part, "queue", None)  # a buffer, of whose settings nothing else is left
+    seen = {} if queue is None else {"queue": len(queue), "noise_queue": bool(queue.any())}
+    fields = settings(method, protocol).keys() - seen.keys()
+    built = seen | {field: getattr(own if hasattr(own, field) else part, field) for field in fields}
     assert built == settings(method, protocol)
 
 
