@@ -7,12 +7,15 @@ import sys
 import time
 from dataclasses import replace
 
+import pytest
+
 from empirical.checkpoint import load
 from empirical.comparison import compare
 from empirical.config import PRESETS
 from empirical.launch import walk
 from empirical.pretrain import PretrainConfig, pretrain
 from empirical.substitute import Substitution
+from empirical.training import _Trainer
 from tests.empirical.launched import Here, chosen
 
 STEPS = 24
@@ -81,15 +84,22 @@ def test_substitution_resumes_to_the_same_bytes(tmp_path, tiny, monkeypatch):
     assert "substitution/smoke/fsq-full-0.jsonl" in contents(out)
 
 
-def test_a_launched_cell_resumes_to_the_same_bytes(launch):
-    launch = replace(launch, sizes=replace(launch.sizes, first=replace(launch.sizes.first, steps=STEPS)))
-    spec = chosen()[0]
-    [(_, straight)] = walk(launch, [spec], Here())
+@pytest.mark.parametrize(("phase", "budget"), [("substitution", "first"), ("adaptation", "second")])
+def test_a_launched_cell_resumes_to_the_same_bytes(launch, phase, budget, monkeypatch):
+    longer = replace(getattr(launch.sizes, budget), steps=STEPS)
+    launch = replace(launch, sizes=replace(launch.sizes, **{budget: longer}))
+    cells = chosen()
+    [spec] = [cell for cell in cells if cell.phase == phase]
+    cells = cells[: cells.index(spec) + 1]  # adaptation starts from what substitution trained
+    straight = dict(walk(launch, cells, Here()))[spec]
     folder = launch.folder(spec)
     expected = contents(folder)
     shutil.rmtree(folder)
-    assert 0 < killed_once_there(folder / "state.safetensors", CELL, launch.write(spec)) < STEPS
+    kept = killed_once_there(folder / "state.safetensors", CELL, launch.write(spec))
+    step, taken = _Trainer.step, []
+    monkeypatch.setattr(_Trainer, "step", lambda self, *given: taken.append(0) or step(self, *given))
     [(_, resumed)] = walk(launch, [spec], Here())
+    assert len(taken) == STEPS - kept < STEPS  # it goes on, where to begin again would end in these bytes too
     assert resumed["row"] == straight["row"]
     assert contents(folder) == expected
     assert {"weights.safetensors", "log.jsonl"} < contents(folder).keys()
