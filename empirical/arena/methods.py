@@ -16,6 +16,7 @@ from empirical.protocol import Optimization
 from empirical.quantizers import REFERENCES, FSQQuantizer, LloydMaxQuantizer, Quantizer, build
 from empirical.quantizers.base import Losses
 from empirical.quantizers.ema import EMAQuantizer
+from empirical.quantizers.fsq import COMMITMENT
 from empirical.quantizers.reference import ReferenceQuantizer
 from empirical.quantizers.vanilla import parameter_groups
 from empirical.training import Objective
@@ -140,10 +141,8 @@ def entrant(
         entered = Entrant(build(method, dim, size, protocol, generator=generator), *_principal(z))
     elif method == "fsq":
         levels = _levels(z, size)
-        commitment = 1.0 if protocol == "as_run" else 0.0
-        entered = Entrant(
-            FSQQuantizer(levels, form="symmetric", commitment=commitment), *_maps(z, len(levels), generator)
-        )
+        quantizer = FSQQuantizer(levels, form="symmetric", commitment=COMMITMENT[protocol])
+        entered = Entrant(quantizer, *_maps(z, len(levels), generator))
     else:
         bits = size.bit_length() - 1
         entered = Entrant(

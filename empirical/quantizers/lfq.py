@@ -6,7 +6,8 @@ from qtheory import _check
 SETTINGS = {
     # the published run: no entropy, the setting that the method's authors warn of
     "as_run": BinarySettings(commitment=1.0),
-    # the paper names no number; those of the article it cites (Yu et al. 2024)
+    # the paper names no number; weights of the article it cites (Yu et al. 2024), and the temperature that
+    # vector-quantize-pytorch has by default
     "paper": BinarySettings(commitment=0.25, entropy=0.1, inverse_temperature=100.0),
     # at 100 only coordinates within 0.01 of zero have a gradient; at 1 those of unit size have one too
     "fair": BinarySettings(commitment=0.25, entropy=0.1, inverse_temperature=1.0),
