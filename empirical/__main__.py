@@ -129,12 +129,12 @@ def joint(given: Arguments) -> int:
 
 def _only_stored(preset: str, protocol: str) -> bool:
     """Return whether a comparison's table is stored with the code, and the folder of results has none."""
-    from empirical.job import SUBSTITUTION, table_path
+    from empirical.job import SUBSTITUTION, launched_path, table_path
 
     if preset in ("desk", "paper"):
-        own = _RESULTS / "launch" / preset / f"{preset}.csv"
-        return not own.exists() and table_path(_STORED, "launch", preset, "fair").exists()
-    own, stored = (table_path(out, SUBSTITUTION, preset, protocol) for out in (_RESULTS, _STORED))
+        own, stored = (launched_path(out, preset) for out in (_RESULTS, _STORED))
+    else:
+        own, stored = (table_path(out, SUBSTITUTION, preset, protocol) for out in (_RESULTS, _STORED))
     return not own.exists() and stored.exists()
 
 

@@ -23,7 +23,7 @@ from empirical.checkpoint import State, load_matching, stored_or_trained
 from empirical.determinism import deterministic
 from empirical.head import REFERENCES, Transplant, build_transplant
 from empirical.joint import JointObjective
-from empirical.journal import Journal, best_epoch
+from empirical.journal import Journal, best_epoch, least_epoch
 from empirical.latents import CachedLatents, cache_latents
 from empirical.measure import measure, measure_latents
 from empirical.runtime import Runtime, end_with_launcher, how_to_save_memory, memory_ran_out, processes
@@ -199,7 +199,7 @@ class CellRun:
                 number = step // every
                 objective.train(False)
                 journal.epoch(number, self.measured(transplant, tokenizer))
-                if best_epoch(self.epochs, self.quality)["epoch"].startswith(f"{number}, "):
+                if least_epoch(self.epochs, self.quality) == number:
                     reconstructions.keep(self.setup, tokenizer, transplant)
                 objective.train(True)
 

@@ -10,7 +10,7 @@ from empirical.adapt import Adaptation
 from empirical.cells import CellSpec, LaunchPreset, Phase
 from empirical.config import PRESETS, SECOND_STAGE, Budget
 from empirical.cost import SUSTAINED, Counts, cost, counts
-from empirical.data import load_images, split
+from empirical.data import split
 from empirical.head import HALVES, TRAINED, UNQUANTIZED
 from empirical.job import SUBSTITUTION, THREADS, Job
 from empirical.joint import Joint
@@ -21,7 +21,7 @@ from sims.assign import available_threads
 
 # seconds of the stored run on one core that the counted operations leave out: of a measurement, and of a
 # step, in which quantizers search and update, means over the methods, from a fifth to three times of it.
-# Other work shared its cores; README's quarter of an hour is of free ones
+# Other work shared its cores: on free ones all of it takes about half
 _MEASUREMENT, _STEP = 8.0, 0.03
 _HARDWARE = "cpu"
 _STAND_IN = TRAINED[0]
@@ -37,7 +37,7 @@ class _Sizes(LaunchPreset):
 
 def _sizes(job: Job) -> LaunchPreset:
     preset = job.preset
-    photographs = min(len(split(load_images(job.data).names)[1]), preset.heldout_photographs)
+    photographs = min(len(split(job.phase.images(job).names)[1]), preset.heldout_photographs)
     none: dict[str, Any] = {"codebook_sizes": (), "token_chunks": (), "token_codebook_size": 0, "splits": ()}
     return _Sizes(
         size=preset.crop,

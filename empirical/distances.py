@@ -52,13 +52,13 @@ class InceptionStatistics(Statistics):
     def update(self, x: Tensor, x_hat: Tensor, numbers: Tensor) -> None:
         """Add a batch; the network sees pixels rounded to whole numbers."""
         pairs = zip((x, x_hat), (self.real, self.fake), self.scores, strict=True)
-        features = []
+        both = []
         for images, moments, scores in pairs:
             found, probabilities = self.network.measure(images)
             moments.update(found)
             scores.update(probabilities, numbers)
-            features.append(found)
-        self.kernel.update(features[0], features[1], numbers)
+            both.append(found)
+        self.kernel.update(both[0], both[1], numbers)
 
     def columns(self) -> Row:
         """Return r-FID, KID with its interval over images, the scores, and how they were computed."""

@@ -27,6 +27,12 @@ def table_path(out: Path, study: str, preset: str, protocol: str) -> Path:
     return out / study / f"{preset if protocol == 'fair' else f'{preset}-{protocol}'}.csv"
 
 
+def launched_path(out: Path, preset: str) -> Path:
+    """Return the table of a launch: where it writes it, or else where the stored one lies."""
+    own = out / "launch" / preset / f"{preset}.csv"
+    return own if own.exists() else table_path(out, "launch", preset, "fair")
+
+
 @dataclass(frozen=True)
 class Job:
     """What every process needs to run cells of one comparison.

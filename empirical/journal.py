@@ -77,13 +77,19 @@ class Journal:
             _append(self.epochs, {"step": self._step, "epoch": number, **row})
 
 
+def least_epoch(path: Path, column: str) -> int | None:
+    """Return the number of the epoch with the least value of a column, None where none was measured."""
+    best = min(_rows(path), key=lambda row: float(row[column]), default=None)
+    return None if best is None else int(best["epoch"])
+
+
 def best_epoch(path: Path, column: str) -> Row:
-    """Return the epoch with the least value of a column, empty where none was measured."""
-    epochs = _rows(path)
-    if not epochs:
+    """Return the measurement of that epoch, which says how it was chosen; empty where there is none."""
+    epochs, number = _rows(path), least_epoch(path, column)
+    if number is None:
         return {}
-    best = min(epochs, key=lambda row: float(row[column]))
-    chosen = f"{best['epoch']}, of {len(epochs)} by {column}"
+    best = next(row for row in epochs if row["epoch"] == number)
+    chosen = f"{number}, of {len(epochs)} by {column}"
     return {key: value for key, value in best.items() if key != "step"} | {"epoch": chosen}
 
 

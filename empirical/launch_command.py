@@ -198,15 +198,13 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
 
     Where its cells are there, their reconstructions are drawn in one picture.
     """
-    from empirical.job import table_path
+    from empirical.job import launched_path, table_path
     from empirical.launch_findings import write_correlations
     from empirical.launch_table import render
     from empirical.table import render_findings
     from qtheory.results import read_table
 
-    # where a launch writes it, and where the stored one lies
-    own = out / "launch" / preset / f"{preset}.csv"
-    found = read_table(own if own.exists() else table_path(out, "launch", preset, "fair"))
+    found = read_table(launched_path(out, preset))
     frame = found.frame
     if protocol is not None:
         frame = frame[frame["protocol"] == protocol]
@@ -218,7 +216,7 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
         shown = correlations.frame
         shown = shown if protocol is None else shown[shown["protocol"] == protocol]
         print("correlations", render_findings(shown), sep="\n")
-    _print_picture(own.parent, found)
+    _print_picture(out / "launch" / preset, found)
     return 0
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from empirical.findings import PHASES, PREDICTORS, correlations_with
 from empirical.resampling import RESAMPLES, Floats
 from qtheory.results import Table, configuration_digest, stream, write_table
-from qtheory.results.comparison import FAMILIES
+from qtheory.results.comparison import FAMILIES, in_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 VERSION = 1
-_TABLES = {"3", "7"}  # those that hold all methods at one size
+_TABLES = (3, 7)  # those that hold all methods at one size
 _FEWEST = 3
 # the first that was measured, beside PSNR
 _QUALITIES = ("r_fid", "kid_efflite0")
@@ -49,8 +49,8 @@ def correlations(frame: "pd.DataFrame", *, seed: int, resamples: int = RESAMPLES
     """
     import pandas as pd
 
-    wanted = np.array([not _TABLES.isdisjoint(str(tables).split()) for tables in frame["tables"]])
-    own = frame[wanted & frame["method"].isin(FAMILIES) & (frame["head"] == "full")]
+    own = in_tables(frame, *_TABLES)
+    own = own[own["method"].isin(FAMILIES) & (own["head"] == "full")]
     rows: list[Row] = []
     for protocol in own["protocol"].drop_duplicates():
         for phase in PHASES:

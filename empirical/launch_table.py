@@ -15,6 +15,7 @@ from empirical.printed import (
     numbered,
     printed,
 )
+from qtheory.results.comparison import in_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ def _measured(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     """Return the launched rows of a table, averages over seeds."""
     import pandas as pd
 
-    own = frame[[str(n) in str(tables).split() for tables in frame["tables"]]]
+    own = in_tables(frame, n)
     own = own.assign(tokens=own["image_tokens"], K=own["codebook_size"])
     main = (own["head"] == MAIN_HEAD) | ~own["method"].isin(TRAINED)
     own = own.assign(heads=(", heads " + own["head"]).where(~main, ""))

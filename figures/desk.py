@@ -11,6 +11,7 @@ from figures.look import BLACK, BLUE, ORANGE
 from figures.recipe import Recipe
 from qtheory import paper
 from qtheory.results import Table
+from qtheory.results.comparison import in_tables
 
 _PHASES = {"substitution": (BLUE, "o"), "adaptation": (ORANGE, "s")}
 _ORIGINS = {"measured": "-", "printed": "--"}
@@ -31,7 +32,7 @@ def _printed(number: int) -> pd.DataFrame:
 
 def _measured(frame: pd.DataFrame, number: int) -> pd.DataFrame:
     """Return the rows of a table, averages over seeds, with the names of columns here."""
-    own = frame[[str(number) in str(tables).split() for tables in frame["tables"]]]
+    own = in_tables(frame, number)
     own = own.assign(tokens=own["image_tokens"], K=own["codebook_size"])
     return own.groupby(["phase", "tokens", "K"]).mean(numeric_only=True).reset_index()
 

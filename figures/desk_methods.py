@@ -1,6 +1,5 @@
 """All methods at desk size on photographs of ImageNet, phase by phase: error and use against quality."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -8,18 +7,17 @@ from figures.pocket import PHASES, draw_phases
 from figures.pocket_answers import require_sources
 from figures.recipe import Recipe
 from qtheory.results import Table
-from qtheory.results.comparison import FAMILIES, UNQUANTIZED
+from qtheory.results.comparison import FAMILIES, UNQUANTIZED, in_tables
 
-_TABLES = {"3", "7"}
+_TABLES = (3, 7)
 _ROWS = (("latent_nmse", "error: NMSE at the decoder", 1.0), ("perplexity", "perplexity (codewords)", 1.0))
 
 
 def of_phases(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of Tables 3 and 7 with full heads, averages over seeds, and the tokenizer alone."""
-    listed = np.array([not _TABLES.isdisjoint(str(tables).split()) for tables in frame["tables"]])
-    ablated = frame["method"].isin(list(FAMILIES)) & (frame["head"] != "full")
-    own = frame[listed & ~ablated]
-    means = own.groupby(["phase", "method"], sort=False).mean(numeric_only=True).reset_index()
+    own = in_tables(frame, *_TABLES)
+    ablated = own["method"].isin(list(FAMILIES)) & (own["head"] != "full")
+    means = own[~ablated].groupby(["phase", "method"], sort=False).mean(numeric_only=True).reset_index()
     alone = means[means["method"] == UNQUANTIZED]
     return pd.concat([means, *(alone.assign(phase=phase) for phase in PHASES)], ignore_index=True)
 

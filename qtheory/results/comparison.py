@@ -31,6 +31,32 @@ FAMILIES = {
 """Family of each method of the paper's Table 3."""
 
 
+def in_tables(frame: "pd.DataFrame", *numbers: int) -> "pd.DataFrame":
+    """Return those launched rows that stand in some of these tables of the paper.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows of a launch, whose column ``tables`` has numbers in one text.
+    *numbers : int
+        Numbers of tables.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows, as they are.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> in_tables(pd.DataFrame({"tables": ["3 4", "5", "7"]}), 4, 7).index.tolist()
+    [0, 2]
+    """
+    wanted = {str(number) for number in numbers}
+    found = frame["tables"].map(lambda tables: not wanted.isdisjoint(str(tables).split()))
+    return frame[found.astype(bool)]
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of the comparison.
