@@ -5,9 +5,10 @@ same vectors and threads and do one step that is not counted. Then they take tur
 meets both, and medians are taken. The row of EMA VQ also holds, from turns of its own, the time of faiss's
 search alone, in an index that is there already, and the peak memory of fresh processes that do three steps
 each, libraries included. Columns named ``limit`` hold what is asked for: of the peer over ours at least, of
-ours over faiss and of the peak in MiB at most.
+ours over faiss and of the peak in MiB at most. ``within`` says whether a row keeps all of its limits.
 """
 
+import math
 import statistics
 import subprocess
 import sys
@@ -137,9 +138,19 @@ def _rows_of_fixed() -> list[dict[str, Any]]:
     return rows
 
 
+def _within(row: dict[str, Any]) -> bool:
+    """Whether a row keeps all of its limits; rows of fixed codewords have that of the peer alone."""
+    return bool(
+        row["peer_over_ours"] >= row["peer_limit"]
+        and row.get("ours_over_faiss", 0.0) <= row.get("faiss_limit", math.inf)
+        and row.get("peak_mib", 0.0) <= row.get("mib_limit", math.inf)
+    )
+
+
 def run() -> list[dict[str, Any]]:
     """Return one row a quantizer and codebook size: median seconds of a step, ratios, peak memory, limits."""
     threads = assign.available_threads()
     torch.set_num_threads(threads)
     faiss.omp_set_num_threads(threads)
-    return [{**row, "threads": threads} for row in _rows_of_ema() + _rows_of_fixed()]
+    rows = _rows_of_ema() + _rows_of_fixed()
+    return [{**row, "threads": threads, "within": _within(row)} for row in rows]

@@ -67,3 +67,28 @@ def test_a_table_of_quantizers_names_ratios_beside_their_limits(monkeypatch):
         assert row["peer_over_ours"] == row["peer_seconds"] / row["seconds"]
         assert row["peer_limit"] > 0
     assert rows[0]["ours_over_faiss"] == rows[0]["seconds_beside_faiss"] / rows[0]["faiss_seconds"]
+    for row in rows:
+        kept = [row["peer_over_ours"] >= row["peer_limit"]]
+        if row["quantizer"] == "ema":
+            kept += [row["ours_over_faiss"] <= row["faiss_limit"], row["peak_mib"] <= row["mib_limit"]]
+        assert row["within"] == all(kept)
+
+
+@pytest.mark.parametrize(
+    ("changes", "within"),
+    [
+        ({}, True),
+        ({"peer_over_ours": 49.0}, False),
+        ({"ours_over_faiss": 2.1}, False),
+        ({"peak_mib": 1025.0}, False),
+    ],
+)
+def test_a_row_is_within_only_where_it_keeps_each_of_its_limits(changes, within):
+    row = {"peer_over_ours": 50.0, "peer_limit": 50.0, "ours_over_faiss": 2.0, "faiss_limit": 2.0}
+    row |= {"peak_mib": 1024.0, "mib_limit": 1024}
+    assert quantizers._within(row | changes) is within
+
+
+def test_fixed_codewords_are_held_to_the_peer_alone():
+    assert quantizers._within({"peer_over_ours": 1.0, "peer_limit": 1.0})
+    assert not quantizers._within({"peer_over_ours": 0.9, "peer_limit": 1.0})
