@@ -1,7 +1,7 @@
 """One setting in which the protocols differ, read where it is set."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from empirical import losses, protocol
@@ -28,6 +28,7 @@ SETTINGS: dict[str, Mapping[str, Any]] = {
     "adaptation": protocol.ADAPTATION,
     "joint": dict.fromkeys(PROTOCOLS, protocol.JOINT),
     "adversary": losses.ADAPTATION,
+    "launch": protocol.CONDUCT,
 }
 
 
@@ -46,13 +47,13 @@ def settings(subject: str, protocol: str) -> dict[str, Any]:
     >>> settings("online", "fair")["anchor"], settings("online", "fair")["commitment"]
     ('closest', 0.25)
     """
-    found = SETTINGS[subject][protocol]
-    return dict(_leaves(asdict(found) if is_dataclass(found) else found))  # type: ignore[arg-type]
+    return dict(_leaves(SETTINGS[subject][protocol]))
 
 
-def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        yield from _leaves(value) if isinstance(value, dict) else [(name, value)]
+def _leaves(found: Any) -> Iterator[tuple[str, Any]]:
+    named = {f.name: getattr(found, f.name) for f in fields(found)} if is_dataclass(found) else found
+    for name, value in named.items():
+        yield from _leaves(value) if is_dataclass(value) else [(name, value)]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from empirical.cells import CellSpec
 from empirical.checkpoint import State, load_matching, stored_or_trained
 from empirical.determinism import deterministic
 from empirical.head import REFERENCES, Transplant, build_transplant
-from empirical.joint import JointObjective
+from empirical.joint import JointObjective, set_commitment
 from empirical.journal import Journal, best_epoch, least_epoch
 from empirical.latents import CachedLatents, cache_latents
 from empirical.measure import measure, measure_latents
@@ -51,7 +51,7 @@ class CellRun:
         self.launch, self.cell, self.runtime = launch, cell, runtime
         self.setup, self.folder = Setup(launch, cell, runtime), launch.folder(cell)
         self.sizes, self.digest = launch.sizes, launch.digest(cell)
-        self.budget = self.sizes.budget(cell.phase, cell.protocol)
+        self.budget = self.sizes.budget(cell.phase, cell.protocol, cell.method)
         self.epochs = self.folder / "epochs.jsonl"  # of those that were measured
         self.quality = "r_fid" if self.sizes.networks else "kid_efflite0"
 
@@ -70,6 +70,8 @@ class CellRun:
             protocol=cell.protocol,
             generator=torch_stream(cell.seed, *names),
         )
+        if beta := protocol.CONDUCT[cell.protocol].commitments.get((cell.method, cell.chunks)):
+            set_commitment(made, beta)
         placed: Transplant = self.setup.placed(made)
         return placed
 
@@ -189,7 +191,7 @@ class CellRun:
         self, objective: Objective, transplant: Transplant, tokenizer: Tokenizer, journal: Journal
     ) -> Log:
         """Return a log that also measures after each epoch, where the protocol chooses among them."""
-        if not protocol.KEEPS_BEST_EPOCH[self.cell.protocol] or self.cell.phase == "substitution":
+        if not protocol.CONDUCT[self.cell.protocol].best_epoch or self.cell.phase == "substitution":
             return journal.log
         every = self.budget.steps // self.sizes.epochs
 
@@ -261,7 +263,7 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> Row:
     except (MemoryError, RuntimeError) as error:
         if not memory_ran_out(error):
             raise
-        remedy = how_to_save_memory(launch.sizes.budget(cell.phase, cell.protocol).batch_size)
+        remedy = how_to_save_memory(launch.sizes.budget(cell.phase, cell.protocol, cell.method).batch_size)
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DomainError(
             f"memory of {runtime.device} ran out in {cell.name}: {remedy} ({reason})"

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from empirical.config import Budget
 from empirical.head import HEADS, REFERENCES, TRAINED
+from empirical.launch_config import SECOND_STAGE, LaunchPreset
 from empirical.quantizers import PROTOCOLS
 from qtheory import _check
 from qtheory.errors import DomainError
@@ -17,112 +17,6 @@ TABLES = (3, 4, 5, 6, 7)
 MAIN_HEAD = "full"  # as published; later phases start from it
 Entry = tuple[Phase, str, str, int, int]
 _SWEPT = "mmd"  # the quantizer of Tables 4 to 6
-
-
-@dataclass(frozen=True)
-class LaunchPreset:
-    """Sizes and budgets of a launched comparison.
-
-    Attributes
-    ----------
-    size : int
-        Side of the crops, in pixels.
-    channels : int
-        Latent channels of the tokenizer.
-    codebook_size, chunks : int
-        Codewords K of each quantizer, and quantizers a position, in Tables 3 and 7.
-    codebook_sizes : tuple of int
-        K of Table 4.
-    token_chunks, token_codebook_size : tuple of int, int
-        Quantizers a position in Table 5, and their K.
-    splits : tuple of int
-        K of Table 6 in its finer form: with twice the quantizers it stands beside K^2.
-    head_width, head_groups : int
-        Hidden channels of the heads, and groups of their normalizations.
-    first, second : Budget
-        Of substitution; of adaptation and joint optimisation. Batches are those of all processes;
-        the published run had half of them, in one process.
-    epochs : int
-        Epochs of the second stage, after each of which the published run was evaluated.
-    views : int
-        Crops of a training image in the cache of latents.
-    networks : bool
-        Train with LPIPS and the discriminator and measure with Inception, for which ``--weights``
-        is needed; else with pixels alone, and measure with EfficientNet-Lite0.
-    images : int
-        Training images that the budget and the costs are made for.
-    heldout : int
-        Most images to evaluate on.
-    """
-
-    size: int
-    channels: int
-    codebook_size: int
-    chunks: int
-    codebook_sizes: tuple[int, ...]
-    token_chunks: tuple[int, ...]
-    token_codebook_size: int
-    splits: tuple[int, ...]
-    head_width: int
-    head_groups: int
-    first: Budget
-    second: Budget
-    epochs: int
-    views: int
-    networks: bool
-    images: int
-    heldout: int
-
-    def budget(self, phase: Phase, protocol: str) -> Budget:
-        """Return the budget of a phase; the published one is of half the batch."""
-        budget = self.first if phase == "substitution" else self.second
-        return replace(budget, batch_size=budget.batch_size // 2) if protocol == "as_run" else budget
-
-
-PRESETS = {
-    # Section 5 and Appendices G, H, K, L at the size of the paper; what it costs, `--dry-run` says.
-    # The published run and the paper share numbers of steps: 2 and 5 epochs of batches of 64
-    "paper": LaunchPreset(
-        size=256,
-        channels=32,
-        codebook_size=65536,
-        chunks=2,
-        codebook_sizes=tuple(2**k for k in range(10, 17)),
-        token_chunks=(1, 2, 4, 8),
-        token_codebook_size=16384,
-        splits=(128, 256),
-        head_width=1024,
-        head_groups=32,
-        first=Budget(steps=40_036, batch_size=64, learning_rate=1e-4, trials=3),
-        second=Budget(steps=100_090, batch_size=64, learning_rate=1e-5, trials=3),
-        epochs=5,
-        views=2,
-        networks=True,
-        images=1_281_167,
-        heldout=50_000,
-    ),
-    # a small tokenizer on any folder, from 256 codes to 65536: a budget that ends on a CPU,
-    # one and a half times the pixels of the pocket comparison in the first stage, three times in the second
-    "desk": LaunchPreset(
-        size=128,
-        channels=16,
-        codebook_size=256,
-        chunks=2,
-        codebook_sizes=(256, 1024, 4096, 16384, 65536),
-        token_chunks=(1, 2, 4),
-        token_codebook_size=4096,
-        splits=(64, 256),
-        head_width=64,
-        head_groups=8,
-        first=Budget(steps=600, batch_size=16, learning_rate=2e-3, trials=1),
-        second=Budget(steps=80, batch_size=16, learning_rate=2e-4, trials=1),
-        epochs=1,
-        views=8,
-        networks=False,
-        images=600,
-        heldout=1000,
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -174,7 +68,7 @@ class CellSpec:
     @property
     def start(self) -> "CellSpec | None":
         """The substitution that the cell starts from, None where it starts from nothing."""
-        return replace(self, phase="substitution") if self.phase in ("adaptation", "joint") else None
+        return replace(self, phase="substitution") if self.phase in SECOND_STAGE else None
 
     @property
     def row(self) -> dict[str, Any]:
@@ -230,8 +124,7 @@ def matrix(
     preset : LaunchPreset
         Sizes and budgets.
     protocols : iterable of str
-        Which of ``as_run``, ``paper`` and ``fair``. The published run had one seed, and so has
-        ``as_run``.
+        Which of ``as_run``, ``paper`` and ``fair``.
     tables : iterable of int
         Tables of the paper, from 3 to 7.
     methods : iterable of str, optional
@@ -256,6 +149,7 @@ def matrix(
 
     Examples
     --------
+    >>> from empirical.launch_config import PRESETS
     >>> cells = matrix(PRESETS["paper"], tables=[7], methods=["mmd"], seed=5)
     >>> [f"{cell.phase} {cell.seed}" for cell in cells][::3]
     ['substitution 5', 'adaptation 5', 'joint 5']
@@ -295,5 +189,5 @@ def _seeds(
     phase, method, *_ = entry
     if phase == "baseline":
         return [CellSpec(*entry, "fair", seed, tables)]
-    trials = 1 if protocol == "as_run" or method == "lloyd_max" else preset.budget(phase, protocol).trials
+    trials = 1 if method == "lloyd_max" else preset.budget(phase, protocol, method).trials
     return [CellSpec(*entry, protocol, seed + trial, tables) for trial in range(trials)]

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from empirical.adapt import Adaptation
-from empirical.cells import CellSpec, LaunchPreset, Phase
+from empirical.cells import CellSpec
 from empirical.config import PRESETS, SECOND_STAGE, Budget
 from empirical.cost import SUSTAINED, Counts, cost, counts
 from empirical.data import split
 from empirical.head import HALVES, TRAINED, UNQUANTIZED
 from empirical.job import SUBSTITUTION, THREADS, Job
 from empirical.joint import Joint
+from empirical.launch_config import LaunchPreset
 from empirical.substitute import Substitution
 from empirical.tokenizers.pocket import LATENT_CHANNELS
 from qtheory.results import Cell
@@ -31,7 +32,7 @@ _STAND_IN = TRAINED[0]
 class _Sizes(LaunchPreset):
     """Sizes of photographs, whose batches are the same in all protocols."""
 
-    def budget(self, phase: Phase, protocol: str) -> Budget:
+    def budget(self, phase: str, protocol: str, method: str) -> Budget:
         return self.first if phase == SUBSTITUTION else self.second
 
 

@@ -15,10 +15,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from empirical.cells import CellSpec, LaunchPreset
+from empirical.cells import CellSpec
 from empirical.head import KERNELS, Head
 from empirical.inception import Inception
-from empirical.protocol import KEEPS_BEST_EPOCH, RECIPES
+from empirical.launch_config import SECOND_STAGE, LaunchPreset
+from empirical.protocol import CONDUCT, RECIPES
 from empirical.tokenizers import PocketTokenizer, Tokenizer, VARTokenizer
 
 _VGG = 40.1  # GFLOP of VGG16 up to its last activation, for an image of 256 x 256
@@ -249,7 +250,7 @@ def _memory(
     if cell.phase == "joint":
         trained += own.encoder_parameters
         kept += own.encoder_kept
-    share = preset.budget(cell.phase, cell.protocol).batch_size / processes
+    share = preset.budget(cell.phase, cell.protocol, cell.method).batch_size / processes
     training = share * kept * (0.5 if bf16 else 1.0) + _weights(trained, own, heads)
     return (max(training, measured) + _FIXED) / 1024
 
@@ -283,9 +284,9 @@ def cost(
     """
     passes = own.encoder + own.decoder + _heads(cell) * own.head + 2 * _INCEPTION * preset.networks
     evaluated = preset.heldout * passes
-    budget = preset.budget(cell.phase, cell.protocol)
+    budget = preset.budget(cell.phase, cell.protocol, cell.method)
     steps = budget.steps * budget.batch_size
-    if KEEPS_BEST_EPOCH[cell.protocol] and cell.phase in ("adaptation", "joint"):
+    if CONDUCT[cell.protocol].best_epoch and cell.phase in SECOND_STAGE:
         evaluated *= preset.epochs  # it is measured after each, to choose the best
     return Cost(
         training=steps * _image(cell, own, preset, recompute) / 1e9 if cell.trained else 0.0,

@@ -196,7 +196,7 @@ def collect(
         if isinstance(outcome, str):
             failures.append({"cell": cell.name, "error": outcome})
             continue
-        budget = launch.sizes.budget(cell.phase, cell.protocol)
+        budget = launch.sizes.budget(cell.phase, cell.protocol, cell.method)
         positions = (launch.sizes.size // tokenizer_side(launch.sizes)) ** 2
         tokens = {"image_tokens": positions * cell.chunks}
         trained = {"loss": loss(launch, cell), "steps": budget.steps, "batch_size": budget.batch_size}

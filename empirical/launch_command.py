@@ -85,7 +85,8 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     import torch
 
     from empirical.accumulation import equal_parts
-    from empirical.cells import PRESETS, matrix
+    from empirical.cells import matrix
+    from empirical.launch_config import PRESETS
     from empirical.protocol import RECIPES
     from empirical.runtime import Runtime
     from empirical.setup import Launch
@@ -114,7 +115,7 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     chosen = given.protocols, given.tables, given.methods, given.heads
     cells = matrix(sizes, *chosen, seed=given.seed, native=sizes.networks)
     for cell in cells:
-        batch = torch.empty(sizes.budget(cell.phase, cell.protocol).batch_size)
+        batch = torch.empty(sizes.budget(cell.phase, cell.protocol, cell.method).batch_size)
         equal_parts(len(Runtime(world=launch.ranks(cell)).share(batch)), launch.accumulate)
     return launch, cells
 

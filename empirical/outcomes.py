@@ -47,7 +47,7 @@ def failure(launch: Launch, cell: CellSpec, status: int) -> str:
     words = f"ended with status {status}: {tail}" if tail else f"ended with status {status}, without a word"
     if status not in _KILLED:
         return words
-    batch = launch.sizes.budget(cell.phase, cell.protocol).batch_size
+    batch = launch.sizes.budget(cell.phase, cell.protocol, cell.method).batch_size
     return f"was killed, perhaps because memory ran out; then {how_to_save_memory(batch)} ({words})"
 
 

@@ -1,42 +1,19 @@
 """Where the three protocols differ: each setting by name, its three values and its reference, in one table.
 
 The values are read from the settings themselves, those of each quantizer beside its code and those of the
-stages in `empirical.protocol`, `empirical.losses` and `empirical.cells`.
+stages and launches in `empirical.protocol` and `empirical.losses`.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from empirical import _quantizer_quirks
 from empirical._quirk import RUN, Quirk
 from empirical.arena.config import LEARNING_RATES
-from empirical.cells import PRESETS, CellSpec, Phase, matrix
-from empirical.protocol import KEEPS_BEST_EPOCH
 from empirical.quantizers import PROTOCOLS
-from empirical.setup import Launch
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_STAGES: tuple[Phase, ...] = ("substitution", "adaptation", "joint")
-_SIZES = PRESETS["paper"]
-
-
-def _cells(protocol: str) -> list[CellSpec]:
-    """Return the trainings of one method in one stage."""
-    cells = matrix(_SIZES, [protocol], tables=[3], methods=["mmd"])
-    return [cell for cell in cells if cell.phase == "adaptation"]
-
-
-def _processes(protocol: str) -> int:
-    """Return the processes of a training that is launched on two."""
-    launch = Launch("", _SIZES, out="", train="", heldout="", tokenizer="", processes=2)
-    return launch.ranks(_cells(protocol)[0])
-
-
-def _batch(protocol: str) -> list[int]:
-    """Return the batch, of each stage if they differ."""
-    return sorted({_SIZES.budget(phase, protocol).batch_size for phase in _STAGES})
-
 
 _TRAINING = (
     Quirk(
@@ -46,41 +23,57 @@ _TRAINING = (
         f"{RUN}: through the frozen decoder, which equation (10) leaves out",
     ),
     Quirk(
-        "batch in the paper's preset",
-        _STAGES,
-        _batch,
-        f"{RUN}: 32 in each of two replicas whose gradients never met, of which one was kept; of joint "
-        "optimisation none is public, and as_run goes on as in adaptation",
-    ),
-    Quirk(
-        "processes of a training that is launched on two",
-        _STAGES,
-        _processes,
-        f"{RUN}: gradients were not averaged, so that one replica is what was trained",
-    ),
-    Quirk(
-        "seeds in the paper's preset",
-        _STAGES,
-        lambda p: len({cell.seed for cell in _cells(p)}),
-        f"{RUN}: one; the paper does not say, and its tables have no intervals",
-    ),
-    Quirk(
         "what learns",
         ("adaptation",),
         "trainable",
         f"{RUN}: the head and the convolution after the quantizer too; the paper says the decoder",
     ),
     Quirk(
-        "best epoch kept instead of the last",
-        _STAGES[1:],
-        lambda p: KEEPS_BEST_EPOCH[p],
-        f"{RUN}: the best of five by r-FID on the images of the table; the paper does not say",
-    ),
-    Quirk(
         "learning rate",
         ("arena",),
         lambda p: LEARNING_RATES[p],
         "Appendix G, of 40,000 steps; in the few steps of the arena that does little, fair suits them",
+    ),
+)
+
+_LAUNCH = (
+    Quirk(
+        "batch of the preset over that of a training",
+        ("launch",),
+        "batch_divisor",
+        f"{RUN}: 32 in each of two replicas whose gradients never met, where Appendix G has 64; of joint "
+        "optimisation none is public, and as_run goes on as in adaptation",
+    ),
+    Quirk(
+        "methods by what the batch of the second stage is divided once more, for as many more steps",
+        ("launch",),
+        "second_stage_divisors",
+        f"{RUN}: 16 in each replica for Vanilla VQ, 32 for all others; the paper has 64 for all",
+    ),
+    Quirk(
+        "commitment beta of methods at numbers of quantizers a position",
+        ("launch",),
+        "commitments",
+        f"{RUN}: in Table 5 at 256, 1024 and 2048 tokens and in split rows of Table 6, beside 1 in Tables 3 "
+        "and 4 and at 512 tokens; rows of one table differ in it; the paper does not say",
+    ),
+    Quirk(
+        "most processes of a training",
+        ("launch",),
+        "most_processes",
+        f"{RUN}: gradients were not averaged, so that one replica is what was trained",
+    ),
+    Quirk(
+        "most seeds of a method",
+        ("launch",),
+        "seeds",
+        f"{RUN}: one; the paper does not say, and its tables have no intervals",
+    ),
+    Quirk(
+        "best epoch of the second stage kept instead of the last",
+        ("launch",),
+        "best_epoch",
+        f"{RUN}: the best of five by r-FID on the images of the table; the paper does not say",
     ),
 )
 
@@ -123,7 +116,7 @@ _ADVERSARY = (
     ),
 )
 
-QUIRKS = _quantizer_quirks.QUIRKS + _TRAINING + _ADVERSARY
+QUIRKS = _quantizer_quirks.QUIRKS + _TRAINING + _LAUNCH + _ADVERSARY
 
 
 def table() -> "pd.DataFrame":
@@ -154,6 +147,12 @@ def _text(value: Any) -> str:
         return "all"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_key(key)}: {_text(own)}" for key, own in value.items()) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
     return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _key(key: str | tuple[str, int]) -> str:
+    return key if isinstance(key, str) else " x".join(map(str, key))

@@ -11,14 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from empirical import inception
-from empirical.cells import CellSpec, LaunchPreset
+from empirical.cells import CellSpec
 from empirical.config import Budget
 from empirical.data import require_heldout, split
 from empirical.discriminator import Discriminator, ViT
 from empirical.distances import EffLiteStatistics, InceptionStatistics, Statistics
 from empirical.images import Folder, imagenet_parts, index_folder, read_index
 from empirical.inception import Inception
+from empirical.launch_config import LaunchPreset
 from empirical.perceptual import BACKBONES, LPIPS
+from empirical.protocol import CONDUCT
 from empirical.runtime import Runtime
 from empirical.streaming import Crops
 from empirical.streams import torch_stream
@@ -28,7 +30,7 @@ from qtheory.errors import DomainError, SchemaError
 from qtheory.results import configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256, find, verify_sha256
 
-VERSION = 2  # raised whenever the numbers of a row change
+VERSION = 3  # raised whenever the numbers of a row change
 VAR_FILE = "vae_ch160v4096z32.pth"
 DINO_FILE = "dino_deitsmall16_pretrain.pth"
 NETWORK_FILES = (VAR_FILE, inception.FILE, BACKBONES["vgg"], BACKBONES["alex"], DINO_FILE)
@@ -93,8 +95,8 @@ class Launch:
         return Path(self.out) / cell.name
 
     def ranks(self, cell: CellSpec) -> int:
-        """Return the processes of a cell; the published run had one."""
-        return 1 if cell.protocol == "as_run" else self.processes
+        """Return the processes of a cell."""
+        return min(self.processes, CONDUCT[cell.protocol].most_processes or self.processes)
 
     def digest(self, cell: CellSpec) -> str:
         """Return the digest of all that the numbers of a cell depend on, apart from the machine."""

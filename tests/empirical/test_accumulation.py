@@ -9,13 +9,14 @@ import torch
 from empirical.accumulation import in_parts
 from empirical.adapt import AdaptationObjective
 from empirical.adversary import Adversary
-from empirical.cells import PRESETS, matrix
+from empirical.cells import matrix
 from empirical.checkpoint import pack
 from empirical.config import Budget
 from empirical.cost import cost, counts
 from empirical.discriminator import Discriminator, ViT
 from empirical.head import build_transplant
 from empirical.joint import JointObjective
+from empirical.launch_config import PRESETS
 from empirical.losses import ADAPTATION as ADVERSARIAL
 from empirical.protocol import ADAPTATION, JOINT, RECIPES
 from empirical.substitute import SubstitutionObjective

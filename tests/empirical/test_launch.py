@@ -203,6 +203,18 @@ def test_the_published_run_is_the_best_of_its_epochs(launch):
     assert outcome["row"]["epoch"] == f"{best['epoch']}, of 2 by kid_efflite0"
 
 
+def test_commitments_as_run_are_those_of_each_split_and_a_stage_that_sets_its_own_keeps_it(launch):
+    """MMD VQ had 1 at two quantizers a position and 0.2 at 1, 4 and 8; of no other method the run differs."""
+
+    def betas(protocol, method, chunks):
+        spec = CellSpec("substitution", method, "none", 16, chunks, protocol, 0, (5,))
+        return {half.settings.commitment for half in CellRun(launch, spec, Runtime()).built().quantizers}
+
+    assert [betas("as_run", "mmd", chunks) for chunks in (1, 2, 4, 8)] == [{0.2}, {1.0}, {0.2}, {0.2}]
+    assert [betas("fair", "mmd", chunks) for chunks in (1, 2, 4)] == [{0.25}] * 3
+    assert [betas("as_run", "ema", chunks) for chunks in (1, 2, 4)] == [{1.0}] * 3
+
+
 def test_a_launch_is_read_as_it_was_written_and_its_digest_knows_what_matters(launch):
     spec = chosen()[0]
     read, again = Launch.read(launch.write(spec))

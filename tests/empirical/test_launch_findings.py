@@ -8,9 +8,10 @@ import pytest
 from scipy import stats
 
 from empirical.__main__ import main
-from empirical.cells import PRESETS, matrix
+from empirical.cells import matrix
 from empirical.head import TRAINED
 from empirical.launch import collect
+from empirical.launch_config import PRESETS
 from empirical.launch_findings import correlations
 from empirical.setup import Launch
 from qtheory.claims._ranks import permutation_p_value

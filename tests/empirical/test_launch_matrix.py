@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from empirical.__main__ import main
-from empirical.cells import PRESETS, matrix
+from empirical.cells import matrix
 from empirical.cost import cache_cost, cost, counts
 from empirical.head import TRAINED
 from empirical.launch import forecast, walk
+from empirical.launch_config import PRESETS
 from empirical.launch_table import side_by_side
 from empirical.printed import as_text
 from qtheory import paper
@@ -85,12 +86,30 @@ def test_seeds_and_batches_follow_the_protocol():
     fair, as_run = (matrix(PRESETS["paper"], [p], [3], ["mmd"]) for p in ("fair", "as_run"))
     assert [c.seed for c in fair if c.phase == "adaptation"] == [0, 1, 2]
     assert [c.seed for c in as_run if c.phase == "adaptation"] == [0]
-    budgets = {p: PRESETS["paper"].budget("adaptation", p) for p in ("fair", "as_run")}
+    budgets = {p: PRESETS["paper"].budget("adaptation", p, "mmd") for p in ("fair", "as_run")}
     assert (budgets["fair"].batch_size, budgets["as_run"].batch_size) == (64, 32)
     with pytest.raises(DomainError, match=r"tables must be of .*got \[2\]"):
         matrix(PRESETS["paper"], tables=[2])
     with pytest.raises(DomainError, match="methods"):
         matrix(PRESETS["paper"], methods=["kmeans2"])
+
+
+def test_vanilla_adapts_on_a_quarter_of_the_batch_as_run_and_sees_as_many_images():
+    """32 in each of two replicas, but 16 for Vanilla VQ, of whose five epochs each is of as many images."""
+    stages = {
+        phase: PRESETS["paper"].budget(phase, "as_run", "vanilla") for phase in ("substitution", *SECOND)
+    }
+    assert {phase: own.batch_size for phase, own in stages.items()} == {
+        "substitution": 32,
+        "adaptation": 16,
+        "joint": 16,
+    }
+    other = PRESETS["paper"].budget("adaptation", "as_run", "ema")
+    assert stages["adaptation"].steps * 16 == other.steps * 32 == 100_090 * 32
+    assert stages["substitution"].steps == PRESETS["paper"].first.steps
+    for protocol in ("paper", "fair"):
+        same = [PRESETS["paper"].budget("adaptation", protocol, name) for name in ("vanilla", "ema")]
+        assert same == [PRESETS["paper"].second] * 2
 
 
 def test_operations_and_memory_of_the_paper_are_counted():

@@ -8,10 +8,11 @@ import torch
 from PIL import Image as PilImage
 
 from empirical.cell import run
-from empirical.cells import PRESETS, matrix
+from empirical.cells import matrix
 from empirical.config import Budget
 from empirical.discriminator import Discriminator, ViT
 from empirical.distances import InceptionStatistics
+from empirical.launch_config import PRESETS
 from empirical.runtime import Runtime
 from empirical.setup import Launch, Setup
 from empirical.tokenizers import VARTokenizer

@@ -2,8 +2,9 @@
 
 import math
 
-from empirical.cells import PRESETS, matrix
+from empirical.cells import matrix
 from empirical.launch import collect
+from empirical.launch_config import PRESETS
 from empirical.launch_findings import write_correlations
 from empirical.setup import Launch
 
