@@ -142,7 +142,7 @@ class ViT(nn.Module):
         SchemaError
             If the checksum differs, or the file holds other tensors.
         """
-        tensors = read_state(Path(path), sha256, origin=f"{DINO.file} of {DINO.origin}")
+        tensors = read_state(Path(path), sha256, origin=DINO.source)
         model = cls(generator=torch.Generator().manual_seed(0))
         load_exactly(model, tensors, path=Path(path))
         for name, parameter in model.named_parameters():

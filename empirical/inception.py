@@ -154,8 +154,7 @@ class Inception(nn.Module):
         from qtheory.weights import file_sha256
 
         published, path = find(FILE), Path(path)
-        origin = f"{published.file} of {published.origin}"
-        tensors = read_state(path, sha256 or published.sha256, origin=origin)
+        tensors = read_state(path, sha256 or published.sha256, origin=published.source)
         model = cls()
         # files of older torch lack these counters, which nothing here reads
         counters = {key: value for key, value in model.state_dict().items() if "num_batches" in key}

@@ -230,7 +230,7 @@ def evaluate(cell: Path, batch: int = 32) -> int:
     """
     import json
 
-    from empirical.cell import CellRun
+    from empirical.cell_run import CellRun
     from empirical.runtime import processes
     from empirical.setup import Launch as Stored
 

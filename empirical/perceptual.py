@@ -146,9 +146,8 @@ class LPIPS(nn.Module):
         """
         model = cls(network)
         published = find(BACKBONES[network])
-        origin = f"{published.file} of {published.origin}"
         backbone, linear = Path(backbone), linear_path(network) if linear is None else Path(linear)
-        state = read_state(backbone, backbone_sha256 or published.sha256, origin=origin)
+        state = read_state(backbone, backbone_sha256 or published.sha256, origin=published.source)
         heads = read_state(linear, linear_sha256 or LINEAR_SHA256[network], origin=_LINEAR_ORIGIN)
         names = {f"lin{i}.model.1.weight": f"linear.{i}" for i in range(len(model.linear))}
         tensors = {key: value for key, value in state.items() if not key.startswith("classifier.")}

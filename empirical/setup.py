@@ -19,6 +19,7 @@ from empirical.distances import EffLiteStatistics, InceptionStatistics, Statisti
 from empirical.images import Folder, imagenet_parts, index_folder, read_index
 from empirical.inception import Inception
 from empirical.launch_config import LaunchPreset
+from empirical.network_files import DINO_FILE, VAR_FILE, required_files
 from empirical.perceptual import BACKBONES, LPIPS
 from empirical.protocol import CONDUCT
 from empirical.runtime import Runtime
@@ -28,12 +29,9 @@ from empirical.tokenizers import Tokenizer, VARTokenizer, load_tokenizer
 from empirical.tokenizers.pocket import WEIGHTS as POCKET_WEIGHTS
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import configuration_digest, write_bytes_atomically
-from qtheory.weights import file_sha256, find, verify_sha256
+from qtheory.weights import file_sha256
 
 VERSION = 3  # raised whenever the numbers of a row change
-VAR_FILE = "vae_ch160v4096z32.pth"
-DINO_FILE = "dino_deitsmall16_pretrain.pth"
-NETWORK_FILES = (VAR_FILE, inception.FILE, BACKBONES["vgg"], BACKBONES["alex"], DINO_FILE)
 
 
 @dataclass(frozen=True)
@@ -130,40 +128,6 @@ class Launch:
         sizes |= {key: Budget(**sizes[key]) for key in ("first", "second")}
         made = Launch(**{**launch, "sizes": LaunchPreset(**sizes)})
         return made, CellSpec(**{**cell, "tables": tuple(cell["tables"])})
-
-
-def required_files(folder: Path | None) -> dict[str, str]:
-    """Return the SHA-256 of the published files in a weights folder, after a check that all are right.
-
-    Raises
-    ------
-    DomainError
-        If there is no folder.
-    FileNotFoundError
-        If files are missing: all of them are named, with size, checksum and source.
-    SchemaError
-        If a checksum differs.
-    """
-    if folder is None:
-        raise DomainError("weights must be a folder, got none; give --weights DIR or set QTHEORY_WEIGHTS")
-    missing = [find(name) for name in NETWORK_FILES if not (folder / name).is_file()]
-    if missing:
-        lines = [
-            f"  {w.file}, {w.megabytes} MB, sha256 {w.sha256 or 'not published'}, for {w.purpose}: {w.origin}"
-            for w in missing
-        ]
-        raise FileNotFoundError(
-            "\n".join([f"{folder} lacks {len(missing)} file(s); get them first:", *lines])
-        )
-    known = {name: find(name) for name in NETWORK_FILES}
-    return {
-        name: verify_sha256(
-            folder / name, weights.sha256, origin=f"{weights.origin} ({weights.megabytes} MB)"
-        )
-        if weights.sha256
-        else file_sha256(folder / name)
-        for name, weights in known.items()
-    }
 
 
 def indexed(launch: Launch, threads: int = 1) -> tuple[Folder, Folder]:
@@ -272,7 +236,9 @@ class Setup:
         """Return LPIPS on ``vgg`` (the loss) or ``alex`` (the metric), None where networks are not used."""
         if not self.sizes.networks:
             return None
-        made: Any = self.placed(LPIPS.from_files(network, self._file(BACKBONES[network])))
+        name = BACKBONES[network]
+        sha256 = self.launch.digests[name]
+        made: Any = self.placed(LPIPS.from_files(network, self._file(name), backbone_sha256=sha256))
         return made
 
     def discriminator(self) -> nn.Module:
@@ -286,7 +252,8 @@ class Setup:
         """Return the statistics of the held-out set, empty."""
         if not self.sizes.networks:
             return EffLiteStatistics(len(self.heldout))
-        network: Any = self.placed(Inception.from_file(self._file(inception.FILE)))
+        name = inception.FILE
+        network: Any = self.placed(Inception.from_file(self._file(name), self.launch.digests[name]))
         return InceptionStatistics(network, len(self.heldout))
 
     def perceptual(self, x: Tensor, x_hat: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from importlib import metadata
 from typing import Any, Literal
 
 from qtheory.errors import SchemaError
-from qtheory.weights import WEIGHTS, file_sha256, verify_sha256, weights_folder
+from qtheory.pins import PINS, expected, verify
+from qtheory.weights import WEIGHTS, weights_folder
 
 MINIMUM_PYTHON = (3, 11)
 Status = Literal["ok", "note", "wrong"]
@@ -198,25 +199,27 @@ def check_weights() -> Iterator[Finding]:
         One a topic, with its remedy where something is wrong.
     """
     folder = weights_folder()
-    for weights in WEIGHTS:
-        topic = f"weights: {weights.file}"
-        expected = f"sha256 {weights.sha256}" if weights.sha256 else "its publisher states no sha256"
-        remedy = f"get it from {weights.origin} into the folder that QTHEORY_WEIGHTS names"
-        if folder is None or not (folder / weights.file).is_file():
-            where = folder / weights.file if folder else "QTHEORY_WEIGHTS is not set"
-            text = f"absent ({where}); only for {weights.purpose}, not for the pocket comparison; {expected}"
-            yield Finding(topic, "note", text, remedy)
-            continue
-        if not weights.sha256:
-            found = file_sha256(folder / weights.file)
-            yield Finding(topic, "note", f"{folder / weights.file} has sha256 {found}; {expected}", remedy)
+    for published in WEIGHTS:
+        topic = f"weights: {published.file}"
+        remedy = f"get it from {published.source} into the folder that QTHEORY_WEIGHTS names"
+        if folder is None or not (folder / published.file).is_file():
+            where = folder / published.file if folder else "QTHEORY_WEIGHTS is not set"
+            use = f"only for {published.purpose}, not for the pocket comparison"
+            yield Finding(topic, "note", f"absent ({where}); {use}; {published.checksum}", remedy)
             continue
         try:
-            verify_sha256(folder / weights.file, weights.sha256, origin=weights.origin)
+            weights = expected(published, folder)
+            found = f"{folder / weights.file} has sha256 {verify(folder, weights)}"
         except SchemaError as error:
             yield Finding(topic, "wrong", str(error), remedy)
+            continue
+        pin = f"where you trust this file: cd {folder} && sha256sum {weights.file} >> {PINS}"
+        if not weights.sha256:
+            yield Finding(topic, "note", f"{found}; {weights.checksum}", pin)
+        elif weights == published:
+            yield Finding(topic, "ok", f"{found}, which begins as published")
         else:
-            yield Finding(topic, "ok", f"{folder / weights.file}, {expected}")
+            yield Finding(topic, "ok", f"{found}, as pinned in {PINS}")
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (

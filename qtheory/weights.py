@@ -30,6 +30,8 @@ class Weights:
         Where it is published.
     megabytes : int
         Size in 10^6 bytes, four a number in it; 0 where unknown.
+    size : int
+        Size in bytes; 0 where its publisher states none.
     """
 
     file: str
@@ -37,15 +39,32 @@ class Weights:
     purpose: str
     origin: str
     megabytes: int = 0
+    size: int = 0
 
+    @property
+    def source(self) -> str:
+        """The file with its size and where it comes from, for messages."""
+        size = f"{self.size:,} bytes" if self.size else f"about {self.megabytes} MB"
+        return f"{self.origin} ({self.file}, {size})"
+
+    @property
+    def checksum(self) -> str:
+        """What is known of the SHA-256, for messages."""
+        if not self.sha256:
+            return "sha256 not published"
+        return f"sha256 {self.sha256}" + ("" if len(self.sha256) == _DIGITS else "...")
+
+
+_DIGITS = 64
 
 WEIGHTS = (
     Weights(
         "vae_ch160v4096z32.pth",
         "7c3ec27ae28a3f87055e83211ea8cc8558bd1985d7b51742d074fb4c2fcf186c",
         "the VAR tokenizer",
-        "FoundationVision/var on the Hugging Face hub (MIT), 436,075,834 bytes",
+        "FoundationVision/var on the Hugging Face hub (MIT)",
         436,
+        436_075_834,
     ),
     Weights(
         "weights-inception-2015-12-05-6726825d.pth",

@@ -16,7 +16,7 @@ HITS = "quantize.ema_vocab_hit_SV"
 
 _NAMED = 3  # how many misfits a message spells out
 _PUBLISHED = WEIGHTS[0]
-_SOURCE = f"{_PUBLISHED.file} of {_PUBLISHED.origin}"
+_SOURCE = f"it from {_PUBLISHED.source}, {_PUBLISHED.checksum}"
 # size of the tokenizer: the tensor and the axis whose length it is
 _SIZES = {
     "ch": ("encoder.conv_in.weight", 0),
@@ -42,7 +42,7 @@ def _load(path: Path) -> object:
 def read_state(path: Path, sha256: str | None) -> dict[str, Tensor]:
     """Return the tensors of a file, floating point ones in float32, without running code of it."""
     if sha256 is not None:
-        verify_sha256(path, sha256, origin=_SOURCE)
+        verify_sha256(path, sha256, origin=_PUBLISHED.source)
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; get {_SOURCE}")
     state = _load(path)

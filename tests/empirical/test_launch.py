@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from empirical.__main__ import main
-from empirical.cell import CellRun
+from empirical.cell_run import CellRun
 from empirical.cells import CellSpec
 from empirical.checkpoint import load
 from empirical.head import REFERENCES

@@ -1,5 +1,6 @@
 """What a launched comparison needs, and what it refuses."""
 
+import hashlib
 import json
 from dataclasses import replace
 from functools import partial
@@ -9,17 +10,18 @@ import pytest
 import torch
 from PIL import Image as PilImage
 
-from empirical import cell as cells_module
-from empirical import setup
+from empirical import cell_run, network_files, setup
 from empirical.__main__ import main
 from empirical.checkpoint import load
 from empirical.images import imagenet_parts
 from empirical.launch import task, walk
+from empirical.network_files import required_files
 from empirical.outcomes import failure
 from empirical.runtime import Runtime
-from empirical.setup import Setup, prepared, required_files
+from empirical.setup import Setup, prepared
 from empirical.substitute import SubstitutionObjective
 from qtheory.errors import DomainError, SchemaError
+from qtheory.weights import Weights
 from tests.empirical.launched import TINY, Here, chosen
 
 MEMORY_WORDS = "turn on --recompute or --bf16, take the batch of 2 in parts (--accumulate 2 or more), or"
@@ -38,7 +40,7 @@ def test_memory_that_runs_out_names_the_settings_that_save_it(launch, monkeypatc
     def train(*_, **__):
         raise error
 
-    monkeypatch.setattr(cells_module, "train_on", train)
+    monkeypatch.setattr(cell_run, "train_on", train)
     [(_, outcome)] = walk(launch, chosen()[:1], Here())
     assert outcome.startswith("DomainError: memory of cpu ran out in substitution/fsq-full-256x2-fair-0: ")
     assert MEMORY_WORDS in outcome
@@ -49,7 +51,7 @@ def test_other_errors_are_not_taken_for_memory_that_ran_out(launch, monkeypatch)
     def train(*_, **__):
         raise RuntimeError("shapes differ")
 
-    monkeypatch.setattr(cells_module, "train_on", train)
+    monkeypatch.setattr(cell_run, "train_on", train)
     [(_, outcome)] = walk(launch, chosen()[:1], Here())
     assert outcome == "RuntimeError: shapes differ"
 
@@ -101,15 +103,35 @@ def test_missing_weights_are_all_named_with_size_checksum_and_source(tmp_path):
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{tmp_path} lacks 5 file(s); get them first:"
     var = next(line for line in lines if "vae_ch160v4096z32.pth" in line)
-    assert "436 MB, sha256 7c3ec27ae28a3f87055e83211ea8cc8558bd1985d7b51742d074fb4c2fcf186c" in var
+    assert "436,075,834 bytes" in var
+    assert "sha256 7c3ec27ae28a3f87055e83211ea8cc8558bd1985d7b51742d074fb4c2fcf186c, for" in var
     assert "FoundationVision/var on the Hugging Face hub" in var
-    for name in setup.NETWORK_FILES:
+    for name in network_files.NETWORK_FILES:
         (tmp_path / name).write_bytes(b"x")
-    wrong = r"vae_ch160v4096z32\.pth must have sha256 7c3ec27\w+, got 2d711642\w+; get it again from .*436 MB"
+    wrong = (
+        r"vae_ch160v4096z32\.pth must have 436,075,834 bytes and sha256 7c3ec27\w+, got 1 bytes; "
+        "get it again from FoundationVision/var"
+    )
     with pytest.raises(SchemaError, match=wrong):
         required_files(tmp_path)
     with pytest.raises(DomainError, match="give --weights DIR or set QTHEORY_WEIGHTS"):
         required_files(None)
+
+
+def test_files_are_those_that_are_pinned_and_their_whole_checksums_are_returned(tmp_path, monkeypatch):
+    contents = {name: name.encode() for name in network_files.NETWORK_FILES}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setattr(network_files, "find", lambda name: Weights(name, "", "a test", "nowhere"))
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    assert required_files(tmp_path) == digests
+    pins = "".join(f"{sha256} *{name}\n" for name, sha256 in digests.items())
+    (tmp_path / "sha256sums").write_text(pins)
+    assert required_files(tmp_path) == digests
+    (tmp_path / network_files.DINO_FILE).write_bytes(b"another")
+    dino = digests[network_files.DINO_FILE]
+    with pytest.raises(SchemaError, match=f"dino_deitsmall16_pretrain.pth must have sha256 {dino}, got"):
+        required_files(tmp_path)
 
 
 def test_a_tokenizer_with_other_channels_or_a_pickle_is_refused(launch, tmp_path):

@@ -97,7 +97,8 @@ def test_seeds_and_batches_follow_the_protocol():
 def test_vanilla_adapts_on_a_quarter_of_the_batch_as_run_and_sees_as_many_images():
     """32 in each of two replicas, but 16 for Vanilla VQ, of whose five epochs each is of as many images."""
     stages = {
-        phase: PRESETS["paper"].budget(phase, "as_run", "vanilla") for phase in ("substitution", *SECOND)
+        phase: PRESETS["paper"].budget(phase, "as_run", "vanilla")
+        for phase in ("substitution", "adaptation", "joint")
     }
     assert {phase: own.batch_size for phase, own in stages.items()} == {
         "substitution": 32,

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from qtheory import doctor, weights
+from qtheory import doctor, pins, weights
 from qtheory.errors import SchemaError
 
 
@@ -89,6 +89,42 @@ def test_weights_without_a_published_sha256_are_never_called_right(monkeypatch, 
     (finding,) = doctor.check_weights()
     assert finding.status == "note"
     assert hashlib.sha256(b"weights").hexdigest() in finding.text
+
+
+def test_pinned_weights_are_right_and_others_of_their_name_wrong(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "WEIGHTS", (weights.Weights("a.pth", "", "x", "y"),))
+    monkeypatch.setenv("QTHEORY_WEIGHTS", str(tmp_path))
+    (tmp_path / "a.pth").write_bytes(b"weights")
+    (tmp_path / "sha256sums").write_text(f"{hashlib.sha256(b'weights').hexdigest()}  a.pth\n")
+    (finding,) = doctor.check_weights()
+    assert (finding.status, "as pinned" in finding.text) == ("ok", True)
+    (tmp_path / "a.pth").write_bytes(b"others")
+    assert statuses(doctor.check_weights) == ["wrong"]
+
+
+def test_pins_that_cannot_be_read_or_contradict_what_is_published_are_refused(tmp_path):
+    published = weights.Weights("a.pth", "abcd", "x", "y", 1)
+    stored = tmp_path / "sha256sums"
+    stored.write_text("abcd a.pth\n")
+    with pytest.raises(SchemaError, match=r"lines as sha256sum prints them, got 'abcd a\.pth' in line 1"):
+        pins.expected(published, tmp_path)
+    stored.write_text("0" * 64 + "  a.pth\n")
+    with pytest.raises(SchemaError, match=r"of a\.pth what is published, sha256 abcd\.\.\., got 0000"):
+        pins.expected(published, tmp_path)
+    stored.write_text("ABCD" + "0" * 60 + " *./a.pth\n")
+    assert pins.expected(published, tmp_path).sha256 == "abcd" + "0" * 60
+
+
+def test_a_file_of_another_size_is_refused_before_it_is_read(tmp_path):
+    path, content = tmp_path / "a.pth", b"weights"
+    own = weights.Weights("a.pth", hashlib.sha256(content).hexdigest(), "x", "there", 1, len(content))
+    with pytest.raises(FileNotFoundError, match=r"get it from there \(a\.pth, 7 bytes\) \(sha256 "):
+        pins.verify(tmp_path, own)
+    path.write_bytes(content + b"!")
+    with pytest.raises(SchemaError, match=r"must have 7 bytes and sha256 .*got 8 bytes; get it again"):
+        pins.verify(tmp_path, own)
+    path.write_bytes(content)
+    assert pins.verify(tmp_path, own) == own.sha256
 
 
 def test_a_wrong_sha256_names_both_digests_and_the_origin(tmp_path):
