@@ -11,7 +11,7 @@ from empirical.columns import Row, with_normal_interval
 from empirical.inception import Inception
 from empirical.kernel_distance import KernelDistance
 from empirical.moments import Moments, Scores, fid
-from empirical.quantizers.base import summed_over_ranks
+from empirical.processes import summed_over_ranks
 
 _CROP = "centre, halved with a box filter while twice the size, then bicubic"
 _SPLITS = 10

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empirical.quantizers.base import summed_over_ranks
+from empirical.processes import summed_over_ranks
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from empirical.columns import Row, usage_columns, with_normal_interval
 from empirical.head import Transplant
-from empirical.quantizers.base import summed_over_ranks
+from empirical.processes import summed_over_ranks
 from empirical.tokenizers import VARTokenizer
 from qtheory.errors import DomainError
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from empirical.quantizers.base import summed_over_ranks
+from empirical.processes import summed_over_ranks
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 

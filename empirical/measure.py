@@ -15,7 +15,7 @@ from empirical.columns import IMAGE_COLUMNS, LEVEL, Row, image_values, in_sample
 from empirical.distances import Statistics
 from empirical.head import Transplant
 from empirical.latent_sums import LatentSums, NativeSums, TransplantSums, interval
-from empirical.quantizers.base import summed_over_ranks
+from empirical.processes import summed_over_ranks
 from empirical.runtime import Runtime
 from empirical.streaming import Crops, to_float
 from empirical.tokenizers import Tokenizer, VARTokenizer

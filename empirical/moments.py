@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from empirical.quantizers.base import summed_over_ranks
+from empirical.processes import summed_over_ranks
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from empirical.processes import summed_over_ranks
 from empirical.quantizers._gradients import mean_square, straight_through
-from empirical.quantizers.base import Losses, Quantizer, summed_over_ranks
+from empirical.quantizers.base import Losses, Quantizer
 from qtheory.errors import DomainError
 
 # the entropy of a batch is taken over groups of bits: over all of them at once it could not exceed

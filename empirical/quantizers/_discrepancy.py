@@ -25,9 +25,10 @@ def squared_mmd(features: Tensor, codebook: Tensor, bandwidth: Tensor, *, unbias
     bandwidth : () tensor
         B of the kernel ``exp(-D / B) + exp(-D / 2B)`` of the squared distance D; no gradient.
     unbiased : bool
-        The U-statistic, without the pairs of a vector with itself: it needs two vectors and two
-        codewords, has mean zero for equal distributions, and can be negative. Otherwise the
-        V-statistic, which is never negative but grows as samples shrink.
+        The U-statistic, without the pairs of a vector with itself: it needs two codewords, has mean
+        zero for equal distributions, and can be negative. It needs two vectors too; of one, the mean
+        over their pairs, which has no gradient, counts as zero. Otherwise the V-statistic, which is
+        never negative but grows as samples shrink.
 
     Returns
     -------
@@ -59,7 +60,7 @@ class _SquaredMMD(torch.autograd.Function):
         unit = (2 * bandwidth).sqrt()
         x, y = codebook / unit, features / unit
         slope = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
-        within = _within(y, None, 0.0) / pairs_n + _within(x, slope, 1 / pairs_k) / pairs_k
+        within = _within(y, None, 0.0) / max(pairs_n, 1) + _within(x, slope, 1 / pairs_k) / pairs_k
         across = _across(x, y, slope, -2 / (n * k)) / (n * k)
         own = 0 if unbiased else 2 / n + 2 / k  # each vector with itself
         if slope is not None:

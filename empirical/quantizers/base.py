@@ -13,6 +13,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from empirical import processes
 from empirical.quantizers._gradients import GRADIENTS
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
@@ -33,7 +34,9 @@ class Quantized:
     codes : (...) tensor of int64
         Codes in [0, codebook_size).
     losses : dict of str to Tensor
-        Terms to add to the training loss, with their coefficients; empty for fixed codebooks.
+        Terms to add to the training loss, with their coefficients; empty for fixed codebooks. Of several
+        processes in training each has its share: the mean over the processes, as
+        ``DistributedDataParallel`` takes it of gradients, is that of all vectors, however they are shared.
     """
 
     z_q: Tensor
@@ -49,41 +52,6 @@ def channels_last(z: Tensor) -> Tensor:
 def channels_first(z: Tensor) -> Tensor:
     """Return vectors (B, H, W, C) as images (B, C, H, W)."""
     return z.movedim(-1, 1)
-
-
-def _several_processes() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-def summed_over_ranks(statistics: Tensor, *, synced: bool = True) -> Tensor:
-    """Return sums or counts added up over all processes, where there are several."""
-    if synced and _several_processes():
-        torch.distributed.all_reduce(statistics)
-    return statistics
-
-
-def gathered_over_ranks(rows: Tensor, *, synced: bool = True) -> Tensor:
-    """Return the rows (N, d) of all processes one after another, where there are several."""
-    if not (synced and _several_processes()):
-        return rows
-    size = torch.tensor([len(rows)], device=rows.device)
-    sizes = [torch.zeros_like(size) for _ in range(torch.distributed.get_world_size())]
-    torch.distributed.all_gather(sizes, size)
-    lengths = [int(length) for length in sizes]
-    padded = nn.functional.pad(rows, (0, 0, 0, max(lengths) - len(rows))).contiguous()
-    parts = [torch.zeros_like(padded) for _ in lengths]
-    torch.distributed.all_gather(parts, padded)
-    return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
-
-
-def spread_rows(u: Tensor, n: int) -> Tensor:
-    """Return `n` evenly spaced rows of (N, d), all N if fewer, the middle one if one.
-
-    They are a random sample where the batch is shuffled.
-    """
-    n = min(n, len(u))
-    first = 0 if n > 1 else len(u) // 2
-    return u[torch.linspace(first, len(u) - 1, n, device=u.device).long()]
 
 
 class Quantizer(nn.Module, ABC):
@@ -126,7 +94,10 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:
-        """Return the loss terms of inputs, mapped inputs and their codewords."""
+        """Return the loss terms of inputs, mapped inputs and their codewords.
+
+        Each is a mean over the vectors of this process, or the same in all processes.
+        """
 
     @abstractmethod
     def _prepare(self, u: Tensor) -> None:
@@ -135,6 +106,11 @@ class Quantizer(nn.Module, ABC):
     @abstractmethod
     def _update(self, u: Tensor, codes: Tensor) -> None:
         """Move codewords that are statistics, after the codes of a training batch are known."""
+
+    @property
+    def synced(self) -> bool:
+        """Whether statistics and losses are those of all processes together."""
+        return True
 
     @final
     @property
@@ -200,9 +176,18 @@ class Quantizer(nn.Module, ABC):
             q = self._lookup(codes).to(u.dtype)
             losses = self._losses(rows, u, q)
             if self.training:
+                losses = self._shares(losses, rows)
                 self._update(u.detach(), codes)
             z_q = GRADIENTS[self._gradient](u, q)
         return Quantized(z_q.reshape(z.shape).to(z.dtype), codes.reshape(z.shape[:-1]), losses)
+
+    @final
+    def _shares(self, losses: Losses, rows: Tensor) -> Losses:
+        """Return loss terms of a batch weighted by its share of those of all processes."""
+        if not (losses and self.synced and processes.several_processes()):
+            return losses
+        weight = processes.share_of_rank(rows)
+        return {name: value * weight.to(value.dtype) for name, value in losses.items()}
 
     @final
     @torch.no_grad()

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from empirical.processes import gathered_over_ranks, summed_over_ranks
 from empirical.quantizers._codebook import CodebookQuantizer
 from empirical.quantizers._gradients import mean_square
-from empirical.quantizers.base import Losses, gathered_over_ranks, summed_over_ranks
+from empirical.quantizers.base import Losses
 from empirical.streams import torch_stream
 from qtheory import _check
 
@@ -103,6 +104,11 @@ class EMAQuantizer(CodebookQuantizer):
         self.register_buffer("initialised", torch.tensor(not settings.data_init))
         self.register_buffer("updates", torch.tensor(0))
         self._seed = int(torch.randint(2**62, (), generator=generator))
+
+    @property
+    def synced(self) -> bool:
+        """Whether statistics and losses are those of all processes together."""
+        return self.settings.synced
 
     def _losses(self, z: Tensor, u: Tensor, q: Tensor) -> Losses:
         return {"commitment": self.settings.commitment * mean_square(u, q.detach())}

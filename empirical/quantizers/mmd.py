@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from empirical.processes import summed_over_ranks
 from empirical.quantizers._discrepancy import squared_mmd
-from empirical.quantizers.base import Losses, summed_over_ranks
+from empirical.quantizers.base import Losses
 from empirical.quantizers.vanilla import SETTINGS as VANILLA
 from empirical.quantizers.vanilla import GradientCodebook, GradientSettings
 from empirical.streams import torch_stream
@@ -99,9 +100,8 @@ class MMDQuantizer(GradientCodebook):
     Appendix F of the paper, equation (12). The bandwidth of the kernel is the mean squared distance
     of vectors and codewords together. Neither it nor the vectors get a gradient.
 
-    Of several processes each takes the discrepancy of its own vectors, with the bandwidth of all. The mean
-    of their gradients, which ``DistributedDataParallel`` takes, is that of all vectors where processes have
-    equally many, as with every term that is a mean over a batch.
+    Of several processes each takes the discrepancy of its own vectors, with the bandwidth of all; the mean
+    of their gradients is that of all vectors, see `Quantized`.
 
     Examples
     --------
@@ -131,8 +131,8 @@ class MMDQuantizer(GradientCodebook):
 
     def _matching(self, u: Tensor) -> Losses:
         codebook = self.codebook.to(u.dtype)
-        if self.unbiased and min(len(u), len(codebook)) < 2:
-            return {}  # no pairs
+        if self.unbiased and len(codebook) < 2:
+            return {}  # no pairs; of vectors there may be more in other processes, which wait for this one
         bandwidth = mean_squared_distance(u, codebook, synced=self.settings.synced).to(u.dtype)
         features, codewords = self._sample(u, "features"), self._sample(codebook, "codewords")
         # where all are equal, any bandwidth gives zero

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from empirical.processes import gathered_over_ranks, summed_over_ranks
 from empirical.quantizers._nearest import farthest, nearest
-from empirical.quantizers.base import Losses, gathered_over_ranks, summed_over_ranks
+from empirical.quantizers.base import Losses
 from empirical.quantizers.vanilla import SETTINGS as VANILLA
 from empirical.quantizers.vanilla import VP2_SETTINGS as VANILLA_VP2
 from empirical.quantizers.vanilla import GradientCodebook, GradientSettings

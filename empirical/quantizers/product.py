@@ -47,6 +47,11 @@ class ProductQuantizer(Quantizer):
     def _quantizers(self) -> list[Quantizer]:
         return [block for block in self.blocks if isinstance(block, Quantizer)]
 
+    @property
+    def synced(self) -> bool:
+        """Whether statistics and losses of all blocks are those of all processes together."""
+        return all(block.synced for block in self._quantizers)
+
     def _split(self, z: Tensor) -> tuple[Tensor, ...]:
         return z.split(self.block_dims, dim=-1)
 

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from empirical.processes import gathered_over_ranks
 from empirical.quantizers._nearest import nearest
-from empirical.quantizers.base import Losses, Quantizer, gathered_over_ranks
+from empirical.quantizers.base import Losses, Quantizer
 from qtheory import _check
 from qtheory.errors import DomainError
 from qtheory.optimal import optimal_quantizer_1d, optimal_scalar

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from empirical.quantizers.base import Quantizer, summed_over_ranks
+from empirical.processes import summed_over_ranks
+from empirical.quantizers.base import Quantizer
 from qtheory.entropy import perplexity, utilization
 from qtheory.errors import DomainError
 

@@ -7,9 +7,10 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from empirical.processes import gathered_over_ranks
 from empirical.quantizers._codebook import CodebookQuantizer
 from empirical.quantizers._gradients import mean_square
-from empirical.quantizers.base import Losses, gathered_over_ranks, spread_rows
+from empirical.quantizers.base import Losses
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,16 @@ SETTINGS = {
 VP2_SETTINGS = SETTINGS | {"as_run": replace(SETTINGS["as_run"], decays=False)}
 
 
+def _spread_rows(u: Tensor, n: int) -> Tensor:
+    """Return `n` evenly spaced rows of (N, d), all N if fewer, the middle one if one.
+
+    They are a random sample where the batch is shuffled.
+    """
+    n = min(n, len(u))
+    first = 0 if n > 1 else len(u) // 2
+    return u[torch.linspace(first, len(u) - 1, n, device=u.device).long()]
+
+
 class GradientCodebook(CodebookQuantizer):
     """A codebook that is a parameter, trained by ``alpha ||sg z - q||^2`` and what a method adds.
 
@@ -98,6 +109,12 @@ class GradientCodebook(CodebookQuantizer):
         self.codebook = nn.Parameter(start / codebook_size)
         self.register_buffer("placed", torch.tensor(0 if settings.data_init else codebook_size))
 
+    @final
+    @property
+    def synced(self) -> bool:
+        """Whether statistics and losses are those of all processes together."""
+        return self.settings.synced
+
     @abstractmethod
     def _matching(self, u: Tensor) -> Losses:
         """Return what the method adds to the loss, of (N, d) vectors; they get no gradient from it."""
@@ -121,7 +138,7 @@ class GradientCodebook(CodebookQuantizer):
         placed = int(self.placed)
         if placed < self.codebook_size:
             vectors = gathered_over_ranks(u, synced=self.settings.synced)
-            rows = spread_rows(vectors, self.codebook_size - placed)
+            rows = _spread_rows(vectors, self.codebook_size - placed)
             self.codebook[placed : placed + len(rows)] = rows.to(self.codebook.dtype)
             self.placed += len(rows)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from empirical.quantizers.base import Losses, gathered_over_ranks
+from empirical.processes import gathered_over_ranks
+from empirical.quantizers.base import Losses
 from empirical.quantizers.vanilla import SETTINGS as VANILLA
 from empirical.quantizers.vanilla import GradientCodebook, GradientSettings
 from qtheory import _check

@@ -9,13 +9,16 @@ import sys
 import torch
 from torch import nn
 
+from empirical import processes
 from empirical.quantizers import QUANTIZERS, REFERENCES, Usage, base, build
 
 DIM, K, BATCH, STEPS = 6, 64, 48, 5  # fewer vectors than codewords: filling and revival take part
 FEW = 16  # codewords of what is fitted once: fewer than the vectors of one process, or it could not fit alone
 OPTIONS = {"fsq": {"form": "symmetric"}, "var": {"scales": (1,), "sizes": (FEW,)}}
 NAMES = sorted(QUANTIZERS)
-MODES = ("synced", "local statistics", "local gradients")
+UNEQUAL = ("unequal shares", "unequal shares, equal weights")
+MODES = ("synced", "local statistics", "local gradients", *UNEQUAL)
+FIRST = 41  # vectors of a batch that the first process gets of unequal shares
 
 
 class Model(nn.Module):
@@ -32,7 +35,9 @@ class Model(nn.Module):
 
     def forward(self, x):
         result = self.quantizer(self.layer(x))
-        return (result.z_q - x).square().mean() + sum(result.losses.values())
+        # what a training with unequal shares has to do with its own means over a batch
+        weight = processes.share_of_rank(x) if torch.distributed.is_initialized() else 1.0
+        return (result.z_q - x).square().mean() * weight + sum(result.losses.values())
 
 
 def counted(model, batch):
@@ -42,6 +47,13 @@ def counted(model, batch):
         usage.update(model.quantizer.encode(model.layer(rows)))
     whole, parts = usage.merged()
     return torch.cat([whole.counts, *(part.counts for part in parts)])
+
+
+def share(batch, mode, rank, world):
+    """Return the vectors of a batch that this process gets."""
+    return (batch.split([FIRST, BATCH - FIRST]) if world > 1 and mode in UNEQUAL else batch.chunk(world))[
+        rank
+    ]
 
 
 def train(name, mode, rank, world):
@@ -56,20 +68,21 @@ def train(name, mode, rank, world):
     for _ in range(STEPS):
         batch = torch.randn(BATCH, DIM, generator=generator, dtype=torch.float64)
         optimizer.zero_grad()
-        trained(batch.chunk(world)[rank]).backward()
+        trained(share(batch, mode, rank, world)).backward()
         optimizer.step()
-    return model.state_dict(), counted(model.eval(), batch.chunk(world)[rank])
+    return model.state_dict(), counted(model.eval(), share(batch, mode, rank, world))
 
 
 def trained(rank=0, *, world):
     """Return final states and counts of codes of all quantizers in all modes."""
-    several = base._several_processes
+    several, shares = processes.several_processes, base.Quantizer._shares
     found = {"states": {}, "usage": {}}
     for mode in MODES if world > 1 else MODES[:1]:
-        base._several_processes = (lambda: False) if mode == "local statistics" else several
+        processes.several_processes = (lambda: False) if mode == "local statistics" else several
+        base.Quantizer._shares = (lambda self, losses, _: losses) if mode == UNEQUAL[1] else shares
         for name in NAMES:
             found["states"][mode, name], found["usage"][mode, name] = train(name, mode, rank, world)
-    base._several_processes = several
+    processes.several_processes, base.Quantizer._shares = several, shares
     return found
 
 

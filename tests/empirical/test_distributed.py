@@ -1,7 +1,7 @@
-"""Two processes with half of each batch end where one process with whole batches does.
+"""Two processes with shares of each batch, equal or not, end where one process with whole batches does.
 
 Every parameter and buffer is compared after five steps in float64. The negative controls leave one
-reduction out, of statistics or of gradients, and must be found out.
+reduction out, of statistics or of gradients, or the weights of unequal shares, and must be found out.
 """
 
 import os
@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from empirical.quantizers import QUANTIZERS
+from empirical.quantizers import QUANTIZERS, REFERENCES
 from tests.empirical import ranks
 
 SCRIPT = Path(__file__).with_name("ranks.py")
 NAMES = sorted(QUANTIZERS)
 # FSQ has neither statistics nor losses
 WITH_STATISTICS = [name for name in NAMES if name != "fsq"]
+WITH_LOSSES = [name for name in WITH_STATISTICS if name not in REFERENCES]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,22 @@ def test_two_processes_with_half_the_batch_equal_one_with_all_of_it(states, name
     alone, first, second = (states[run]["synced", name] for run in ("alone", "first", "second"))
     assert distance(first, second) < 1e-12
     assert distance(first, alone) < 1e-9
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_processes_with_unequal_shares_equal_one_with_all_vectors(states, name):
+    """41 and 7 of 48 vectors: the mean over processes weighs each loss term by its process's share."""
+    alone, first, second = (
+        states[run][mode, name]
+        for run, mode in (("alone", "synced"), ("first", ranks.UNEQUAL[0]), ("second", ranks.UNEQUAL[0]))
+    )
+    assert distance(first, second) < 1e-12
+    assert distance(first, alone) < 1e-9
+
+
+@pytest.mark.parametrize("name", WITH_LOSSES)
+def test_means_over_unequal_shares_that_count_alike_are_found_out(states, name):
+    assert distance(states["first"][ranks.UNEQUAL[1], name], states["alone"]["synced", name]) > 1e-6
 
 
 @pytest.mark.parametrize("name", WITH_STATISTICS)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from empirical.quantizers import MMDQuantizer, _discrepancy, build
+from empirical.quantizers import MMDQuantizer, _discrepancy, build, mmd
 from empirical.quantizers._discrepancy import squared_mmd
 from empirical.quantizers.mmd import SETTINGS, VP2_SETTINGS, mean_squared_distance
 
@@ -44,6 +44,25 @@ def test_tiles_agree_with_the_dense_formula_in_value_and_gradient(tile, unbiased
     torch.testing.assert_close(tiled, dense, rtol=1e-9, atol=1e-12)
     slopes = [torch.autograd.grad(value, c)[0] for value in (tiled, dense)]
     torch.testing.assert_close(*slopes, rtol=1e-8, atol=1e-12)
+
+
+def test_one_vector_still_draws_the_codewords_by_the_unbiased_statistic():
+    """It has no pairs of vectors, whose mean has no gradient anyhow."""
+    z, c = vectors(1, 3), vectors(20, 3, seed=1).requires_grad_()
+    cc, bandwidth = kernel(c, c, 4.0), torch.tensor(4.0).double()
+    expected = (cc.sum() - cc.trace()) / (20 * 19) - 2 * kernel(z, c, 4.0).mean()
+    found = squared_mmd(z, c, bandwidth, unbiased=True)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(value, c)[0] for value in (found, expected)))
+
+
+@pytest.mark.parametrize("n", [1, 30])
+def test_every_process_takes_part_in_the_sums_of_all_however_few_its_vectors(n, monkeypatch):
+    """Others would wait for one that does not."""
+    sums = []
+    monkeypatch.setattr(mmd, "summed_over_ranks", lambda x, synced: sums.append(synced) or x)
+    assert "mmd" in make(16)(vectors(n, 3).float()).losses
+    assert sums == [True]
 
 
 @pytest.mark.parametrize("unbiased", [True, False])
