@@ -4,6 +4,8 @@ That statistics add up exactly over processes is tested for every one in `test_d
 """
 
 import copy
+import os
+import shutil
 from functools import cache
 
 import numpy as np
@@ -16,6 +18,7 @@ from qtheory.errors import DomainError, ShapeError
 from tests.empirical.conforming import DIM, K, make, vectors
 
 GREEDY = {"rq", "var"}  # codes are chosen stage by stage
+IN_MACHINE_CODE = ("fsq", "vanilla")  # a scalar one and one with a codebook
 ANY_SIZE = {"vanilla", "ema", "online", "wasserstein", "mmd", "kmeans", "lloyd_max"}
 
 
@@ -252,27 +255,48 @@ def test_a_codebook_size_that_is_no_power_where_it_must_be_is_refused(name):
             build(name, DIM, 250)
 
 
-# the compiler looks at gradients of what it resumes with after a break
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
-@pytest.mark.parametrize("name", sorted(QUANTIZERS))
-def test_compiled_quantizers_train_and_code_as_they_do_without(name):
-    """Traced by torch.compile, with graph breaks where statistics are looked at."""
+def trained_step(quantizer, forward):
+    """Return the result of a training step of 600 vectors, and the gradient in them and in each parameter."""
+    z = vectors(600, DIM).requires_grad_()
+    result = forward(z)
+    (result.z_q.square().sum() + sum(result.losses.values())).backward()
+    return result, {"z": z.grad, **{key: value.grad for key, value in quantizer.named_parameters()}}
+
+
+def assert_compiled_trains_as_without(name, backend):
     torch._dynamo.reset()
     plain, traced = make(name), make(name)
-    compiled = torch.compile(traced, backend="eager")
-    found = []
-    for quantizer in (plain, compiled):
-        z = vectors(600, DIM).requires_grad_()
-        result = quantizer(z)
-        (result.z_q.square().sum() + sum(result.losses.values())).backward()
-        found.append((result, z.grad))
-    (one, gradient), (other, same_gradient) = found
+    one, gradients = trained_step(plain, plain)
+    other, same_gradients = trained_step(traced, torch.compile(traced, backend=backend))
     assert torch.equal(one.codes, other.codes)
     torch.testing.assert_close(one.z_q, other.z_q)
-    torch.testing.assert_close(gradient, same_gradient)
+    torch.testing.assert_close(gradients, same_gradients)
     torch.testing.assert_close(dict(one.losses), dict(other.losses))
     for key, tensor in traced.state_dict().items():
         torch.testing.assert_close(tensor, plain.state_dict()[key])
+
+
+# the compiler looks at gradients of what it resumes with after a break
+_RESUMED = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+
+
+@_RESUMED
+@pytest.mark.parametrize("name", sorted(QUANTIZERS))
+def test_compiled_quantizers_train_and_code_as_they_do_without(name):
+    """Forward and backward traced by torch.compile, with graph breaks where statistics are looked at."""
+    assert_compiled_trains_as_without(name, "aot_eager")
+
+
+@_RESUMED
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
+@pytest.mark.parametrize(
+    "name", sorted(QUANTIZERS) if os.environ.get("QTHEORY_INDUCTOR") else IN_MACHINE_CODE
+)
+def test_quantizers_in_machine_code_train_and_code_as_they_do_without(name, tmp_path, monkeypatch):
+    """By the compiler that users get, inductor; all of them take minutes, with QTHEORY_INDUCTOR=1."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # nothing made before is taken
+    assert_compiled_trains_as_without(name, "inductor")
 
 
 @pytest.mark.parametrize("name", sorted(QUANTIZERS))
