@@ -91,8 +91,8 @@ def caption(table: Table) -> str:
     return (
         f"Distortion times K^(2/d) / d on the cube [-1, 1]^d, means of {frame['trial'].nunique()} trials on "
         f"{n} vectors: optimal levels of the uniform law, in one dimension optimal vectors too; levels "
-        f"fitted to {train} vectors of the saddle-point law; k-means codebooks fitted to as many of the "
-        f"uniform law, or to {points} a codeword where that is more; "
+        f"fitted to {train} vectors of the saddle-point law; k-means codebooks fitted to as many of either "
+        f"law, or to {points} a codeword where that is more; "
         f"random atoms, one cross a trial: few with exact optima, and many with optimal levels and the best "
         f"of five k-means codebooks, without sampling error. Lines are constants for the worst law: solid "
         f"sharp, dashed as printed; values below {_FLOOR} are left out. The saddle-point law meets the "
