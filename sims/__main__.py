@@ -20,6 +20,8 @@ tables: a row for each cell, trial and method, with the seed. Distortion is that
 fitted to; standard_error is over these vectors (of photographs: over photographs), for the one codebook of
 the row. How much random or fitted codebooks differ shows between trials: intervals of means come from these.
 points_per_centroid are training vectors for each codeword of the largest block; a warning where too few.
+in_sample_distortion is empty where nothing was fitted (random codebooks, optima that are known), and so is
+points_per_centroid, also where the number of codewords has no limit.
 """
 
 

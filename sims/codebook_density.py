@@ -36,6 +36,8 @@ def run(cell: Cell) -> Row:
     best = _best(dim, size)
     return {
         **_fitted.errors(x, _fitted.lookup(words)(x)),
+        "in_sample_distortion": None,
+        **_fitted.sampling(None),
         "expected_distortion": matched_codebook_distortion(dim, size, 1.0, spread),
         "matched_distortion": matched_codebook_distortion(dim, size),
         "best_variance": best.codebook_variance,
@@ -76,7 +78,7 @@ _SIZES = tuple((dim, size) for dim in _DIMS for size in (16, 256, 4096))
 STUDY = Study(
     name="codebook-density",
     summary="distortion of random Gaussian codebooks against their spread, with the exact minimum",
-    version=1,
+    version=2,
     presets={
         "smoke": Preset(
             trials=12,

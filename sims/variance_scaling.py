@@ -21,7 +21,7 @@ from qtheory.results import Cell, grid
 from qtheory.results.slope import slope_of_variance
 from qtheory.results.sweep import Row
 from qtheory.sources import Gaussian
-from sims import assign
+from sims import _fitted, assign
 from sims.study import Preset, Study
 
 VARIANCES = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
@@ -61,6 +61,8 @@ def _measure(cell: Cell, variance: float) -> Row:
     return {
         "distortion": float(distortion.mean()),
         "standard_error": float(distortion.std(ddof=1) / math.sqrt(n)),
+        "in_sample_distortion": None,
+        **_fitted.sampling(None),
         "expected_distortion": variance * _slope(dim, codebook_size),
         "shannon_lower_bound": shannon_lower_bound(source, codebook_size),
         "utilization": utilization(np.bincount(codes, minlength=codebook_size)),
@@ -100,7 +102,7 @@ def findings(frame: pd.DataFrame) -> list[str]:
 STUDY = Study(
     name="variance-scaling",
     summary="distortion of a matched random codebook against the source's variance (Figure 2)",
-    version=2,
+    version=3,
     presets={
         "smoke": Preset(
             trials=2,

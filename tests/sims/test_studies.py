@@ -66,13 +66,22 @@ FITTED_TO_NOTHING = {"variance-scaling", "codebook-density"}
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 def test_every_row_carries_its_seed_both_errors_bounds_and_a_place_for_a_warning(study):
     cell = study.sweep("smoke", seed=3).cells()[0]
-    columns = {"seed", "distortion", "standard_error"} | BOUNDS[study.name]
-    if study.name not in FITTED_TO_NOTHING:
-        columns |= {"in_sample_distortion", "points_per_centroid", "warning"}
+    columns = {
+        "seed",
+        "distortion",
+        "standard_error",
+        "in_sample_distortion",
+        "points_per_centroid",
+        "warning",
+    }
+    columns |= BOUNDS[study.name]
     for row in _Traced(study.run)(cell):
         assert columns <= row.keys()
         assert row["seed"] == 3
         assert row["distortion"] > 0 <= row["standard_error"]
+        if study.name in FITTED_TO_NOTHING:
+            assert row["in_sample_distortion"] is row["points_per_centroid"] is None
+            assert row["warning"] == ""
 
 
 def test_the_command_ends_with_warnings_and_the_seconds_of_each_study(tmp_path, capsys, monkeypatch):
