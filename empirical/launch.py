@@ -23,10 +23,24 @@ from qtheory.results import Table, configuration_digest, write_table
 
 @dataclass(frozen=True)
 class Task:
-    """A command and where its output goes."""
+    """A command, where its output goes, and what it needs.
+
+    Attributes
+    ----------
+    command : tuple of str
+        Program and arguments.
+    log : str
+        File of its output.
+    cards : int
+        GPUs.
+    cores : int
+        Cores: one for each process that trains, and for each that decodes images.
+    """
 
     command: tuple[str, ...]
     log: str
+    cards: int = 0
+    cores: int = 1
 
 
 def perform(task: Task) -> int:
@@ -66,10 +80,9 @@ class SlurmExecutor(Executor):
     ----------
     folder : pathlib.Path
         For submitit's own files.
-    processes : int
-        Cards of a job.
     options : dict, optional
-        Further parameters of submitit, such as ``timeout_min`` or ``slurm_partition``.
+        Further parameters of submitit, such as ``timeout_min`` or ``slurm_partition``. Cards and cores are
+        those of each task.
     cluster : str, optional
         Submitit's cluster; Slurm by default.
 
@@ -81,23 +94,25 @@ class SlurmExecutor(Executor):
         If submitit is not installed.
     """
 
-    def __init__(
-        self, folder: Path, processes: int, options: dict[str, Any] | None = None, cluster: str = "slurm"
-    ) -> None:
+    def __init__(self, folder: Path, options: dict[str, Any] | None = None, cluster: str = "slurm") -> None:
         import submitit
 
         try:
             self.executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
         except RuntimeError as error:
             raise DomainError(f"executor slurm needs Slurm's srun: {error}; use --executor local") from error
-        settings = {"nodes": 1, "tasks_per_node": 1, "gpus_per_node": processes, "timeout_min": 48 * 60}
+        settings = {"nodes": 1, "tasks_per_node": 1, "timeout_min": 48 * 60}
         self.executor.update_parameters(**(settings | (options or {})))
 
     def run(self, tasks: Sequence[Task]) -> Iterator[int]:
         """Submit all tasks, and yield their exit statuses as they are waited for."""
-        with self.executor.batch():
-            jobs = [self.executor.submit(perform, task) for task in tasks]
-        for job in jobs:
+        jobs: dict[Task, Any] = {}
+        for cards, cores in dict.fromkeys((task.cards, task.cores) for task in tasks):
+            self.executor.update_parameters(gpus_per_node=cards, cpus_per_task=cores)
+            alike = [task for task in tasks if (task.cards, task.cores) == (cards, cores)]
+            with self.executor.batch():
+                jobs |= {task: self.executor.submit(perform, task) for task in alike}
+        for job in (jobs[task] for task in tasks):
             try:
                 yield job.result()
             except Exception as error:  # a job that was cancelled or lost must not end the walk
@@ -111,7 +126,9 @@ def task(launch: Launch, cell: CellSpec) -> Task:
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     start = torchrun if processes > 1 else []
     command = (sys.executable, *start, "-m", "empirical.cell", str(path))
-    return Task(command, str(launch.folder(cell) / "output.log"))
+    cards = processes if launch.device == "cuda" else 0
+    cores = processes * (1 + launch.workers)
+    return Task(command, str(launch.folder(cell) / "output.log"), cards, cores)
 
 
 def walk(

@@ -148,7 +148,7 @@ def _executor(given: Arguments, launch: "Launch") -> "Executor":
     if given.executor == "local":
         return LocalExecutor()
     options = {} if given.partition is None else {"slurm_partition": given.partition}
-    return SlurmExecutor(Path(launch.out) / "slurm", given.processes, options)
+    return SlurmExecutor(Path(launch.out) / "slurm", options)
 
 
 def launch(given: Arguments) -> int:

@@ -278,21 +278,6 @@ def test_a_cell_ends_with_the_command_that_was_killed(tmp_path):
     assert (tmp_path / "log").read_text() == ""
 
 
-# submitit's debugging cluster leaves its logs open
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_jobs_of_a_cluster_give_their_exit_statuses(tmp_path):
-    submitit = pytest.importorskip("submitit")
-    from empirical.launch import SlurmExecutor
-
-    executor = SlurmExecutor(tmp_path / "jobs", 0, cluster="debug")
-    tasks = [Task(("sh", "-c", f"echo {n}; exit {n}"), str(tmp_path / f"{n}.log")) for n in (0, 3)]
-    assert list(executor.run(tasks)) == [0, 3]
-    assert (tmp_path / "3.log").read_text() == "3\n"
-    assert isinstance(executor.executor, submitit.AutoExecutor)
-    with pytest.raises(DomainError, match="use --executor local"):
-        SlurmExecutor(tmp_path / "jobs", 1)
-
-
 def test_a_trained_cell_is_measured_again_by_the_command(launch, capsys):
     spec = chosen()[0]
     [(_, outcome)] = walk(launch, [spec], Here())
