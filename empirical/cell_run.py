@@ -159,6 +159,7 @@ class CellRun:
             z_e = self.latents(tokenizer, _REFERENCE_IMAGES)
             fit_references(transplant.cpu(), z_e[torch.arange(len(z_e))].cpu())
             self.setup.placed(transplant)
+        if not self.cell.trained:
             return
         make = self.substitution if self.cell.phase == "substitution" else self.second_stage
         objective, streamed = make(transplant, tokenizer)

@@ -9,6 +9,7 @@ from empirical.launch_config import SECOND_STAGE, LaunchPreset
 from empirical.quantizers import PROTOCOLS
 from qtheory import _check
 from qtheory.errors import DomainError
+from qtheory.results.comparison import FAMILIES
 
 Phase = Literal["baseline", "substitution", "adaptation", "joint"]
 PHASES: tuple[Phase, ...] = ("baseline", "substitution", "adaptation", "joint")
@@ -62,8 +63,11 @@ class CellSpec:
 
     @property
     def trained(self) -> bool:
-        """Whether it is trained step by step: baselines do nothing, and references are fitted once."""
-        return self.method in TRAINED
+        """Whether it is trained step by step.
+
+        Baselines do nothing, references are fitted once, and fixed rules without heads have nothing to train.
+        """
+        return self.method in TRAINED and not (self.head == "none" and FAMILIES[self.method] == "SQ")
 
     @property
     def start(self) -> "CellSpec | None":

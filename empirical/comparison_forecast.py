@@ -9,7 +9,8 @@ from typing import Any
 from empirical.adapt import Adaptation
 from empirical.cells import CellSpec
 from empirical.config import PRESETS, SECOND_STAGE, Budget
-from empirical.cost import SUSTAINED, Counts, cost, counts
+from empirical.cost import SUSTAINED, cost
+from empirical.counts import Counts, counts
 from empirical.data import split
 from empirical.head import HALVES, TRAINED, UNQUANTIZED
 from empirical.job import SUBSTITUTION, THREADS, Job

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from empirical.cells import CellSpec
-from empirical.cost import SUSTAINED, cache_cost, cost, counts, tokenizer_side
+from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
+from empirical.counts import counts, tokenizer_side
 from empirical.outcomes import failure, result, set_aside, with_digests
 from empirical.protocol import RECIPES
 from empirical.runtime import FOLLOWS
@@ -270,6 +271,7 @@ def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
     cached = f"latents, once: {total:.2f} h" if launch.cached else ""
     summary = (
         f"{len(cells)} cells, {hours:.0f} h on one {hardware}, which is taken to sustain {sustained:g} "
-        f"TFLOP/s; memory is of each of {launch.processes} process(es)"
+        f"TFLOP/s; memory is of each of {launch.processes} process(es)\n"
+        f"estimated: the stored run of the desk preset took {STORED_RUN}"
     )
     return "\n".join([*lines, *([cached] if cached else []), summary])

@@ -12,7 +12,8 @@ from empirical.adversary import Adversary
 from empirical.cells import matrix
 from empirical.checkpoint import pack
 from empirical.config import Budget
-from empirical.cost import cost, counts
+from empirical.cost import cost
+from empirical.counts import counts
 from empirical.discriminator import Discriminator, ViT
 from empirical.head import build_transplant
 from empirical.joint import JointObjective

@@ -13,6 +13,8 @@ from empirical.__main__ import main
 from empirical.cell_run import CellRun
 from empirical.cells import CellSpec
 from empirical.checkpoint import load
+from empirical.cost import cost
+from empirical.counts import counts
 from empirical.head import REFERENCES
 from empirical.launch import LocalExecutor, Task, collect, perform, task, walk
 from empirical.launch_table import render, side_by_side
@@ -96,6 +98,20 @@ def test_heads_can_be_smaller_or_left_out_in_table_3_alone(launch):
     assert own["psnr"].tolist() == frame["psnr_luma"].tolist()
     with pytest.raises(DomainError, match="heads must include full, from which later phases start, got 1x1"):
         chosen(heads=["1x1"])
+
+
+def test_fixed_rules_without_heads_are_measured_as_they_are(launch):
+    """They have nothing to train, so that no step is done, nor counted."""
+    cells = {c.head: c for c in chosen(tables=[3], heads=["full", "none"]) if c.phase == "substitution"}
+    bare, full = cells["none"], cells["full"]
+    assert (bare.method, bare.trained, full.trained) == ("fsq", False, True)
+    outcomes = list(walk(launch, [bare, full], Here()))
+    assert [(launch.folder(cell) / "log.jsonl").exists() for cell in (bare, full)] == [False, True]
+    frame = collect(launch, outcomes, "test").frame
+    assert frame["psnr"].notna().all()
+    assert frame["steps"].isna().tolist() == [True, False]
+    own = counts(TINY)
+    assert [cost(cell, TINY, own).training > 0 for cell in (bare, full)] == [False, True]
 
 
 def test_a_comparison_without_a_single_result_is_told_by_its_manifest(launch):

@@ -1,5 +1,6 @@
 """The matrix of a launched comparison, and what it costs."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -9,12 +10,14 @@ import pytest
 
 from empirical.__main__ import main
 from empirical.cells import matrix
-from empirical.cost import cache_cost, cost, counts
+from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
+from empirical.counts import counts
 from empirical.head import TRAINED
 from empirical.launch import forecast, walk
 from empirical.launch_config import PRESETS
 from empirical.launch_table import side_by_side
 from empirical.printed import as_text
+from figures.recipe import ROOT
 from qtheory import paper
 from qtheory.errors import DomainError
 from tests.empirical.launched import Here, chosen
@@ -120,7 +123,7 @@ def test_operations_and_memory_of_the_paper_are_counted():
     np.testing.assert_allclose([own.decoder_kept, 2 * own.head_kept], [1272, 12], rtol=0.01)
     kept = counts(PRESETS["paper"], recompute=True).decoder_kept
     assert kept < 0.45 * own.decoder_kept
-    cells = {c.phase: c for c in matrix(PRESETS["paper"], ["as_run"], [3, 7], ["mmd"])}
+    cells = {c.phase: c for c in matrix(PRESETS["paper"], ["as_run"], [3, 7], ["ema"])}
     found = {phase: cost(cell, PRESETS["paper"], own) for phase, cell in cells.items()}
     np.testing.assert_allclose(found["substitution"].training, 1.48, rtol=0.01)
     np.testing.assert_allclose(found["adaptation"].training, 5.41, rtol=0.01)
@@ -136,6 +139,20 @@ def test_operations_and_memory_of_the_paper_are_counted():
     assert found["substitution"].training * 2 / cheap.training == pytest.approx(36, rel=0.05)
     assert fair.training > found["adaptation"].training
     assert cache_cost(PRESETS["paper"], own) == pytest.approx(2 * 1_281_167 * 215.1e-9, rel=1e-3)
+
+
+def test_the_hours_of_the_desk_preset_are_near_those_that_it_took():
+    """MMD VQ compares every pair of vectors and codewords, which is most of what the smallest heads cost."""
+    preset, recorded = PRESETS["desk"], ROOT / "empirical" / "results" / "launch" / "desk.json"
+    took = json.loads(recorded.read_text())["seconds"]
+    own, cells = counts(preset), matrix(preset, native=False)
+    assert {cell.name for cell in cells} == took.keys()
+    counted = [cost(c, preset, own).hours(SUSTAINED["cpu"]) * 3600 for c in cells]
+    latents = cache_cost(preset, own) * 1e6 / SUSTAINED["cpu"]  # of which the first cell takes care
+    ratios = [took[cell.name] / hours for cell, hours in zip(cells[1:], counted[1:], strict=True)]
+    whole = sum(took.values()) / (sum(counted) + latents)
+    found = f"{whole:.1f} times of what is counted for it on a core, single cells {min(ratios):.1f} to"
+    assert f"{found} {max(ratios):.1f} times" == STORED_RUN
 
 
 def test_what_measures_needs_the_memory_of_measuring_and_a_training_that_of_both():
@@ -166,13 +183,14 @@ def test_the_dry_run_prints_every_cell_with_its_cost_and_touches_nothing(tmp_pat
     monkeypatch.chdir(tmp_path)
     given = ["launch", "--preset", "paper", "--dry-run", "--tables", "7", "--methods", "mmd", "--bf16"]
     assert main([*given, "--device", "cpu", "--processes", "8"]) == 0
-    *lines, cached, summary = capsys.readouterr().out.splitlines()
+    *lines, cached, summary, uncertainty = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[::3]] == [
         f"{phase}/mmd-full-65536x2-fair-0" for phase in ("substitution", "adaptation", "joint")
     ]
     assert "to do" in lines[0]
     assert cached.startswith("latents, once: 0.51 h")
     assert summary.startswith("9 cells, ")
+    assert uncertainty.startswith("estimated: ")
     more = ["--tables", "3", "--heads", "full", "none", "--device", "cpu"]
     assert main([*given[:4], "--methods", "mmd", *more]) == 0
     heads = [line for line in capsys.readouterr().out.splitlines() if "/mmd-none-" in line]
