@@ -72,18 +72,19 @@ def arena(
         preset: Sizes and budget; ``paper`` takes under 10 minutes on two free cores.
         protocol: Settings of the quantizers: those of the published run, of the paper, or fair ones.
         seed: Seed of all random streams.
-        out: Results folder; the tables are ``arena/<preset>.csv`` and ``arena/<preset>-curves.csv`` in it.
+        out: Results folder; the tables are ``arena/<preset>.csv`` in it, ``arena/<preset>-curves.csv``, and
+            ``arena/<preset>-seconds.csv``, which alone differs between two runs.
         threads: CPU threads of a process; the last digits depend on them.
         jobs: Processes; by default as many as there are cores for.
     """
     from empirical.arena import report, study
 
     folder = command.output_folder("--out", out)
-    found, _ = study.run(preset, protocol, seed=seed, out=folder, threads=threads, jobs=jobs)
+    found, _, seconds = study.run(preset, protocol, seed=seed, out=folder, threads=threads, jobs=jobs)
     if len(found.frame):
         print("dB above k-means, held out, means of the trials:", report.summary(found.frame), sep="\n")
-        print("seconds of a cell, mean; of each in the manifest:", report.seconds(found), sep="\n")
-        print(*report.findings(found.frame), f"table: {found.path}", sep="\n")
+        print("seconds of a cell, means of the trials and sources:", report.seconds(seconds.frame), sep="\n")
+        print(*report.findings(found.frame), f"tables: {found.path}, {seconds.path}", sep="\n")
     failures = found.manifest["failures"]
     for failure in failures:
         print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)

@@ -21,6 +21,10 @@ _SOURCES = {
 _MAPS = {"none": "", "affine": ", affine maps", "principal": ", principal axes"}
 _LABELS = {"rq": "RQ, 2 stages"}  # elsewhere its stages have 8 bits
 _CURVES = ("vanilla", "ema", "online", "wasserstein", "mmd", "ema_vp2", "fsq", "lfq", "bsq")
+_OF_MAPS = (
+    " VAR's quantizer codes 2 x 2 neighbouring latents together, with the bits of four, so that it may lie "
+    "below k-means of single ones."
+)
 # between the marks of two K in one row
 _SHIFT = 0.18
 
@@ -28,7 +32,7 @@ _SHIFT = 0.18
 def _entries(frame: pd.DataFrame) -> list[tuple[str, str]]:
     """Return methods and maps, references first, in the order in which quantizers are listed everywhere."""
     present = set(zip(frame["method"], frame["maps"], strict=True))
-    order = sorted(LOOKS, key=lambda name: name not in ("kmeans", "opq", "pq", "rq", "lloyd_max"))
+    order = sorted(LOOKS, key=lambda name: name not in ("kmeans", "opq", "pq", "rq", "var", "lloyd_max"))
     ranks = {name: i for i, name in enumerate(order)}
     return sorted(present, key=lambda entry: (ranks[entry[0]], list(_MAPS).index(entry[1])))
 
@@ -131,6 +135,7 @@ def caption(table: Table, curves: Table) -> str:
     frame = table.frame
     first = frame.iloc[0]
     sizes = " (open) and ".join(f"K = {size}" for size in sorted(frame["codebook_size"].unique()))
+    of_maps = _OF_MAPS if "var" in set(frame["method"]) else ""
     error = 4.343 * float((frame["standard_error"] / frame["distortion"]).max())
     return (
         f"(a-e) Held-out distortion of quantizers of {first['dim']} numbers without heads, at {sizes} "
@@ -139,7 +144,7 @@ def caption(table: Table, curves: Table) -> str:
         f"{first['n_train']} training vectors, {int(frame['steps'].max())} steps of {first['batch_size']} "
         f"where a method is trained, and {first['n_held_out']} other vectors; one standard error of a trial "
         f"is at most {error:.2f} dB. Fixed codewords work on the vectors as they are where K = 2^d, and "
-        f"between trained affine maps. (f, g) Held-out error during training, first trial. Made by "
+        f"between trained affine maps.{of_maps} (f, g) Held-out error during training, first trial. Made by "
         f"`{table.manifest['command']}`."
     )
 

@@ -71,7 +71,7 @@ def test_what_the_comparison_answers_comes_from_its_tables():
             assert json.loads((EMPIRICAL / f"{source}.json").read_text())["sha256"] == sha256
 
 
-@pytest.mark.parametrize("name", ["paper", "paper-curves"])
+@pytest.mark.parametrize("name", ["paper", "paper-curves", "paper-seconds"])
 def test_tables_of_the_arena_carry_the_digest_of_the_code(name):
     path = EMPIRICAL / "arena" / f"{name}.json"
     seed = json.loads(path.read_text())["seed"]

@@ -3,7 +3,7 @@
 A learned or fitted codebook needs no map. The codewords of FSQ, LFQ and BSQ are fixed: they work on
 vectors as they are (``none``), where the numbers of bits and dimensions fit, and between affine maps that
 are trained (``affine``). Optimal scalar levels work on the coordinates, and on principal axes
-(``principal``).
+(``principal``). VAR's quantizer codes neighbouring latents of photographs together (`empirical.arena.maps`).
 """
 
 from typing import Any
@@ -12,8 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from empirical.arena import maps as grids
+from empirical.arena.sources import Vectors
 from empirical.protocol import Optimization
-from empirical.quantizers import REFERENCES, FSQQuantizer, LloydMaxQuantizer, Quantizer, build
+from empirical.quantizers import (
+    PROTOCOLS,
+    REFERENCES,
+    FSQQuantizer,
+    LloydMaxQuantizer,
+    MultiScaleQuantizer,
+    Quantizer,
+    build,
+)
 from empirical.quantizers.base import Losses
 from empirical.quantizers.ema import EMAQuantizer
 from empirical.quantizers.fsq import COMMITMENT
@@ -21,30 +31,31 @@ from empirical.quantizers.reference import ReferenceQuantizer
 from empirical.quantizers.vanilla import parameter_groups
 from empirical.training import Objective
 from qtheory.entropy import perplexity, utilization
+from qtheory.errors import DomainError
 
 FIXED = ("fsq", "lfq", "bsq")
 _ROWS = 16384
-# two levels a coordinate need FSQ's symmetric form; all pairs of MMD would take most of the time
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "fsq": {"form": "symmetric"},
-    "mmd": {"rows": 1024},
-    "mmd_vp2": {"rows": 1024},
+_MMD_ROWS = {name: {"rows": 1024} for name in ("mmd", "mmd_vp2")}  # all would take most of the time
+# options of quantizers in each protocol; two levels a coordinate need FSQ's symmetric form
+OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+    protocol: {"fsq": {"form": "symmetric"}, **(_MMD_ROWS if protocol == "fair" else {})}
+    for protocol in PROTOCOLS
 }
 
 
 class Entrant(nn.Module):
-    """A quantizer between two affine maps, or none.
+    """A quantizer between two maps, affine ones or those from vectors to maps of latents, or none.
 
     Parameters
     ----------
     quantizer : Quantizer
         The quantizer.
-    before, after : torch.nn.Linear or None
+    before, after : torch.nn.Module or None
         The maps.
     """
 
     def __init__(
-        self, quantizer: Quantizer, before: nn.Linear | None = None, after: nn.Linear | None = None
+        self, quantizer: Quantizer, before: nn.Module | None = None, after: nn.Module | None = None
     ) -> None:
         super().__init__()
         self.quantizer = quantizer
@@ -113,8 +124,26 @@ def _levels(z: Tensor, codebook_size: int) -> list[int]:
     return [n for n in optimal.sizes.tolist() if n > 1]
 
 
+def _of_maps(codebook_size: int, vectors: Vectors, protocol: str, generator: torch.Generator) -> Entrant:
+    """Return VAR's quantizer, fitted to the maps of whole crops."""
+    if vectors.grid is None:
+        raise DomainError(f"{grids.METHOD} needs latents with neighbours, got vectors without; leave it out")
+    side, dim = vectors.grid.side, vectors.train.shape[1]
+    quantizer = grids.multi_scale(dim, codebook_size, protocol, generator)
+    entered = Entrant(quantizer, grids.ToMaps(side), grids.FromMaps(side))
+    if isinstance(quantizer, ReferenceQuantizer):
+        quantizer.fit(entered.before(_whole_crops(vectors)))
+    return entered.eval()
+
+
+def _whole_crops(vectors: Vectors) -> Tensor:
+    """Return the training latents of crops of which none was cut off."""
+    area = vectors.grid.side**2 if vectors.grid else 1
+    return vectors.train[: len(vectors.train) // area * area]
+
+
 def entrant(
-    method: str, maps: str, codebook_size: int, z: Tensor, protocol: str, *, generator: torch.Generator
+    method: str, maps: str, codebook_size: int, vectors: Vectors, protocol: str, *, generator: torch.Generator
 ) -> Entrant:
     """Return a method as it enters, fitted where it is fitted once.
 
@@ -126,16 +155,19 @@ def entrant(
         ``none``, ``affine`` or ``principal``.
     codebook_size : int
         K; FSQ has the product of its levels, which may lie below.
-    z : (n, d) tensor
-        Training vectors: for fits, and for the start of maps.
+    vectors : Vectors
+        Those to train on serve for fits, and for the start of maps.
     protocol : str
         ``as_run``, ``paper`` or ``fair``.
     generator : torch.Generator
         Initial weights and codebooks.
     """
+    if method == grids.METHOD:
+        return _of_maps(codebook_size, vectors, protocol, generator)
+    z = vectors.train
     dim, size = z.shape[1], codebook_size
-    options = _OPTIONS.get(method, {}) if protocol == "fair" or method == "fsq" else {}
     if maps == "none":
+        options = OPTIONS[protocol].get(method, {})
         entered = Entrant(build(method, dim, size, protocol, generator=generator, **options))
     elif maps == "principal":
         entered = Entrant(build(method, dim, size, protocol, generator=generator), *_principal(z))
@@ -192,29 +224,48 @@ class ArenaObjective(Objective):
         return loss
 
 
-def squared_errors(model: Entrant, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Return squared errors (n,) in float64, summed over d, and the counts of all codes."""
-    errors, counts = [], torch.zeros(model.quantizer.codebook_size, dtype=torch.int64)
+def _counted(quantizer: Quantizer, codes: Tensor) -> tuple[Tensor, ...]:
+    """Return how often each codeword occurs; of maps, whose codes are K^4, those of each scale."""
+    if isinstance(quantizer, MultiScaleQuantizer):
+        return quantizer.part_usage(codes)
+    return (quantizer.usage(codes),)
+
+
+def squared_errors(model: Entrant, z: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Return squared errors (n,) in float64, summed over d, and the counts of all codes of each codebook."""
+    errors, counts = [], []
     for rows in z.split(_ROWS):
         y, codes = model.coded(rows)
         errors.append((rows.double() - y.double()).square().sum(dim=1))
-        counts += model.quantizer.usage(codes)
-    return torch.cat(errors), counts
+        counts.append(_counted(model.quantizer, codes))
+    return torch.cat(errors), [torch.stack(parts).sum(dim=0) for parts in zip(*counts, strict=True)]
 
 
-def measured(model: Entrant, train: Tensor, held_out: Tensor) -> dict[str, Any]:
-    """Return the columns of the table that one entrant alone gives."""
-    errors, counts = squared_errors(model, held_out)
+def measured(model: Entrant, vectors: Vectors) -> dict[str, Any]:
+    """Return the columns of the table that one entrant alone gives.
+
+    Utilization and perplexity of VAR's quantizer are means over the codebooks of its scales.
+    """
+    train, held_out, grid = vectors
+    codewords = model.quantizer.codebook_size
+    if (
+        isinstance(model.quantizer, MultiScaleQuantizer) and grid is not None
+    ):  # on the same vectors, decoded with their neighbours
+        errors, counts = squared_errors(model, grid.latents)
+        errors, train = errors[grid.measured], _whole_crops(vectors)
+        codewords = round(codewords ** (1 / grids.POSITIONS))
+    else:
+        errors, counts = squared_errors(model, held_out)
     inside, _ = squared_errors(model, train)
     variance = held_out.double().var(dim=0, correction=0).sum()
     distortion = float(errors.mean())
-    used = counts.numpy()
+    used = [part.numpy() for part in counts]
     return {
-        "codewords": model.quantizer.codebook_size,
+        "codewords": codewords,
         "distortion": distortion,
         "standard_error": float(errors.std() / np.sqrt(len(errors))),
         "in_sample_distortion": float(inside.mean()),
         "nmse": distortion / float(variance),
-        "utilization": utilization(used),
-        "perplexity": perplexity(used / used.sum()),
+        "utilization": float(np.mean([utilization(part) for part in used])),
+        "perplexity": float(np.mean([perplexity(part / part.sum()) for part in used])),
     }

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from qtheory.results import Table
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,20 +22,9 @@ def summary(frame: "pd.DataFrame") -> str:
     return text
 
 
-def seconds(table: Table) -> str:
-    """Return the mean seconds of fit or training and measurement, a row a method and maps, a column a K.
-
-    They stand in the manifest, one a cell: no two runs take equally long, and equal tables are equal bytes.
-    """
-    import pandas as pd
-
-    cells = table.frame[["codebook_size", "method", "maps"]].drop_duplicates()
-    named = (dict(part.split("=", 1) for part in name.split("/")[1:]) for name in table.manifest["seconds"])
-    taken = pd.DataFrame(named).assign(seconds=list(table.manifest["seconds"].values()))
-    taken = taken.astype({"codebook_size": int})
-    means = cells.merge(taken).pivot_table(
-        index=["method", "maps"], columns="codebook_size", values="seconds", sort=False
-    )
+def seconds(frame: "pd.DataFrame") -> str:
+    """Return the mean seconds of fit or training and measurement, a row a method and maps, a column a K."""
+    means = frame.pivot_table(index=["method", "maps"], columns="codebook_size", values="seconds", sort=False)
     text: str = means.to_string(float_format=lambda value: f"{value:.2f}", na_rep="")
     return text
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from empirical.arena.maps import Grid
 from empirical.data import eval_crops, load_images, split, train_crops
 from empirical.evaluate import encode_in_batches
 from empirical.streams import torch_stream
@@ -89,10 +90,14 @@ def shannon_limit(name: str, bits: float) -> float | None:
 
 
 class Vectors(NamedTuple):
-    """Vectors to train on and others to measure on, (n, 8) float32 each."""
+    """Vectors to train on and others to measure on, (n, 8) float32 each, and of photographs their places.
+
+    Latents of photographs to train on are those of whole crops, row by row, but for the last crop.
+    """
 
     train: Tensor
     held_out: Tensor
+    grid: Grid | None = None
 
 
 def _latents(crops: Tensor) -> Tensor:
@@ -114,7 +119,8 @@ def _pocket(cell: Cell, n_train: int, n_held_out: int) -> Vectors:
     latents = _latents(train_crops(train, crops, _CROP, generator=generator))
     fresh = _pocket_held_out()
     chosen = cell.rng("held-out", "source").choice(len(fresh), min(n_held_out, len(fresh)), replace=False)
-    return Vectors(latents[:n_train], fresh[torch.from_numpy(np.sort(chosen))])
+    measured = torch.from_numpy(np.sort(chosen))
+    return Vectors(latents[:n_train], fresh[measured], Grid(fresh, measured, _CROP // DOWNSAMPLING))
 
 
 def draw(cell: Cell) -> Vectors:

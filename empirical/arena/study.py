@@ -1,8 +1,8 @@
-"""Runs an arena: its cells in parallel processes, what they find stored one by one, and the two tables."""
+"""Runs an arena: its cells in parallel processes, what they find stored one by one, and its tables."""
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -80,10 +80,10 @@ def _compute(arena: Arena, cell: Cell) -> dict[str, Any]:
     vectors = _vectors(cell.seed, cell.trial, tuple((key, cell.parameters[key]) for key in keys))
     method, maps, size = (cell.parameters[key] for key in ("method", "maps", "codebook_size"))
     generator = torch_stream(cell.seed, STUDY, "weights", method, maps, f"K={size}", f"trial={cell.trial}")
-    model = entrant(method, maps, size, vectors.train, arena.protocol, generator=generator)
+    model = entrant(method, maps, size, vectors, arena.protocol, generator=generator)
     learns = model.learns and not is_reference(method)
     curve = _trained(arena, cell, model, vectors) if learns else []
-    row = {"steps": arena.sizes.steps if learns else 0, **measured(model, *vectors)}
+    row = {"steps": arena.sizes.steps if learns else 0, **measured(model, vectors)}
     return {"row": row, "curve": curve, "seconds": round(time.perf_counter() - start, 3)}
 
 
@@ -126,6 +126,10 @@ def _curve(arena: Arena, cell: Cell) -> list[Row]:
     return curve
 
 
+def _seconds(arena: Arena, cell: Cell) -> Row:
+    return {"seconds": result(arena, cell)["seconds"]}
+
+
 def _kmeans_first(cells: Sequence[Cell]) -> list[Cell]:
     """Order cells so that none measures against a k-means that is not stored yet, and would fit it again."""
     return sorted(cells, key=lambda cell: cell.parameters["method"] != "kmeans")
@@ -139,8 +143,8 @@ def run(
     out: Path = Path("results"),
     threads: int = THREADS,
     jobs: int | None = None,
-) -> tuple[Table, Table]:
-    """Run what is missing of an arena and write its two tables.
+) -> tuple[Table, Table, Table]:
+    """Run what is missing of an arena and write its tables.
 
     Parameters
     ----------
@@ -151,18 +155,19 @@ def run(
     seed : int
         Seed of all random streams.
     out : pathlib.Path
-        The tables are ``arena/<preset>.csv`` below it, and ``arena/<preset>-curves.csv``; protocols other
-        than ``fair`` add their name.
+        The tables are ``arena/<preset>.csv`` below it, ``arena/<preset>-curves.csv`` and
+        ``arena/<preset>-seconds.csv``; protocols other than ``fair`` add their name.
     threads : int
         CPU threads of a process, on which the last digits depend.
     jobs : int, optional
-        Processes; by default as many as there are cores for. The tables do not depend on it.
+        Processes; by default as many as there are cores for. Only the seconds depend on it.
 
     Returns
     -------
-    arena, curves : Table
-        One row a source, K, method and trial, the seconds of each in the manifest; and the held-out error
-        after some steps of each training of the first trial.
+    arena, curves, seconds : Table
+        One row a source, K, method and trial; the held-out error after some steps of each training of the
+        first trial; and the seconds of each fit or training and its measurement, apart from the rest, since
+        no two runs take equally long and the other tables of two runs are the same bytes.
 
     Raises
     ------
@@ -174,28 +179,18 @@ def run(
     threads = _check.integer("threads", threads)
     jobs = max(1, available_threads() // threads) if jobs is None else _check.integer("jobs", jobs)
     arena = Arena(preset, protocol, seed, out, threads)
-    cells = arena.sweep.cells()
-    seconds = {cell.name: found["seconds"] for cell in cells if (found := stored(arena, cell))}
 
-    def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
-        for cell, outcome in in_processes(function, _kmeans_first(cells), jobs):
-            if not isinstance(outcome, str):
-                seconds[cell.name] = result(arena, cell)["seconds"]
-            yield cell, outcome
+    def mapper(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterable[Outcome]:
+        return in_processes(function, _kmeans_first(cells), jobs)
 
     def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
         return tqdm(outcomes, total=total, desc=STUDY, unit="cell", mininterval=1)
 
-    table = run_sweep(
-        arena.sweep,
-        partial(_row, arena),
-        arena.table,
-        mapper=timed,
-        progress=progress,
-        preset=preset,
-        command=arena.command,
-        seconds=seconds,
-    )
-    beside = arena.table.with_stem(f"{arena.table.stem}-curves")
-    curves = run_sweep(arena.sweep, partial(_curve, arena), beside, preset=preset, command=arena.command)
-    return table, curves
+    def swept(function: Callable[[Arena, Cell], Row | list[Row]], ending: str, **how: Any) -> Table:
+        path = arena.table.with_stem(arena.table.stem + ending)
+        return run_sweep(
+            arena.sweep, partial(function, arena), path, preset=preset, command=arena.command, **how
+        )
+
+    table = swept(_row, "", mapper=mapper, progress=progress)
+    return table, swept(_curve, "-curves"), swept(_seconds, "-seconds")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from empirical.__main__ import main
-from empirical.arena import config, methods, report, sources, study
+from empirical.arena import config, maps, methods, report, sources, study
 from empirical.config import Budget
 from empirical.protocol import Optimization
 from empirical.quantizers import QUANTIZERS
@@ -71,9 +71,10 @@ def test_limits_are_those_of_the_theory():
         sources.law("cauchy")
 
 
-def test_every_quantizer_of_vectors_takes_part_k_means_first():
+def test_every_quantizer_takes_part_k_means_first():
     points = config.PRESETS["paper"].points()
-    assert {point["method"] for point in points} == set(QUANTIZERS) - {"var"}
+    assert {point["method"] for point in points} == set(QUANTIZERS)
+    assert {point["source"] for point in points if point["method"] == "var"} == {"pocket"}
     assert points[0]["method"] == "kmeans"
     bare = {(p["method"], p["codebook_size"]) for p in points if p["maps"] == "none"}
     assert {("lfq", 256), ("bsq", 256), ("fsq", 256)} <= bare
@@ -95,27 +96,68 @@ def test_affine_maps_start_as_whitening_and_its_inverse(dim_in, k):
 def test_training_starts_at_and_ends_below_the_error_of_the_start():
     vectors = sources.draw(cell("correlated"))
     generator = torch.Generator().manual_seed(0)
-    model = methods.entrant("lfq", "affine", 256, vectors.train, "fair", generator=generator)
-    start = methods.measured(model, *vectors)["distortion"]
+    model = methods.entrant("lfq", "affine", 256, vectors, "fair", generator=generator)
+    start = methods.measured(model, vectors)["distortion"]
     objective = methods.ArenaObjective(
         model, vectors.train, Optimization(final_learning_rate=0.1), lambda step: None
     )
     budget = Budget(steps=60, batch_size=256, learning_rate=1e-2, trials=1)
     train(objective, budget, rng=np.random.default_rng(0))
-    assert methods.measured(model.eval(), *vectors)["distortion"] < 0.8 * start
+    assert methods.measured(model.eval(), vectors)["distortion"] < 0.8 * start
+
+
+def test_maps_hold_neighbouring_latents_of_one_crop():
+    """Positions of two crops of 6 x 6, each with its crop, row and column."""
+    places = torch.cartesian_prod(torch.arange(2), torch.arange(6), torch.arange(6)).double()
+    grouped = maps.ToMaps(6)(places)
+    assert grouped.shape == (18, 12)
+    corners = torch.tensor([[0, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 1]])
+    offsets = grouped.reshape(18, 4, 3) - grouped[:, None, :3]
+    assert (offsets == corners).all()
+    assert torch.equal(maps.FromMaps(6)(grouped), places)
+
+
+def test_the_multi_scale_quantizer_has_the_bits_of_four_vectors_and_the_error_of_the_same_ones():
+    """Its reconstruction of every latent, in plain formulas; only those that others are measured on count."""
+    vectors = sources.draw(cell("pocket"))
+    generator = torch.Generator().manual_seed(0)
+    model = methods.entrant("var", "none", 16, vectors, "fair", generator=generator)
+    assert model.quantizer.rate == 4 * 4
+    assert model.quantizer.part_sizes == (16, 8)
+    latents, chosen, side = vectors.grid
+    assert torch.equal(latents[chosen], vectors.held_out)
+    first, second = (stage.codebook for stage in model.quantizer.stages)
+    grid = latents.reshape(-1, side // 2, 2, side // 2, 2, 8)
+    mean = grid.mean(dim=(2, 4), keepdim=True)
+    whole = first[torch.cdist(mean, first).argmin(-1)]  # a single average is interpolated to itself
+    left = grid - whole
+    words = whole + second[torch.cdist(left.reshape(-1, 8), second).argmin(-1)].reshape(left.shape)
+    errors = (grid - words).square().sum(-1).reshape(-1)[chosen]
+    found = methods.measured(model, vectors)
+    assert found["distortion"] == pytest.approx(float(errors.double().mean()), rel=1e-4)
+    assert found["codewords"] == 16
+    assert 1 < found["perplexity"] <= (16 + 8) / 2
+
+
+def test_vectors_without_neighbours_and_sizes_without_a_fourth_root_are_refused():
+    generator = torch.Generator().manual_seed(0)
+    with pytest.raises(DomainError, match="var needs latents with neighbours"):
+        methods.entrant("var", "none", 16, sources.draw(cell("gaussian")), "fair", generator=generator)
+    with pytest.raises(DomainError, match=r"codebook_size must be n\^4 for var, got 100; take 81"):
+        maps.multi_scale(8, 100, "fair", generator)
 
 
 def test_the_table_does_not_depend_on_processes_and_a_second_run_does_nothing(tiny, tmp_path):
-    one, curves = study.run("smoke", out=tmp_path / "one", jobs=1)
+    one, curves, seconds = study.run("smoke", out=tmp_path / "one", jobs=1)
     assert len(one.frame) == len(TINY.points())
     assert one.manifest["failures"] == []
-    assert set(one.manifest["seconds"]) == {
-        c.name for c in config.Arena("smoke", "fair", 0, tmp_path, 1).sweep.cells()
-    }
+    assert len(seconds.frame) == len(one.frame)
+    assert (seconds.frame["seconds"] > 0).all()
     (tmp_path / "one" / "arena" / "smoke.json").unlink()  # as after an interruption
-    again, _ = study.run("smoke", out=tmp_path / "one", jobs=1)
+    (tmp_path / "one" / "arena" / "smoke-seconds.json").unlink()
+    again, _, same_seconds = study.run("smoke", out=tmp_path / "one", jobs=1)
     assert again.frame.equals(one.frame)
-    assert again.manifest["seconds"] == one.manifest["seconds"]
+    assert same_seconds.frame.equals(seconds.frame)
     assert set(curves.frame["steps"]) == {1, 2, 3}
     assert set(curves.frame["method"]) == {"ema", "vanilla_vp2", "fsq", "lfq"}
 
@@ -143,7 +185,7 @@ def test_a_method_that_fails_is_told_and_loses_no_other(tiny, tmp_path, monkeypa
         return original(method, *arguments, **named)
 
     monkeypatch.setattr(study, "entrant", broken)
-    table, _ = study.run("smoke", out=tmp_path, jobs=1)
+    table, *_ = study.run("smoke", out=tmp_path, jobs=1)
     assert [failure["error"] for failure in table.manifest["failures"]] == ["DomainError: no"]
     assert table.frame["method"].tolist() == ["kmeans"]
 
@@ -173,10 +215,11 @@ def test_the_command_prints_answers_and_names_bad_arguments(tiny, tmp_path, caps
     assert "best trained, NMSE" in printed
     table = read_table(tmp_path / "arena" / "smoke.csv")
     assert table.manifest["command"].endswith("--preset smoke")
-    mean = np.mean([s for name, s in table.manifest["seconds"].items() if "method=ema/" in name])
+    seconds = read_table(tmp_path / "arena" / "smoke-seconds.csv").frame
+    mean = seconds["seconds"][seconds["method"] == "ema"].mean()
     assert f"{mean:.2f}" in next(
-        line for line in report.seconds(table).splitlines() if line.startswith("ema ")
+        line for line in report.seconds(seconds).splitlines() if line.startswith("ema ")
     )
-    assert report.seconds(table) in printed
+    assert report.seconds(seconds) in printed
     assert main(["arena", "--preset", "smoke", "--out", str(tmp_path), "--jobs", "0"]) == 2
     assert "jobs must be at least 1" in capsys.readouterr().err
