@@ -222,7 +222,8 @@ def collect(
         seconds[cell.name] = outcome["seconds"]
     places = ("out", "train", "heldout", "tokenizer", "weights")
     settings = {key: value for key, value in asdict(launch).items() if key not in places}
-    configuration = {"launch": settings, "cells": [cell.name for cell, _ in outcomes]}
+    versions = sorted({launch.version(cell) for cell, _ in outcomes})
+    configuration = {"launch": settings, "cells": [cell.name for cell, _ in outcomes], "versions": versions}
     return write_table(
         Path(launch.out) / f"{launch.name}.csv",
         pd.DataFrame(rows),

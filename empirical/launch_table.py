@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KEYS = ["method", "tokens", "K"]
+# what tells the rows of a table apart, whatever its sizes were
+_VARIED = {3: ["method"], 5: ["method", "tokens"], 7: ["method"]}
 
 
 def _measured(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -50,14 +52,15 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        In the paper's order; below the printed row of a method, phase and size stand those of the logs,
-        as `empirical.printed.logged` has them, and the measured ones, other heads than full ones named.
+        In the paper's order; below the printed row of a phase and of what the table varies (methods in
+        Tables 3 and 7, tokens in Table 5, sizes else) stand those of the logs, as `empirical.printed.logged`
+        has them, and the measured ones, of their own sizes, other heads than full ones named.
         PSNR is that of the luma and SSIM in per cent, as printed. Where a row was measured with
         EfficientNet-Lite0 it has ``kid`` in place of ``rfid``, a unit of its own; beside ``rfid`` stands
         ``kid_inception``, which the paper does not print. Columns that end with ``_half`` are
         half-widths of 95 % intervals over images, averages over seeds.
     """
-    whole = beside([numbered(printed(n)), logged(n), _measured(n, frame)], _KEYS)
+    whole = beside([numbered(printed(n)), logged(n), _measured(n, frame)], _VARIED.get(n, _KEYS))
     columns = ["method", "phase", "tokens", "K", "origin", "seeds", *SHOWN, BY_EPOCH, *HALVES]
     return whole.reindex(columns=columns)
 

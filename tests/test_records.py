@@ -2,16 +2,19 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from empirical.adapt import Adaptation
 from empirical.arena.config import Arena
+from empirical.cells import matrix
 from empirical.config import PRESETS, SECOND_STAGE
 from empirical.data import POCKET_PHOTOS
 from empirical.job import THREADS, Job
 from empirical.joint import Joint
+from empirical.launch_config import PRESETS as LAUNCHED
+from empirical.setup import Launch
 from empirical.substitute import Substitution
 from empirical.tokenizers.pocket import WEIGHTS
 from figures.recipe import ROOT
@@ -64,11 +67,28 @@ def test_tables_of_the_comparison_carry_the_digest_of_the_code(phase, name):
     require_current(path, phase.sweep(job).digest)
 
 
-def test_what_the_comparison_answers_comes_from_its_tables():
-    for name in ("correlations", "contrasts"):
-        manifest = json.loads((EMPIRICAL / name / "pocket.json").read_text())
-        for source, sha256 in manifest["configuration"]["sources"].items():
-            assert json.loads((EMPIRICAL / f"{source}.json").read_text())["sha256"] == sha256
+def test_the_launched_table_is_of_the_matrix_the_preset_and_the_tokenizer_that_are_here():
+    manifest = json.loads((EMPIRICAL / "launch" / "desk.json").read_text())
+    configuration = manifest["configuration"]
+    launch = {**configuration["launch"], "out": "", "train": "", "heldout": "", "tokenizer": ""}
+    assert launch["sizes"] == json.loads(json.dumps(asdict(LAUNCHED["desk"])))
+    cells = matrix(LAUNCHED["desk"], seed=manifest["seed"], native=False)
+    assert configuration["cells"] == [cell.name for cell in cells]
+    tokenizer = json.loads((EMPIRICAL / "launch" / "desk-tokenizer.json").read_text())
+    assert launch["digests"]["tokenizer"] == tokenizer["sha256"]
+    assert launch["digests"]["train"] == tokenizer["images"]["digest"]
+    # the first version was not written down; the second changed presets with networks alone
+    current = {Launch(**launch).version(cell) for cell in cells}
+    assert set(configuration.get("versions", [2])) == current == {2}
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"), [("correlations", "pocket"), ("contrasts", "pocket"), ("correlations", "desk")]
+)
+def test_what_the_comparison_answers_comes_from_its_tables(name, preset):
+    manifest = json.loads((EMPIRICAL / name / f"{preset}.json").read_text())
+    for source, sha256 in manifest["configuration"]["sources"].items():
+        assert json.loads((EMPIRICAL / f"{source}.json").read_text())["sha256"] == sha256
 
 
 @pytest.mark.parametrize("name", ["paper", "paper-curves", "paper-seconds"])

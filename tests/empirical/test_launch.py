@@ -248,6 +248,17 @@ def test_a_launch_is_read_as_it_was_written_and_its_digest_knows_what_matters(la
     assert len({digest, *others}) == 6
 
 
+def test_a_table_carries_the_versions_of_its_cells(launch):
+    """Cells keep theirs, and what they have stored, where a change of the code leaves their numbers alone."""
+    fair, as_run = (chosen(protocol)[0] for protocol in ("fair", "as_run"))
+    on_cards = replace(launch, device="cuda")
+    assert launch.version(fair) < launch.version(as_run) == on_cards.version(fair)
+    assert launch.digest(fair) != on_cards.digest(fair)
+    for cells in ([fair], [fair, as_run]):
+        table = collect(launch, [(cell, "failed") for cell in cells], "test")
+        assert table.manifest["configuration"]["versions"] == [launch.version(cell) for cell in cells]
+
+
 def test_processes_of_a_machine_share_a_cell_and_the_published_run_has_one(launch):
     several = replace(launch, processes=2)
     fair, as_run = (task(several, chosen(protocol)[0]).command for protocol in ("fair", "as_run"))

@@ -77,6 +77,21 @@ def test_the_logs_say_whose_row_table_4_prints_and_what_the_last_epoch_had():
     assert "nan" not in text.lower()
 
 
+def test_rows_of_other_sizes_stand_beside_the_printed_ones_of_their_method_or_tokens():
+    cells = matrix(PRESETS["desk"], native=False)
+    rows = [{**c.row, "image_tokens": 256 * c.chunks, "latent_distortion_per_dim": 1.0} for c in cells]
+    for number, varied in ((3, "method"), (5, "tokens"), (7, "method")):
+        table = side_by_side(number, pd.DataFrame(rows))
+        table = table[~table["origin"].str.startswith("authors' logs")]
+        keys, origins = table[["phase", varied]].to_numpy().tolist(), table["origin"].tolist()
+        # a measured row follows the printed one, but for baselines, references and what was not launched
+        printed = [key for key, origin in zip(keys, origins, strict=True) if origin == "paper"]
+        for place, (key, origin) in enumerate(zip(keys, origins, strict=True)):
+            if origin == "measured, fair" and key in printed:
+                assert (keys[place - 1], origins[place - 1]) == (key, "paper"), (number, key)
+        assert origins.count("measured, fair") == sum(number in cell.tables for cell in cells)
+
+
 def test_what_a_cell_starts_from_comes_before_it():
     cells = matrix(PRESETS["paper"], ["as_run", "fair"])
     places = {cell.name: place for place, cell in enumerate(cells)}
