@@ -10,6 +10,7 @@ from empirical.augment import WEAK, augment
 from empirical.checkpoint import Part
 from empirical.discriminator import discriminator_loss
 from empirical.losses import AdversarialRecipe, LeCAM, adaptive_weight, generator_loss
+from empirical.precision import rounded_products
 from empirical.runtime import Runtime, average, average_gradients
 from empirical.streams import torch_stream
 from qtheory.errors import DomainError
@@ -100,7 +101,7 @@ class Adversary:
         """
         if not math.isfinite(average(pixel, self.runtime)):
             return pixel
-        with self.runtime.full_precision():
+        with self.runtime.full_precision(), rounded_products():
             return self._loss(x.float(), x_hat.float(), pixel)
 
     def _loss(self, x: Tensor, x_hat: Tensor, pixel: Tensor) -> Tensor:
@@ -126,11 +127,12 @@ class Adversary:
         self._pairs = []
         means = {key: sum(own[key] for own in self._logged) / len(self._logged) for key in self._logged[0]}
         self.discriminator.train()
-        critique = discriminator_loss(
-            self.discriminator, x, x_hat, self.recipe, self.lecam, generator=self._generator
-        )
-        self.optimizer.zero_grad()  # the generator's step left gradients here too
-        critique.loss.backward()
+        with rounded_products():
+            critique = discriminator_loss(
+                self.discriminator, x, x_hat, self.recipe, self.lecam, generator=self._generator
+            )
+            self.optimizer.zero_grad()  # the generator's step left gradients here too
+            critique.loss.backward()
         average_gradients(self.parameters, self.runtime)
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, _CLIP_NORM))
         if not math.isfinite(norm):

@@ -61,7 +61,6 @@ def main(path: str) -> None:
                 with deterministic(torch.get_num_threads()):
                     run(launch, cell, runtime)
             else:
-                torch.set_float32_matmul_precision("high")
                 torch.backends.cudnn.benchmark = True
                 run(launch, cell, runtime)
     except (DomainError, SchemaError, ShapeError, OSError, FloatingPointError, RuntimeError) as error:

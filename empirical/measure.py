@@ -15,6 +15,7 @@ from empirical.columns import IMAGE_COLUMNS, LEVEL, Row, image_values, in_sample
 from empirical.distances import Statistics
 from empirical.head import Transplant
 from empirical.latent_sums import LatentSums, NativeSums, TransplantSums, interval
+from empirical.precision import exact_float32
 from empirical.processes import summed_over_ranks
 from empirical.runtime import Runtime
 from empirical.streaming import Crops, to_float
@@ -63,13 +64,15 @@ def reconstruct(
     names = [*IMAGE_COLUMNS, *([] if perceptual is None else ["lpips"])]
     values = torch.zeros(images, len(names), dtype=torch.float64, device=device)
     for numbers, x, z_e in batches:
-        y = z_e if latents is None else latents.update(z_e, numbers)
+        with exact_float32():
+            y = z_e if latents is None else latents.update(z_e, numbers)
         x_hat = tokenizer.decode(y).clamp(-1, 1)
-        own = image_values(x, x_hat)
-        if perceptual is not None:
-            own["lpips"] = perceptual(x, x_hat).double()
+        with exact_float32():
+            own = image_values(x, x_hat)
+            if perceptual is not None:
+                own["lpips"] = perceptual(x, x_hat).double()
+            see(x, x_hat, numbers)
         values[numbers.to(device)] = torch.stack([own[name] for name in names], dim=1)
-        see(x, x_hat, numbers)
     return dict(zip(names, summed_over_ranks(values).cpu().numpy().T, strict=True))
 
 
@@ -131,7 +134,8 @@ def measure(
     workers : int, optional
         Processes that decode images.
     runtime : Runtime, optional
-        Device and processes. The computation is in float32.
+        Device and processes. The computation is in float32, exact where it measures: see
+        `empirical.precision`.
 
     Returns
     -------
@@ -176,5 +180,6 @@ def measure_latents(
     runtime = runtime or Runtime()
     latents = TransplantSums(transplant, len(crops), runtime.device)
     for numbers, _, z_e in _encoded(tokenizer, crops, batch, workers, runtime):
-        latents.update(z_e, numbers)
+        with exact_float32():
+            latents.update(z_e, numbers)
     return in_sample(latents.columns())

@@ -26,7 +26,8 @@ class Runtime:
         ``cpu`` or ``cuda``, with a number where there are several.
     bf16 : bool
         Compute convolutions and matrix products of tokenizer and heads in bfloat16. Weights,
-        quantizers, LPIPS, discriminator and statistics stay in float32.
+        quantizers, LPIPS, discriminator and statistics stay in float32, and which of these a card may
+        round to TF32 says `empirical.precision`.
     compiled : bool
         Compile encoder and decoder with ``torch.compile``.
     rank, world : int
