@@ -44,6 +44,11 @@ class Quantized:
     losses: Losses
 
 
+def _full_precision(x: Tensor) -> torch.autocast:
+    """Return the context in which autocast lowers no precision."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
 def channels_last(z: Tensor) -> Tensor:
     """Return images (B, C, H, W) as vectors (B, H, W, C)."""
     return z.movedim(1, -1)
@@ -168,7 +173,7 @@ class Quantizer(nn.Module, ABC):
             overflow.
         """
         rows = self._rows(z)
-        with torch.autocast(z.device.type, enabled=False):
+        with _full_precision(z):
             u = self._project(rows)
             if self.training:
                 self._prepare(u.detach())
@@ -193,25 +198,28 @@ class Quantizer(nn.Module, ABC):
     @torch.no_grad()
     def project(self, z: Tensor) -> Tensor:
         """Return the inputs (..., d) mapped to the space in which they are rounded."""
-        return self._project(self._rows(z)).reshape(z.shape)
+        with _full_precision(z):
+            return self._project(self._rows(z)).reshape(z.shape)
 
     @final
     @torch.no_grad()
     def encode(self, z: Tensor) -> Tensor:
-        """Return the codes (...) of inputs (..., d)."""
-        return self._assign(self._project(self._rows(z))).reshape(z.shape[:-1])
+        """Return the codes (...) of inputs (..., d), whatever the autocast mode."""
+        with _full_precision(z):
+            return self._assign(self._project(self._rows(z))).reshape(z.shape[:-1])
 
     @final
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """Return the codewords (..., d) of codes (...).
+        """Return the codewords (..., d) of codes (...), whatever the autocast mode.
 
         Raises
         ------
         DomainError
             If a code lies outside [0, codebook_size) or is no integer.
         """
-        return self._lookup(self._checked(codes)).reshape(*codes.shape, self.dim)
+        with _full_precision(codes):
+            return self._lookup(self._checked(codes)).reshape(*codes.shape, self.dim)
 
     @final
     def _checked(self, codes: Tensor) -> Tensor:

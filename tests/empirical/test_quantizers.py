@@ -181,8 +181,12 @@ def test_autocast_changes_nothing(quantizer, dtype):
     z = vectors(500, DIM)
     with torch.autocast("cpu", dtype=dtype):
         inside = quantizer(z)
+        codes, words, projected = quantizer.encode(z), quantizer.decode(inside.codes), quantizer.project(z)
     assert torch.equal(inside.codes, quantizer.encode(z))
+    assert torch.equal(codes, inside.codes)
     assert torch.equal(inside.z_q, quantizer(z).z_q)
+    assert torch.equal(words, quantizer.decode(codes))
+    assert torch.equal(projected, quantizer.project(z))
 
 
 def test_double_precision_is_kept(quantizer):
