@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 principal_axes = kmeans.principal_axes
 
-
+_FOR_ROTATION = 256
 FEW_POINTS = 39
 """Training vectors a codeword below which a row carries a warning; faiss draws the same line."""
 
@@ -212,6 +212,10 @@ def optimized_product(
     rng: np.random.Generator,
     **options: Any,
 ) -> Fitted:
-    """Fit a product quantizer after the rotation of `kmeans.optimized_rotation` (OPQ)."""
-    rotation = kmeans.optimized_rotation(x, block_dims, block_sizes, rng=rng)
+    """Fit a product quantizer after the rotation of `kmeans.optimized_rotation` (OPQ).
+
+    The rotation is found with at most 256 codewords a block: more hardly move it, and take long.
+    """
+    few = [min(size, _FOR_ROTATION) for size in block_sizes]
+    rotation = kmeans.optimized_rotation(x, block_dims, few, rng=rng)
     return rotated(lambda y: product(y, block_dims, block_sizes, rng=rng, **options), x, rotation)

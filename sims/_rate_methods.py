@@ -1,23 +1,38 @@
 """Every kind of quantizer at one rate, as the equal-rate study fits it."""
 
+import itertools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from sims import _fitted, _samples
+from sims import _fitted, _samples, starts
 from sims._fitted import Fitted
 
 Array = NDArray[np.float64]
 Fit = Callable[[Array], Fitted]
 
 _STAGE = int(math.log2(_samples.LARGEST))
-_VQ_BITS = 12
+_BLOCK = 12
+_FEWEST_OF_OPQ = 4  # blocks
 # 256 codewords in two dimensions gain 0.12 dB after 25 iterations and 0.03 after 50; 4096 in eight
-# dimensions 0.001 dB after 15
+# dimensions 0.001 dB after 15; 4096 in two, well begun, 0.06 dB after 5
 _VQ_ITERATIONS = 15
 _BLOCK_ITERATIONS = 50
+_SPREAD_ITERATIONS = 5
+_SPREAD_DIM = 4  # above, codewords are nearly as dense as vectors, and neighbours take long to find
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a method is fitted, and whether to the longer sample."""
+
+    fit: Fit
+    longer: bool
 
 
 def stages(bits: int) -> tuple[int, ...]:
@@ -43,34 +58,102 @@ def shares(total: int, parts: int) -> tuple[int, ...]:
     return tuple(total // parts + (i < total % parts) for i in range(parts))
 
 
-def _blocks(dim: int, bits: int, m: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def blocks(dim: int) -> tuple[int, ...]:
+    """Return the numbers of blocks that product quantizers have.
+
+    The last two, of two dimensions a block and of one, reach 6 bits a dimension with 4096 codewords and 64.
+
+    Examples
+    --------
+    >>> blocks(8), blocks(3), blocks(32)
+    ((2, 4, 8), (2, 3), (2, 4, 8, 16, 32))
+    """
+    return tuple(sorted({m for m in (2, 4, 8, math.ceil(dim / 2), dim) if 2 <= m <= dim}))
+
+
+def _parts(dim: int, bits: int, m: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return shares(dim, m), tuple(2**share for share in shares(bits, m))
 
 
-def _after_rotation(fit: Fit) -> Fit:
-    return lambda x: _fitted.rotated(fit, x, _fitted.principal_axes(x))
+def _many(dim: int) -> dict[str, Any]:
+    """Return how more than 256 codewords are fitted."""
+    if dim <= _SPREAD_DIM:
+        return {"start": starts.spread, "iterations": _SPREAD_ITERATIONS}
+    return {"iterations": _VQ_ITERATIONS}
 
 
-def methods(dim: int, bits: int, points: int, points_vq: int, *, rng: np.random.Generator) -> dict[str, Fit]:
+def _distinct(x: Array, block_dims: tuple[int, ...]) -> int:
+    """Return of how many distinct vectors the poorest block is: of 8-bit images they may be few."""
+    columns = np.split(x, np.cumsum(block_dims)[:-1], axis=1)
+    return min(len(pd.DataFrame(block).drop_duplicates()) for block in columns)
+
+
+def _turned(method: Method) -> Method:
+    """Return the method after the rotation to principal axes."""
+    fit = method.fit
+    return Method(lambda x: _fitted.rotated(fit, x, _fitted.principal_axes(x)), method.longer)
+
+
+@dataclass(frozen=True)
+class _Products:
+    """Product quantizers at one rate: `name` is ``pq`` or ``opq``."""
+
+    train: Array
+    longer: Array
+    bits: int
+    rng: np.random.Generator
+
+    def _method(self, name: str, m: int, longer: bool) -> Method:
+        parts = _parts(self.train.shape[1], self.bits, m)
+        options = _many(max(parts[0])) if longer else {"iterations": _BLOCK_ITERATIONS}
+        fit = _fitted.product if name == "pq" else _fitted.optimized_product
+        return Method(lambda x: fit(x, *parts, rng=self.rng, **options), longer)
+
+    def few(self, name: str, m: int) -> dict[str, Method]:
+        """Return the method, where no block has more than 256 codewords and all get 16 vectors each."""
+        most = min(_STAGE, math.log2(len(self.train) / _samples.POINTS))
+        possible = m <= self.train.shape[1] and math.ceil(self.bits / m) <= most
+        return {f"{name}-{m}": self._method(name, m, longer=False)} if possible else {}
+
+    def many(self, name: str, m: int) -> dict[str, Method]:
+        """Return the method, where the largest block has more codewords, and the longer sample fills them."""
+        size = 2 ** math.ceil(self.bits / m)
+        most = min(2**_BLOCK, len(self.longer) / _samples.POINTS)
+        possible = _samples.LARGEST < size <= most
+        if not possible or _distinct(self.longer, shares(self.longer.shape[1], m)) < size:
+            return {}
+        return {f"{name}-{m}": self._method(name, m, longer=True)}
+
+
+def methods(train: Array, longer: Array, bits: int, *, rng: np.random.Generator) -> dict[str, Method]:
     """Return how each method that can work at this rate is fitted.
+
+    A method is left out where a codebook of it would get fewer than 16 training vectors a codeword. So VQ
+    of d dimensions ends at log2(n / 16) bits for n vectors: in one and two dimensions it reaches 6 bits a
+    dimension, in eight it would take 2^52 vectors. A product of m blocks ends at m times that, and where a
+    block would hold more than 4096 codewords, which 65,536 vectors fill: blocks of two dimensions and of
+    one reach 6 bits a dimension, those of four dimensions end at 3.
 
     Parameters
     ----------
-    dim : int
-        Dimension d.
+    train, longer : (n, d) arrays
+        Training vectors, and more of them: for VQ and SQ, and for blocks of more than 256 codewords.
     bits : int
         Rate, bits a vector.
-    points, points_vq : int
-        Training vectors, and those of VQ. A method is left out where a codebook of it would get fewer
-        than 16 a codeword, or would hold more than 256 codewords (VQ: 4096).
     rng : numpy.random.Generator
-        Randomness of the starts.
+        Randomness of the starts, of which methods take their part in turn.
 
     Returns
     -------
     dict
-        Maps training vectors to a fitted quantizer, by name.
+        Method by name.
     """
+    dim = train.shape[1]
+    products = _Products(train, longer, bits, rng)
+
+    def vector(x: Array) -> Fitted:
+        options = _many(dim) if bits > _STAGE else {"iterations": _VQ_ITERATIONS}
+        return _fitted.vector(x, 2**bits, rng=rng, **options)
 
     def scalar(x: Array) -> Fitted:
         return _fitted.scalar(x, 2**bits)
@@ -78,28 +161,14 @@ def methods(dim: int, bits: int, points: int, points_vq: int, *, rng: np.random.
     def coded(x: Array) -> Fitted:
         return _fitted.entropy_coded(x, bits)
 
-    def product(m: int) -> Fit:
-        blocks = _blocks(dim, bits, m)
-        return lambda x: _fitted.product(x, *blocks, rng=rng, iterations=_BLOCK_ITERATIONS)
-
-    def optimized(m: int) -> Fit:
-        blocks = _blocks(dim, bits, m)
-        return lambda x: _fitted.optimized_product(x, *blocks, rng=rng, iterations=_BLOCK_ITERATIONS)
-
-    filled = min(_STAGE, int(math.log2(points / _samples.POINTS)))
-    every: list[tuple[str, Fit, bool]] = [
-        (
-            "vq",
-            lambda x: _fitted.vector(x, 2**bits, rng=rng, iterations=_VQ_ITERATIONS),
-            bits <= min(_VQ_BITS, math.log2(points_vq / _samples.POINTS)),
-        ),
-        ("pq-2", product(2), dim >= 2 and math.ceil(bits / 2) <= filled),
-        ("pq-4", product(4), dim >= 4 and math.ceil(bits / 4) <= filled),
-        ("opq-4", optimized(4), dim >= 4 and math.ceil(bits / 4) <= filled),
-        ("rq", lambda x: _fitted.residual(x, stages(bits), rng=rng), True),
-        ("sq", scalar, True),
-        ("sq-pca", _after_rotation(scalar), dim >= 2),
-        ("ecsq", coded, True),
-        ("ecsq-pca", _after_rotation(coded), dim >= 2),
-    ]
-    return {name: fit for name, fit, possible in every if possible}
+    found = {"vq": Method(vector, True)} if bits <= math.log2(len(longer) / _samples.POINTS) else {}
+    for name, m in (("pq", 2), ("pq", 4), ("opq", 4)):
+        found |= products.few(name, m)
+    found["rq"] = Method(lambda x: _fitted.residual(x, stages(bits), rng=rng), False)
+    for name, method in (("sq", Method(scalar, True)), ("ecsq", Method(coded, False))):
+        found[name] = method
+        found |= {f"{name}-pca": _turned(method)} if dim >= 2 else {}
+    for name, m in itertools.product(("pq", "opq"), blocks(dim)):
+        if f"{name}-{m}" not in found and (m >= _FEWEST_OF_OPQ or name == "pq"):
+            found |= products.few(name, m) or products.many(name, m)
+    return found

@@ -3,13 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qtheory import _check
 from qtheory.errors import DomainError
-from sims import _faiss, _lloyd_tree, assign
+from sims import _faiss, _lloyd_tree, _scalar, assign, starts
+
+Array = NDArray[np.float64]
 
 # exact Lloyd steps after faiss: its centroids are float32 and it may leave cells empty
 _EXACT_STEPS = 3
@@ -46,31 +49,20 @@ class KMeansFit:
     n: int
 
 
-def _initial(x: NDArray[np.float64], codebook_size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return distinct random rows of `x`."""
-    rows = x[rng.choice(len(x), size=codebook_size, replace=False)]
-    if len(np.unique(rows, axis=0)) == codebook_size:
-        return rows
-    distinct = np.unique(x, axis=0)
-    if len(distinct) < codebook_size:
-        raise DomainError(
-            f"x must have at least codebook_size={codebook_size} distinct vectors, got {len(distinct)} "
-            f"among {len(x)}; lower codebook_size or give more data"
-        )
-    return distinct[rng.choice(len(distinct), size=codebook_size, replace=False)]
-
-
-def _by_tree(x: NDArray[np.float64], codebook_size: int) -> bool:
+def _by_tree(x: Array, codebook_size: int) -> bool:
     few = x.shape[1] <= assign.SUPPORT_DIM and codebook_size >= _lloyd_tree.MANY
     return few and not _faiss.on_gpu()
 
 
-def _lloyd(
-    x: NDArray[np.float64], start: NDArray[np.float64], iterations: int, seed: int, threads: int | None
-) -> NDArray[np.float64]:
-    """Run Lloyd iterations from `start`, on all vectors: in faiss, or where that is quicker by a tree."""
-    if _by_tree(x, len(start)):
-        return _lloyd_tree.lloyd(x, start, iterations, threads)
+def _search(x: Array, threads: int | None) -> _lloyd_tree.Nearest:
+    """Return what finds the nearest codewords of `x`."""
+    if x.shape[1] <= assign.SUPPORT_DIM:
+        return _lloyd_tree.Search(x, threads)
+    return partial(assign.nearest, x, threads=threads)
+
+
+def _lloyd(x: Array, start: Array, iterations: int, seed: int, threads: int | None) -> Array:
+    """Run Lloyd iterations from `start`, on all vectors, in faiss."""
     n, d = x.shape
     columns = max(d, _FAST_DIM)  # zeros add nothing to a distance
     unit = assign.Centred(x.mean(axis=0), x, start)
@@ -88,13 +80,11 @@ def _lloyd(
     return np.ldexp(fit.centroids[:, :d].astype(np.float64), unit.exponent) + unit.centre
 
 
-def _finish(
-    x: NDArray[np.float64], codebook: NDArray[np.float64], threads: int | None
-) -> tuple[NDArray[np.float64], float]:
+def _finish(x: Array, codebook: Array, search: _lloyd_tree.Nearest) -> tuple[Array, float]:
     """Take exact Lloyd steps, moving each empty codeword to a badly served vector."""
     steps = 0
     for _ in range(_EXACT_STEPS + _REPAIRS):
-        codes = assign.nearest(x, codebook, threads=threads)
+        codes = search(codebook)
         counts = np.bincount(codes, minlength=len(codebook))
         empty = np.flatnonzero(counts == 0)
         if empty.size == 0 and steps == _EXACT_STEPS:
@@ -135,13 +125,14 @@ def fit(
     rng: np.random.Generator,
     iterations: int = 25,
     restarts: int = 1,
+    start: starts.Start = starts.random,
     threads: int | None = None,
 ) -> KMeansFit:
     """Fit a codebook by Lloyd's algorithm on all vectors.
 
-    Each restart begins at distinct random vectors; faiss iterates in float32 on centred data, or on a CPU
-    from 16384 codewords in at most three dimensions a tree in float64; then three exact steps in float64
-    follow, in which codewords without a vector move to the vectors served worst.
+    Each restart begins at distinct vectors; faiss iterates in float32 on centred data, or on a CPU from 16384
+    codewords in at most three dimensions a tree in float64; then three exact steps in float64 follow, in
+    which codewords without a vector move to the vectors served worst.
 
     Parameters
     ----------
@@ -155,6 +146,8 @@ def fit(
         Lloyd iterations a restart.
     restarts : int, optional
         Starts; the one with the lowest in-sample distortion is kept.
+    start : callable, optional
+        Draws the vectors to begin at: `sims.starts.random`, or `sims.starts.spread` for many codewords.
     threads : int, optional
         Threads of searches; see `sims.assign.available_threads` for the default.
 
@@ -197,9 +190,14 @@ def fit(
         x = _lloyd_tree.neighbours_together(x, threads)
     candidates = []
     for _ in range(restarts):
-        start = _initial(x, codebook_size, rng)
+        begin = start(x, codebook_size, rng)
         seed = int(rng.integers(2**31))  # faiss draws from it where it splits a cell
-        candidates.append(_finish(x, _lloyd(x, start, iterations, seed, threads), threads))
+        search = _search(x, threads)
+        if _by_tree(x, codebook_size):
+            codebook = _lloyd_tree.lloyd(x, begin, iterations, search)
+        else:
+            codebook = _lloyd(x, begin, iterations, seed, threads)
+        candidates.append(_finish(x, codebook, search))
     codebook, distortion = min(candidates, key=lambda candidate: candidate[1])
     return KMeansFit(
         np.ldexp(codebook, exponent), _unscaled(distortion, exponent), iterations, restarts, len(x)
@@ -223,6 +221,15 @@ def _balanced_axes(x: NDArray[np.float64], block_dims: Sequence[int]) -> NDArray
         blocks[least].append(j)
         loads[least] += logs[j] - logs[-1]  # not negative, so that a gift never makes a block poorer
     return axes[:, [j for block in blocks for j in block]]
+
+
+def _decoded(x: Array, size: int, rng: np.random.Generator, threads: int | None) -> tuple[Array, float]:
+    """Return vectors of a block by the codewords fitted to them, and the distortion; on a line by levels."""
+    if x.shape[1] == 1:
+        curve = _scalar.SampleCurve(np.sort(x[:, 0]))
+        return _scalar.reconstruct(x, [curve.levels(size)]), curve(size)
+    found = fit(x, size, rng=rng, iterations=_OPQ_ITERATIONS, threads=threads)
+    return found.codebook[assign.nearest(x, found.codebook, threads=threads)], found.in_sample_distortion
 
 
 def optimized_rotation(
@@ -271,17 +278,11 @@ def optimized_rotation(
     least = math.inf
     for _ in range(_OPQ_ROUNDS):
         parts = np.split(sample @ rotation, ends[:-1], axis=1)
-        fits = [
-            fit(part, size, rng=rng, iterations=_OPQ_ITERATIONS, threads=threads)
-            for part, size in zip(parts, block_sizes, strict=True)
-        ]
-        distortion = sum(found.in_sample_distortion for found in fits)
+        found = [_decoded(part, size, rng, threads) for part, size in zip(parts, block_sizes, strict=True)]
+        distortion = sum(error for _, error in found)
         if distortion < least:
             least, best = distortion, rotation
-        decoded = [
-            found.codebook[assign.nearest(part, found.codebook, threads=threads)]
-            for found, part in zip(fits, parts, strict=True)
-        ]
+        decoded = [block for block, _ in found]
         left, _, right = np.linalg.svd(sample.T @ np.hstack(decoded))
         rotation = left @ right
     return best

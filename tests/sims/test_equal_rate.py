@@ -8,7 +8,7 @@ from scipy import stats
 
 from qtheory import limits
 from qtheory.sources import Gaussian
-from sims import _cases, _rate_methods, _samples
+from sims import _cases, _fitted, _rate_methods, _samples
 from sims.__main__ import main
 from sims._cases import exact_entropy_coded
 from sims.equal_rate import STUDY, findings, on_file
@@ -150,12 +150,60 @@ def test_in_sample_errors_stand_beside_held_out_ones(photographs):
     assert (rows.in_sample_above_gaussian_db < rows.above_gaussian_db).all()
 
 
+LONG = 65_536  # 16 for each of 4096
+
+
 @pytest.mark.parametrize(
-    ("dim", "bits", "expected"), [(8, 12, 9), (8, 16, 8), (8, 48, 5), (3, 3, 7), (1, 2, 4)]
+    ("dim", "bits", "lacking"),
+    [
+        (8, 12, set()),
+        (8, 16, {"vq"}),
+        (8, 24, {"vq"}),
+        (8, 32, {"vq", "pq-2"}),
+        (8, 48, {"vq", "pq-2"}),
+        (16, 96, {"vq", "pq-2", "pq-4", "opq-4"}),
+        (3, 3, set()),
+        (2, 12, set()),
+        (1, 6, set()),
+    ],
 )
-def test_methods_are_left_out_where_they_cannot_work(dim, bits, expected):
-    found = _rate_methods.methods(dim, bits, 32_768, 131_072, rng=np.random.default_rng(0))
-    assert len(found) == expected
+def test_methods_are_left_out_where_they_cannot_work(dim, bits, lacking):
+    x = np.random.default_rng(0).standard_normal((LONG, dim))
+    found = _rate_methods.methods(x[:4096], x, bits, rng=np.random.default_rng(0))
+    scalar = {"sq", "ecsq"} | ({"sq-pca", "ecsq-pca"} if dim > 1 else set())
+    products = {f"pq-{m}" for m in _rate_methods.blocks(dim)}
+    products |= {f"opq-{m}" for m in _rate_methods.blocks(dim) if m >= 4}
+    assert set(found) == ({"vq", "rq"} | scalar | products) - lacking
+
+
+def test_blocks_of_fewer_distinct_vectors_than_codewords_are_left_out():
+    coarse = np.random.default_rng(0).integers(0, 50, (LONG, 4)).astype(float)  # 2500 pairs
+    fine = np.random.default_rng(0).standard_normal((LONG, 4))
+    found, others = (
+        _rate_methods.methods(x[:4096], x, 24, rng=np.random.default_rng(0)) for x in (coarse, fine)
+    )
+    assert set(others) - set(found) == {"pq-2"}
+
+
+@pytest.mark.parametrize("dim", range(1, 20))
+def test_a_product_quantizer_reaches_six_bits_a_dimension_in_every_space_of_two_dimensions_and_more(dim):
+    x = np.random.default_rng(0).standard_normal((LONG, dim))
+    found = _rate_methods.methods(x[:4096], x, 6 * dim, rng=np.random.default_rng(0))
+    assert any(name.startswith("pq") for name in found) == (dim >= 2)
+    assert ("vq" in found) == (dim <= 2)  # 2^(6 d) codewords
+
+
+def test_large_blocks_are_fitted_to_the_longer_sample_and_gain_over_single_dimensions():
+    x = np.random.default_rng(0).standard_normal((LONG + 4096, 4))
+    found = _rate_methods.methods(x[:4096], x[:LONG], 24, rng=np.random.default_rng(0))
+    assert found["pq-2"].longer
+    assert not found["pq-4"].longer
+    pairs, singles = (found[name].fit(x[:LONG]) for name in ("pq-2", "pq-4"))
+    assert pairs.block_sizes == (4096, 4096)
+    assert pairs.points_per_centroid == 16
+    fresh = x[LONG:]
+    lost, worse = (_fitted.errors(fresh, fit.reconstruct(fresh))["distortion"] for fit in (pairs, singles))
+    assert lost < worse  # random vectors for a start would leave them 1 dB above
 
 
 @pytest.fixture

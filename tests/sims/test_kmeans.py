@@ -176,3 +176,33 @@ def test_neighbours_come_together_and_none_is_lost():
     np.testing.assert_array_equal(np.unique(x, axis=0), np.unique(y, axis=0))
     steps = [np.linalg.norm(np.diff(rows, axis=0), axis=1).mean() for rows in (x, y)]
     assert steps[1] < 0.1 * steps[0]
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_a_search_that_remembers_finds_the_nearest_codeword_of_every_codebook(d):
+    x = rng().random((5000, d)) + 100.0
+    search = _lloyd_tree.Search(x, 1)
+    codebook = x[:200]
+    for step in (0.0, 1e-3, 0.02, 1.0):  # from none to one that moves all codewords past each other
+        moved = codebook + step * rng(1).standard_normal(codebook.shape)
+        np.testing.assert_array_equal(search(moved), assign.nearest(x, moved))
+    codebook = np.repeat(codebook[:100], 2, axis=0)  # no gap: both are as near
+    errors = [
+        assign.distortion(x, codebook, codes) for codes in (search(codebook), assign.nearest(x, codebook))
+    ]
+    np.testing.assert_array_equal(*errors)
+
+
+def test_a_search_that_remembers_searches_few_again_where_codewords_hardly_move(monkeypatch):
+    x = rng().random((5000, 2))
+    codebook = kmeans.fit(x, 100, rng=rng(1)).codebook
+    search = _lloyd_tree.Search(x, 1)
+    search(codebook)
+    searched = []
+    inner = assign.nearest
+    monkeypatch.setattr(
+        assign, "nearest", lambda y, *given, **more: searched.append(len(y)) or inner(y, *given, **more)
+    )
+    search(codebook + 1e-6)
+    assert len(searched) == 1
+    assert 0 < searched[0] < 2500
