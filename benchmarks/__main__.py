@@ -18,6 +18,7 @@ NAMES = (
     "quantizer_variance",
     "kmeans",
     "memory",
+    "presets",
     "lloyd_max",
     "quantizers",
     "nearest_gpu",

@@ -4,10 +4,12 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from qtheory.results import Cell, Table, run_sweep
+from qtheory.errors import SchemaError
+from qtheory.results import Cell, Table, read_table, run_sweep, write_table
 from qtheory.results.sweep import Outcome, Row
 from sims import _faiss
 from sims.executors import DaskCluster, Processes
@@ -24,6 +26,32 @@ class _Traced:
         with _faiss.on_device(str(cell.parameters.get("device", "cpu"))):
             rows = self.function(cell)
         return [{"seed": cell.seed, **row} for row in ([rows] if isinstance(rows, dict) else rows)]
+
+
+def _stored(path: Path) -> Any:
+    """Return the configuration of the table at `path`; None where there is no valid one."""
+    try:
+        return read_table(path).manifest.get("configuration")
+    except (FileNotFoundError, SchemaError):
+        return None
+
+
+def _derive(study: Study, preset: str, table: Table) -> None:
+    """Store the tables that follow from a complete one, unless they are there."""
+    configuration = {"sources": {f"{study.name}/{table.path.stem}": table.manifest["sha256"]}}
+    for name, derive in study.derived.items():
+        path = table.path.with_name(f"{table.path.stem}-{name}.csv")
+        if _stored(path) == configuration:
+            continue
+        write_table(
+            path,
+            derive(table.frame),
+            study=study.name,
+            configuration=configuration,
+            failures=[],
+            preset=preset,
+            **{key: table.manifest[key] for key in ("digest", "seed", "command")},
+        )
 
 
 def run_study(
@@ -59,7 +87,7 @@ def run_study(
     Returns
     -------
     Table
-        The finished table.
+        The finished table; those that follow from it are stored beside it.
 
     Raises
     ------
@@ -79,7 +107,7 @@ def run_study(
             print(f"{study.name}, {preset}: {study.presets[preset].cost} on 2 cores", file=sys.stderr)
         return tqdm(outcomes, total=total, desc=study.name, unit="cell", disable=quiet, mininterval=1)
 
-    return run_sweep(
+    table = run_sweep(
         sweep,
         _Traced(study.run),
         out / study.name / f"{preset}.csv",
@@ -89,3 +117,6 @@ def run_study(
         command=f"python -m sims {study.command or study.name} --preset {preset} --seed {seed}{options}",
         executor=str(executor),
     )
+    if not table.manifest["failures"]:
+        _derive(study, preset, table)
+    return table

@@ -51,6 +51,9 @@ class Study:
         Maps a cell to a row of results; it may run in a worker process.
     findings : callable
         Maps the finished table to the lines printed at the end.
+    derived : mapping of str to callable
+        Tables that follow from the finished one; ``rates`` of preset ``paper`` is stored as
+        ``paper-rates.csv`` beside it.
     command : str
         What follows ``python -m sims`` to run it, where that is more than the name.
     """
@@ -62,6 +65,7 @@ class Study:
     run: Callable[[Cell], Row | list[Row]]
     findings: Callable[[pd.DataFrame], list[str]]
     command: str = ""
+    derived: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = field(default_factory=dict)
 
     def sweep(self, preset: str, *, seed: int) -> Sweep:
         """Return the sweep of a preset; raise `DomainError` naming the known ones."""

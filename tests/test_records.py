@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import asdict, replace
 
+import pandas as pd
 import pytest
 
 from empirical.adapt import Adaptation
@@ -18,6 +19,7 @@ from empirical.setup import Launch
 from empirical.substitute import Substitution
 from empirical.tokenizers.pocket import WEIGHTS
 from figures.recipe import ROOT
+from qtheory.results import read_table
 from sims.studies import STUDIES
 
 SIMS, EMPIRICAL = ROOT / "sims" / "results", ROOT / "empirical" / "results"
@@ -37,10 +39,26 @@ def test_every_study_has_a_table_of_record_and_every_table_a_study():
     assert {path.parent.name for path in SIMS.glob("*/*.csv")} == STUDIES.keys()
 
 
-@pytest.mark.parametrize("path", sorted(SIMS.glob("*/*.json")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", sorted(SIMS.glob("*/*.json")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 def test_tables_of_studies_carry_the_digest_of_the_code(path):
     manifest = json.loads(path.read_text())
-    require_current(path, STUDIES[path.parent.name].sweep(path.stem, seed=manifest["seed"]).digest)
+    study, preset = STUDIES[path.parent.name], manifest["preset"]
+    assert path.stem in {preset, *(f"{preset}-{name}" for name in study.derived)}
+    require_current(path, study.sweep(preset, seed=manifest["seed"]).digest)
+
+
+@pytest.mark.parametrize(
+    ("study", "name"),
+    [(study, name) for study in STUDIES.values() for name in study.derived],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_tables_derived_from_those_of_studies_follow_from_their_rows(study, name):
+    table, derived = (read_table(SIMS / study.name / f"paper{part}.csv") for part in ("", f"-{name}"))
+    assert derived.manifest["configuration"]["sources"] == {f"{study.name}/paper": table.manifest["sha256"]}
+    # fitted slopes differ in their last digits between libraries of linear algebra
+    pd.testing.assert_frame_equal(derived.frame, study.derived[name](table.frame), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["pocket", "pocket-photographs", "pocket-pictures"])

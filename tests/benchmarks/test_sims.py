@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import equivariant, kmeans, quantizer_variance, variance_scaling
+from benchmarks import equivariant, kmeans, presets, quantizer_variance, variance_scaling
+from sims import __main__ as sims_command
+from sims.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,8 +36,25 @@ def test_k_means_is_timed_against_both_peers(monkeypatch):
     small, large = kmeans.run()
     assert small["iterations"] == large["iterations"] == 5
     assert small["within"] == (small["sklearn_over_ours"] >= 5)
-    assert "sklearn_seconds" not in large
-    assert large["within"] == (large["ratio_to_faiss"] <= 1.1)
+    assert large["within"] == (large["sklearn_over_ours"] >= 5 and large["ratio_to_faiss"] <= 1.1)
+
+
+def test_presets_are_timed_against_a_minute_and_a_quarter_of_an_hour(monkeypatch):
+    assert presets.LIMITS == {"smoke": 60, "paper": 900}
+    monkeypatch.setattr(presets, "LIMITS", {"smoke": 60.0})
+    monkeypatch.setattr(presets, "STUDIES", "finite-sample")
+    (row,) = presets.run()  # one study alone prints no times
+    assert (row["study"], row["preset"], row["limit_seconds"]) == ("all", "smoke", 60)
+    assert row["within"] == (row["seconds"] <= 60)
+    assert row["seconds"] > 0
+
+
+def test_seconds_of_each_study_are_read_as_the_command_prints_them(monkeypatch, capsys):
+    monkeypatch.setattr(sims_command, "_run", lambda study, options: 0)
+    assert sims_command.main(["all", "--preset", "smoke"]) == 0
+    found = presets.seconds_printed(capsys.readouterr().out)
+    assert list(found) == list(STUDIES)
+    assert all(taken == 0.0 for taken in found.values())
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

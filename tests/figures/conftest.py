@@ -28,9 +28,13 @@ def results(tmp_path_factory):
     launched(out)
     for study in STUDIES.values():
         run_study(study, "smoke", seed=0, out=out, quiet=True)
-        (out / study.name / "smoke.csv").rename(out / study.name / "paper.csv")
-        manifest = json.loads((out / study.name / "smoke.json").read_text())
-        (out / study.name / "paper.json").write_text(json.dumps({**manifest, "preset": "paper"}))
+        for name in ("", *(f"-{derived}" for derived in study.derived)):
+            path = out / study.name / f"smoke{name}.csv"
+            path.rename(path.with_name(f"paper{name}.csv"))
+            manifest = json.loads(path.with_suffix(".json").read_text())
+            named = path.with_name(f"paper{name}.json")
+            named.write_text(json.dumps(manifest).replace(f"{study.name}/smoke", f"{study.name}/paper"))
+            named.write_text(json.dumps({**json.loads(named.read_text()), "preset": "paper"}))
     return out
 
 

@@ -1,11 +1,15 @@
 """Proposition 3: exact values on the diagonal, rates in subspaces, and no rotation for curved supports."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from qtheory.bounds import BOUNDS
+from qtheory.errors import DomainError
+from qtheory.results import read_table
 from sims import _supports
 from sims.low_dimensional_support import STUDY, findings, rates
 from sims.runner import run_study
@@ -124,12 +128,50 @@ def test_findings_name_each_support(frame):
     assert all(shape in text for shape in ("diagonal", "subspace", "sphere", "swiss-roll", "torus"))
 
 
-def test_planes_and_surfaces_in_space_have_as_many_codewords_as_lines_in_the_paper_preset():
-    points = [cell.parameters for cell in STUDY.sweep("paper", seed=0).cells()]
+def test_codebooks_of_the_paper_preset_are_as_large_as_is_stated():
     most = {}
-    for point in points:
+    for cell in STUDY.sweep("paper", seed=0).cells():
+        point = cell.parameters
         key = (point["shape"], point["dim"], point["support_dim"])
         most[key] = max(most.get(key, 0), point["nominal_size"])
-    fine = {("subspace", 8, 1), ("subspace", 8, 2), ("sphere", 8, 2), ("swiss-roll", 8, 2)}
-    assert {most[key] for key in fine} == {65536}
-    assert {dim for _, dim, _ in most} == {8, 16, 32}
+    lines = {(shape, dim, 1) for shape in ("diagonal", "subspace") for dim in (8, 16, 32)}
+    fine = lines | {("subspace", 8, 2), ("sphere", 8, 2), ("swiss-roll", 8, 2)}
+    assert {most.pop(key) for key in fine} == {65536}
+    wide = {("subspace", dim, k) for dim in (8, 16, 32) for k in (2, 4, 8)} - {("subspace", 8, 2)}
+    assert set(most) == wide | {("torus", 8, 2)}
+    assert set(most.values()) == {4096}
+
+
+def test_fitted_rates_are_stored_beside_the_table_that_they_follow_from(tmp_path):
+    table = run_study(STUDY, "smoke", seed=0, out=tmp_path, quiet=True)
+    path = table.path.with_name("smoke-rates.csv")
+    stored = read_table(path)
+    pd.testing.assert_frame_equal(stored.frame, rates(table.frame), check_exact=True)
+    for row in stored.frame.itertuples():
+        rows = table.frame[
+            (table.frame["shape"] == row.shape)
+            & (table.frame["support_dim"] == row.support_dim)
+            & (table.frame["method"] == row.method)
+        ]
+        expected = stats.linregress(np.log(rows.nominal_size), np.log(rows.distortion))
+        np.testing.assert_allclose(
+            (row.slope, row.standard_error), (expected.slope, expected.stderr), rtol=1e-6, atol=1e-9
+        )
+        assert row.measurements == len(rows)
+        assert row.vq_limit == -2 / row.support_dim
+    before = path.stat().st_mtime_ns
+    run_study(STUDY, "smoke", seed=0, out=tmp_path, quiet=True)
+    assert path.stat().st_mtime_ns == before
+    content = path.read_bytes()
+    path.write_text("shape,slope\nline,-2\n")  # or half of it, where the command was killed
+    run_study(STUDY, "smoke", seed=0, out=tmp_path, quiet=True)
+    assert read_table(path).path.read_bytes() == content
+
+
+def test_no_rates_are_stored_of_a_table_that_lacks_cells(tmp_path):
+    def fails(cell):
+        raise DomainError("no vectors")
+
+    table = run_study(replace(STUDY, run=fails), "smoke", seed=0, out=tmp_path, quiet=True)
+    assert table.manifest["failures"]
+    assert not table.path.with_name("smoke-rates.csv").exists()
