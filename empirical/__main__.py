@@ -25,6 +25,7 @@ def pretrain(
     seed: int = 0,
     out: Path = Path("results"),
     data: Path | None = None,
+    device: Literal["cpu", "cuda"] = "cpu",
 ) -> int:
     """Train the pocket tokenizer on photographs, without a quantizer.
 
@@ -33,13 +34,14 @@ def pretrain(
         seed: Seed of weights, crops and noise.
         out: Results folder; the weights are ``pretrain/<preset>/tokenizer.safetensors`` in it.
         data: Image folder; the packaged photographs by default.
+        device: Where to compute. On a CPU the same command on the same machine gives the same weights.
     """
     from empirical.data import POCKET_PHOTOS
     from empirical.pretrain import PRESETS
     from empirical.pretrain import pretrain as run
 
     folder = command.output_folder("--out", out) / "pretrain" / preset
-    print(run(replace(PRESETS[preset], seed=seed, out=folder, data=data or POCKET_PHOTOS)))
+    print(run(replace(PRESETS[preset], seed=seed, out=folder, data=data or POCKET_PHOTOS, device=device)))
     return 0
 
 

@@ -10,6 +10,7 @@ network that appears in a metric takes part either.
 import json
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from empirical.determinism import deterministic
 from empirical.journal import Journal
 from empirical.metrics import psnr
 from empirical.pixels import Image
+from empirical.runtime import require_device
 from empirical.streams import torch_stream
 from empirical.tokenizers.pocket import PocketTokenizer
 from qtheory import _check
@@ -62,6 +64,8 @@ class PretrainConfig:
         Compute convolutions in bfloat16, their weights, the loss and the measurements in float32.
     threads : int
         CPU threads; sums in floating point depend on them.
+    device : str
+        ``cpu`` or ``cuda``, on which sums are added in an order that may change from run to run.
     data : pathlib.Path
         Image folder; photographs smaller than a crop are left out, as damaged ones are.
     out : pathlib.Path
@@ -81,6 +85,7 @@ class PretrainConfig:
     gradient_weight: float = 0.05
     bf16: bool = False
     threads: int = 2
+    device: str = "cpu"
     data: Path = POCKET_PHOTOS
     out: Path = Path("results/pretrain")
     checkpoint_every: int = 250
@@ -94,8 +99,8 @@ class PretrainConfig:
 
     @property
     def determining(self) -> dict[str, Any]:
-        """The entries on which the weights depend: all but the places of files."""
-        places = ("data", "out", "checkpoint_every")
+        """The entries on which the weights depend: all but hardware and the places of files."""
+        places = ("device", "data", "out", "checkpoint_every")
         return {key: value for key, value in asdict(self).items() if key not in places}
 
 
@@ -104,7 +109,7 @@ PRESETS = {
     "smoke": PretrainConfig(steps=6, batch_size=4, width=8, checkpoint_every=3),
     # 14 minutes on two free cores; the packaged weights: 29.1 dB on held-out photographs (RGB)
     "pocket": PretrainConfig(),
-    # for `launch --preset desk` on the same folder: four times the parameters, a core that has bfloat16
+    # for `launch --preset desk` on the same folder: four times the parameters; a GPU, or a core with bfloat16
     "desk": PretrainConfig(steps=8000, width=128, bf16=True, threads=1),
 }
 
@@ -135,12 +140,12 @@ def _step(
     """Do one optimizer step and return its loss; NaN, with nothing changed, if it is not finite."""
     generator = torch_stream(config.seed, "pretrain", f"step={step}")
     x = train_crops(photographs, config.batch_size, config.crop, generator=generator)
-    x = x.contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
+    x = x.to(config.device, memory_format=torch.channels_last)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=config.bf16):
         z_e = tokenizer.encode(x).float()
         deviation = config.noise_max * torch.rand(len(x), 1, 1, 1, generator=generator)
         noise = deviation * torch.randn(z_e.shape, generator=generator)
-        x_hat = tokenizer.decode(z_e + noise).float()
+        x_hat = tokenizer.decode(z_e + noise.to(x.device)).float()
     loss = reconstruction_loss(x_hat, x, config.gradient_weight)
     optimizer.zero_grad()
     loss.backward()
@@ -175,7 +180,7 @@ def _train(config: PretrainConfig, photographs: Sequence[Image], digest: str) ->
     """Train from the last state in `config.out`, or from the start."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_stream(config.seed, "pretrain", "weights").initial_seed())
-        tokenizer = PocketTokenizer(config.width)
+        tokenizer = PocketTokenizer(config.width).to(config.device)
     optimizer = torch.optim.AdamW(tokenizer.parameters(), weight_decay=config.weight_decay)
     state = config.out / "state.safetensors"
     start = _resume(state, digest, tokenizer=tokenizer, optimizer=optimizer)
@@ -194,7 +199,7 @@ def _train(config: PretrainConfig, photographs: Sequence[Image], digest: str) ->
             if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
                 tensors = checkpoint.pack(tokenizer=tokenizer, optimizer=optimizer)
                 checkpoint.save(state, tensors, {"step": str(step + 1), "digest": digest})
-    return tokenizer.eval()
+    return tokenizer.eval().cpu()
 
 
 @torch.no_grad()
@@ -225,8 +230,8 @@ def pretrain(config: PretrainConfig) -> Path:
     Parameters
     ----------
     config : PretrainConfig
-        What to train. The same configuration on the same machine gives the same weights, bit for
-        bit, however often the run was interrupted.
+        What to train. On a CPU the same configuration on the same machine gives the same weights, bit
+        for bit, however often the run was interrupted.
 
     Returns
     -------
@@ -237,17 +242,20 @@ def pretrain(config: PretrainConfig) -> Path:
 
     Raises
     ------
+    DomainError
+        If CUDA is asked for and there is none.
     SchemaError
         If ``config.out`` holds the state of another configuration, or more than 1 % of the photographs
         are damaged or smaller than a crop.
     FloatingPointError
         If the loss or its gradient is not finite; the last good state is kept.
     """
+    require_device(config.device)
     images = load_images(config.data, config.crop)
     train, heldout = split(images.names)
     training = [images.images[i] for i in train]
     config.out.mkdir(parents=True, exist_ok=True)
-    with deterministic(config.threads):
+    with deterministic(config.threads) if config.device == "cpu" else nullcontext():
         tokenizer = _train(config, training, _digest(config, images))
         measured = {
             "train": _measure(tokenizer, training, config),
@@ -259,6 +267,7 @@ def pretrain(config: PretrainConfig) -> Path:
         "sha256": sha256,
         "parameters": sum(parameter.numel() for parameter in tokenizer.parameters()),
         "configuration": config.determining,
+        "device": config.device,
         "loss": "mean squared error + gradient_weight x mean absolute error of pixel differences",
         "noise": "white Gaussian on the latents, deviation uniform in [0, noise_max] for each crop",
         "images": images.manifest,

@@ -152,6 +152,18 @@ def end_with_launcher() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def require_device(device: str) -> None:
+    """Raise `DomainError` unless a device is ``cpu``, or ``cuda`` on a machine that has it.
+
+    Examples
+    --------
+    >>> require_device("cpu")
+    """
+    _check.one_of("device", device, ("cpu", "cuda"))
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DomainError("device must be available, got cuda on a machine without; use --device cpu")
+
+
 @contextmanager
 def processes(*, device: str, bf16: bool = False, compiled: bool = False) -> Iterator[Runtime]:
     """Join the processes that ``torchrun`` started, or run alone.
@@ -173,9 +185,7 @@ def processes(*, device: str, bf16: bool = False, compiled: bool = False) -> Ite
     DomainError
         If CUDA is asked for and there is none.
     """
-    _check.one_of("device", device, ("cpu", "cuda"))
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DomainError("device must be available, got cuda on a machine without; use --device cpu")
+    require_device(device)
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"

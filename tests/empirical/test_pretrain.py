@@ -108,10 +108,30 @@ def test_the_manifest_describes_and_vouches_for_the_weights(config):
     tokenizer = PocketTokenizer.from_checkpoint(path, manifest["sha256"])
     assert manifest["parameters"] == sum(parameter.numel() for parameter in tokenizer.parameters())
     assert manifest["configuration"]["steps"] == 8
+    assert manifest["device"] == "cpu"
     assert "data" not in manifest["configuration"]
     assert manifest["images"] == load_images(config.data).manifest
     assert len(manifest["heldout_photographs"]) == manifest["measured"]["heldout"]["photographs"] == 1
     assert len(manifest["measured"]["train"]["latent_variance"]) == 16
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has CUDA")
+def test_cuda_on_a_machine_without_it_is_refused_before_any_work(config):
+    with pytest.raises(DomainError, match="device must be available, got cuda"):
+        pretrain(replace(config, device="cuda"))
+    assert not config.out.exists()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_cuda_the_first_step_is_nearly_that_of_the_cpu(config, tmp_path):
+    def weights(device):
+        made = pretrain(replace(config, steps=1, device=device, out=tmp_path / device))
+        return PocketTokenizer.from_checkpoint(made).state_dict()
+
+    cuda = weights("cuda")
+    for name, tensor in weights("cpu").items():
+        torch.testing.assert_close(cuda[name], tensor, rtol=0, atol=2e-3, msg=name)
 
 
 def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_state(config, monkeypatch):
