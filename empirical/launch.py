@@ -16,7 +16,7 @@ from empirical.counts import counts, tokenizer_side
 from empirical.outcomes import failure, result, set_aside, with_digests
 from empirical.protocol import RECIPES
 from empirical.runtime import FOLLOWS
-from empirical.setup import Launch
+from empirical.setup import VERSION, Launch
 from qtheory import _check
 from qtheory.errors import DomainError
 from qtheory.results import Table, configuration_digest, write_table
@@ -222,8 +222,8 @@ def collect(
         seconds[cell.name] = outcome["seconds"]
     places = ("out", "train", "heldout", "tokenizer", "weights")
     settings = {key: value for key, value in asdict(launch).items() if key not in places}
-    versions = sorted({launch.version(cell) for cell, _ in outcomes})
-    configuration = {"launch": settings, "cells": [cell.name for cell, _ in outcomes], "versions": versions}
+    cells = [cell.name for cell, _ in outcomes]
+    configuration = {"version": VERSION, "launch": settings, "cells": cells}
     return write_table(
         Path(launch.out) / f"{launch.name}.csv",
         pd.DataFrame(rows),

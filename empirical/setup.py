@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -30,6 +31,12 @@ from empirical.tokenizers.pocket import WEIGHTS as POCKET_WEIGHTS
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256
+
+# raised whenever the numbers of a row change
+# 4: the images of in-sample columns, and those that references are fitted on, are of all classes
+# 3: MMD VQ and Vanilla VQ as run; on cards no quantizer and no metric rounds products to TF32
+# 2: presets with networks have KID on the features of r-FID too
+VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -94,17 +101,11 @@ class Launch:
         """Return the processes of a cell."""
         return min(self.processes, CONDUCT[cell.protocol].most_processes or self.processes)
 
-    def version(self, cell: CellSpec) -> int:
-        """Return the version of the code that makes the numbers of a cell, raised whenever they change."""
-        # 3: MMD VQ and Vanilla VQ as run; on cards no quantizer and no metric rounds products to TF32
-        # 2: presets with networks have KID on the features of r-FID too
-        return 3 if cell.protocol == "as_run" or self.device == "cuda" else 2
-
     def digest(self, cell: CellSpec) -> str:
         """Return the digest of all that the numbers of a cell depend on, apart from the machine."""
         own = {key: value for key, value in asdict(cell).items() if key != "tables"}
         content = {
-            "version": self.version(cell),
+            "version": VERSION,
             "sizes": asdict(self.sizes),
             "cell": own,
             "bf16": self.bf16,
@@ -193,7 +194,19 @@ def _parts(launch: Launch, train: Folder, heldout: Folder) -> tuple[list[int], l
     own, held = range(len(train.names)), range(len(heldout.names))
     if not launch.heldout:
         own, held = (part.tolist() for part in split(train.names))
-    return list(own), list(held)[: launch.sizes.heldout]
+    return list(own), evenly(list(held), launch.sizes.heldout)
+
+
+def evenly(chosen: list[int], most: int) -> list[int]:
+    """Return at most so many of the numbers, evenly spaced: the first would be of a few classes.
+
+    Examples
+    --------
+    >>> evenly([0, 1, 2, 3, 4, 5, 6], 3)
+    [0, 3, 6]
+    """
+    most = min(most, len(chosen))
+    return [chosen[position] for position in np.linspace(0, len(chosen) - 1, most).astype(int)]
 
 
 class Setup:
@@ -206,13 +219,14 @@ class Setup:
         self._train, self._heldout = _parts(launch, *self._folders)
 
     def crops(self, seed: int, most: int | None = None) -> Crops:
-        """Return random crops of the training images, or of so many of them."""
-        return Crops(self._folders[0], self.sizes.size, self._train[:most], seed=seed)
+        """Return random crops of the training images, or of so many of them, evenly spaced."""
+        chosen = self._train if most is None else evenly(self._train, most)
+        return Crops(self._folders[0], self.sizes.size, chosen, seed=seed)
 
     @cached_property
     def in_sample(self) -> Crops:
         """Centre crops of as many training images as are held out."""
-        return Crops(self._folders[0], self.sizes.size, self._train[: len(self._heldout)])
+        return Crops(self._folders[0], self.sizes.size, evenly(self._train, len(self._heldout)))
 
     @cached_property
     def heldout(self) -> Crops:

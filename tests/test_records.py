@@ -15,7 +15,7 @@ from empirical.data import POCKET_PHOTOS
 from empirical.job import THREADS, Job
 from empirical.joint import Joint
 from empirical.launch_config import PRESETS as LAUNCHED
-from empirical.setup import Launch
+from empirical.setup import VERSION
 from empirical.substitute import Substitution
 from empirical.tokenizers.pocket import WEIGHTS
 from figures.recipe import ROOT
@@ -95,9 +95,9 @@ def test_the_launched_table_is_of_the_matrix_the_preset_and_the_tokenizer_that_a
     tokenizer = json.loads((EMPIRICAL / "launch" / "desk-tokenizer.json").read_text())
     assert launch["digests"]["tokenizer"] == tokenizer["sha256"]
     assert launch["digests"]["train"] == tokenizer["images"]["digest"]
-    # the first version was not written down; the second changed presets with networks alone
-    current = {Launch(**launch).version(cell) for cell in cells}
-    assert set(configuration.get("versions", [2])) == current == {2}
+    # made by version 2, which was not written down: the third changed nothing of it, the fourth took other
+    # training images for the in-sample columns; a new run says its own
+    assert configuration.get("version", 2) in (2, VERSION)
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,23 @@ def test_imagenet_is_trained_on_one_part_and_measured_on_the_other(launch, tmp_p
     assert inputs.crops(0).folder.root.parent.name == "imagenet"
 
 
+def test_where_only_some_images_are_taken_they_are_of_all_classes(launch, tmp_path):
+    """Folders are read in the order of their names, so that the first images are of one class."""
+    for part in ("train", "val"):
+        for number in range(12):
+            pixels = np.random.default_rng(number).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            path = tmp_path / part / f"class{number // 4}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            PilImage.fromarray(pixels).save(path)
+    folders = {"train": str(tmp_path / "train"), "heldout": str(tmp_path / "val")}
+    sizes = replace(launch.sizes, heldout=3)
+    ready = prepared(replace(launch, digests={}, out=str(tmp_path / "out"), sizes=sizes, **folders))
+    inputs = Setup(ready, chosen()[0], Runtime())
+    for crops in (inputs.heldout, inputs.in_sample, inputs.crops(0, 3)):
+        assert [name.partition("/")[0] for name in crops.names] == ["class0", "class1", "class2"]
+    assert len(inputs.crops(0)) == len(inputs.crops(0, 100)) == 12
+
+
 def test_a_loss_that_is_not_finite_stops_the_cell_which_keeps_its_last_good_state(launch, monkeypatch):
     spec, loss = chosen()[0], SubstitutionObjective.loss
     monkeypatch.setattr(
