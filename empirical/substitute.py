@@ -4,6 +4,7 @@ Encoder and decoder never change; each method trains its quantizers and heads on
 the same order.
 """
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ class SubstitutionObjective(Objective):
             raise DomainError(f"crops must be given for a recipe with pixel={recipe.pixel:g}, got None")
         self.transplant, self.tokenizer = transplant, tokenizer.requires_grad_(False)
         self.z_e, self.recipe, self.perceptual = z_e, recipe, perceptual
+        self._terms: dict[str, Tensor] = {}
         self.optimization, self.size = recipe, len(z_e)
         # where gradients reach nothing, the decoder would work in vain
         self.crops = crops if recipe.pixel and self.groups() else None
@@ -82,12 +84,15 @@ class SubstitutionObjective(Objective):
         """Return the loss of a batch: latents, and its images where the recipe compares pixels."""
         z_e = self.z_e[chosen]
         result = self.transplant(z_e)
-        loss = self.recipe.latent * (result.y - z_e).square().mean()
-        for value in result.losses.values():
-            loss = loss + value
+        terms = {"latent": self.recipe.latent * (result.y - z_e).square().mean(), **result.losses}
         if self.crops is not None:
-            loss = loss + in_parts(self._image_loss, result.y, self.crops[chosen], self.accumulate)
-        return loss
+            terms["images"] = in_parts(self._image_loss, result.y, self.crops[chosen], self.accumulate)
+        self._terms = {name: value.detach() for name, value in terms.items()}
+        return reduce(torch.add, terms.values())
+
+    def finish(self) -> dict[str, float]:
+        """Return the terms of the step's loss, with their coefficients, in this process."""
+        return {name: float(value) for name, value in self._terms.items()}
 
     def _image_loss(self, y: Tensor, x: Tensor) -> Tensor:
         """Return the loss of the images (B, 3, H, W) that the decoder makes of (B, C, h, w)."""

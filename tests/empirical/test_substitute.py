@@ -211,6 +211,36 @@ def test_training_lowers_the_latent_error_and_leaves_the_tokenizer_alone():
     assert all(torch.equal(value, before[key]) for key, value in tokenizer.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    ("protocol", "terms"),
+    [
+        ("fair", ["latent", "codebook", "commitment", "mmd"]),
+        ("as_run", ["latent", "codebook", "commitment", "mmd", "images"]),
+    ],
+)
+def test_the_log_of_a_training_has_each_term_of_the_loss_which_they_add_up_to(protocol, terms):
+    tokenizer, generator = PocketTokenizer(8).eval(), torch.Generator().manual_seed(0)
+    crops = torch.rand(16, 3, 16, 16, generator=generator) * 2 - 1
+    z_e = tokenizer.encode(crops).detach()
+    built = build_transplant(
+        "mmd",
+        "none",
+        channels=z_e.shape[1],
+        codebook_size=16,
+        width=8,
+        protocol=protocol,
+        generator=generator,
+    )
+    objective = SubstitutionObjective(built, tokenizer, z_e, crops, RECIPES[protocol])
+    lines = []
+    budget = replace(PRESETS["smoke"], steps=2, batch_size=8)
+    train(objective, budget, rng=np.random.default_rng(0), log=lambda step, values: lines.append(values))
+    for line in lines:
+        assert list(line) == ["loss", *terms]
+        assert sum(line[name] for name in terms) == pytest.approx(line["loss"], rel=1e-6)
+        assert all(line[name] != 0 for name in terms)
+
+
 def test_commands_print_the_comparison(tmp_path, arguments, capsys):
     where = ["--preset", "smoke", "--out", str(tmp_path)]
     given = [f"--{key}={value}" for key, value in arguments.items()]
