@@ -56,8 +56,9 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     third = side_by_side(3, frame)
     assert third["method"].head(2).tolist() == ["unquantized", "vanilla"]
     own = third[third["origin"] == "measured, fair"]
-    assert own["method"].tolist() == ["unquantized", *REFERENCES, "fsq", "fsq"]
-    assert own["psnr"].tolist() == frame["psnr_luma"].tolist()[:-1]
+    # FSQ beside its printed rows; references, which the paper has not, below those of their phase
+    assert own["method"].tolist() == ["unquantized", "fsq", *REFERENCES, "fsq"]
+    assert sorted(own["psnr"]) == sorted(frame["psnr_luma"][:-1])
     assert third["origin"].str.startswith("authors' logs").sum() == 20
     assert len(third) == 26 + 20 + len(own)
     assert render(7, frame).count("measured, fair") == 3
