@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qtheory import _check
-from qtheory.errors import DomainError
+from qtheory.errors import DomainError, ShapeError
 from sims import _faiss, _lloyd_tree, _scalar, assign, starts
 
 Array = NDArray[np.float64]
@@ -261,6 +261,13 @@ def optimized_rotation(
     (d, d) array
         Orthonormal columns: quantize ``x @ rotation`` and multiply by the transpose.
 
+    Raises
+    ------
+    ShapeError
+        If `x` is empty or no matrix, the dimensions do not sum to d, or not each block has one size.
+    DomainError
+        If a dimension or size is no positive integer, or there are fewer (distinct) vectors than codewords.
+
     References
     ----------
     T. Ge, K. He, Q. Ke, J. Sun, "Optimized product quantization", 2014.
@@ -273,6 +280,11 @@ def optimized_rotation(
     """
     x = _check.array("x", x, ndim=2)
     ends = np.cumsum(_check.partition("block_dims", block_dims, total=x.shape[1]))
+    sizes = _check.integers("block_sizes", block_sizes)
+    if len(sizes) != len(ends):
+        raise ShapeError(f"block_sizes must have {len(ends)} numbers, one a block, got {sizes}")
+    if len(x) < max(2, *sizes):
+        raise DomainError(f"x must have at least {max(2, *sizes)} vectors, got {len(x)}; give more data")
     rotation = best = _balanced_axes(x, block_dims)
     sample = x[: max(_OPQ_ROWS, 8 * max(block_sizes))]
     least = math.inf
@@ -282,7 +294,6 @@ def optimized_rotation(
         distortion = sum(error for _, error in found)
         if distortion < least:
             least, best = distortion, rotation
-        decoded = [block for block, _ in found]
-        left, _, right = np.linalg.svd(sample.T @ np.hstack(decoded))
+        left, _, right = np.linalg.svd(sample.T @ np.hstack([block for block, _ in found]))
         rotation = left @ right
     return best
