@@ -17,6 +17,7 @@ from qtheory.pins import PINS, expected, verify
 from qtheory.weights import WEIGHTS, weights_folder
 
 MINIMUM_PYTHON = (3, 11)
+PROBE_SECONDS = 120.0
 Status = Literal["ok", "note", "wrong"]
 
 
@@ -43,10 +44,12 @@ class Finding:
 
 
 def _probe(code: str) -> dict[str, Any]:
-    """Run `code` in a fresh interpreter (a broken binary must not take the report down with it)."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
-    )
+    """Run `code` in a fresh interpreter (a broken or hanging binary must not take the report with it)."""
+    command = [sys.executable, "-c", code]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return {"error": f"not imported after {PROBE_SECONDS:g} s: a library hangs, or the disk is slow"}
     lines = done.stdout.strip().splitlines()
     if done.returncode == 0 and lines:
         return dict(json.loads(lines[-1]))

@@ -63,6 +63,22 @@ def test_a_probe_reports_a_crash_of_the_probed_process():
     assert doctor._probe("import json; print(json.dumps({'a': 1}))") == {"a": 1}
 
 
+def test_an_import_that_hangs_is_wrong_and_the_report_goes_on(monkeypatch, capsys):
+    probe = doctor._probe
+    monkeypatch.setattr(doctor, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(doctor, "_probe", lambda code: probe("import time; time.sleep(60)"))
+    pretend_versions(monkeypatch, faiss_cpu="1.15.1", torch="2.13.0+cpu", torchvision="0.29.1")
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: ["torch==2.13.0"])
+    for check in (doctor.check_faiss, doctor.check_torch):
+        (finding,) = check()
+        assert finding.status == "wrong"
+        assert "not imported after 0.2 s" in finding.text
+        assert finding.remedy
+    monkeypatch.setattr(doctor, "CHECKS", (doctor.check_faiss, doctor.check_threads))
+    assert doctor.main([]) == 1
+    assert "threads" in capsys.readouterr().out
+
+
 def test_something_wrong_gives_a_non_zero_exit_status(monkeypatch, capsys):
     wrong = doctor.Finding("faiss", "wrong", "broken", "mend it")
     monkeypatch.setattr(doctor, "CHECKS", (lambda: iter([wrong]),))
