@@ -241,7 +241,7 @@ STUDY = Study(
             trials=3,
             points=_points((1, 2, 3), (0, 2)),
             fixed={"n": 4_000, "n_train": 8_000, "points_per_codeword": 32},
-            cost="2 s",
+            cost="3 s",
         ),
         "paper": Preset(
             trials=5,
@@ -253,7 +253,7 @@ STUDY = Study(
             trials=5,
             points=_points((1, 2, 3, 4, 8), (0, 1, 2, 4, 6, 8, 10, 12, 14), most_bits=16),
             fixed={"n": 200_000, "n_train": 65_536, "points_per_codeword": 40},
-            cost="90 min, 1 GB (estimated; 80 min of it k-means with 32768 codewords and more)",
+            cost="170 min, 1 GB (estimated; 160 min of it k-means with 32768 codewords and more)",
         ),
     },
     run=run,
