@@ -166,7 +166,8 @@ _CODEBOOKS = (
         "statistics of all processes",
         ("vanilla", "ema", *_GRADIENT[1:], "vanilla_vp2", "ema_vp2", *_GRADIENT_VP2[1:]),
         "synced",
-        f"{RUN}: two replicas that never met; utilization was counted over both",
+        f"{RUN}: two replicas that never met, but for the counts of Online VQ; utilization was counted over "
+        "both",
     ),
 )
 

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from empirical import processes
+from empirical.quantizers._buffers import KeptBuffers
 from empirical.quantizers._gradients import GRADIENTS
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 
 Losses = dict[str, Tensor]
 
+_MOST_COUNTED = 1 << 31  # codewords of which each can have a count: 16 GiB
 _ROOM = 3 / 8  # of the exponent's range: the square of a value, and a billion such squares, stay finite
 
 
@@ -59,7 +61,7 @@ def channels_first(z: Tensor) -> Tensor:
     return z.movedim(-1, 1)
 
 
-class Quantizer(nn.Module, ABC):
+class Quantizer(KeptBuffers, ABC):
     """A map from vectors to codewords, with integer codes.
 
     Parameters
@@ -252,9 +254,18 @@ class Quantizer(nn.Module, ABC):
         Raises
         ------
         DomainError
-            As `decode`.
+            As `decode`, and if there are too many codewords for a count of each.
         """
+        self._require_countable()
         return torch.bincount(self._checked(codes), minlength=self.codebook_size)
+
+    @final
+    def _require_countable(self) -> None:
+        if self.codebook_size > _MOST_COUNTED:
+            raise DomainError(
+                f"codebook_size must be at most {_MOST_COUNTED} for a count of each codeword, got "
+                f"{self.codebook_size}; use part_usage, which counts those of each sub-codebook"
+            )
 
     @final
     def part_usage(self, codes: Tensor) -> tuple[Tensor, ...]:
@@ -284,5 +295,6 @@ class Quantizer(nn.Module, ABC):
     @final
     def all_usage(self, codes: Tensor) -> tuple[Tensor, ...]:
         """Return `usage`, and after it what `part_usage` returns, of codes that are checked once."""
+        self._require_countable()
         known = self._checked(codes)
         return torch.bincount(known, minlength=self.codebook_size), *self._part_counts(known)

@@ -35,6 +35,8 @@ class OnlineSettings:
 
 
 SETTINGS = {
+    # the published run added up the counts of its two replicas, whose codebooks else never met (not in the
+    # products): of one replica alone, which is what was kept, they are its own
     "as_run": OnlineSettings(VANILLA["as_run"], "farthest"),
     "paper": OnlineSettings(VANILLA["paper"], "closest"),
     "fair": OnlineSettings(VANILLA["fair"], "closest"),

@@ -39,6 +39,11 @@ class Usage:
         Whose codes they are. A composite codebook has one count for each of its K codewords: where there
         is no room for them, add up `Quantizer.part_usage` alone.
 
+    Raises
+    ------
+    DomainError
+        If there are too many codewords for a count of each.
+
     Examples
     --------
     >>> from empirical.quantizers import build
@@ -50,6 +55,7 @@ class Usage:
     """
 
     def __init__(self, quantizer: Quantizer) -> None:
+        quantizer._require_countable()
         self.quantizer = quantizer
         self._sizes = [quantizer.codebook_size, *quantizer.part_sizes]
         device = next(chain(quantizer.parameters(), quantizer.buffers())).device

@@ -87,6 +87,9 @@ def test_a_composite_codebook_too_large_to_list_is_counted_by_parts():
     quantizer = BSQQuantizer(40, SETTINGS["fair"])
     counts = quantizer.part_usage(torch.tensor([0, 2**40 - 1, 2**39]))
     assert [part.tolist() for part in counts] == [[2, 1]] * 39 + [[1, 2]]
+    for count in (quantizer.usage, quantizer.all_usage, lambda codes: Usage(quantizer)):
+        with pytest.raises(DomainError, match=r"at most 2147483648 .* got 1099511627776; use part_usage"):
+            count(torch.tensor([0]))
 
 
 def test_use_adds_up_over_batches_with_utilization_and_perplexity_of_whole_and_parts():

@@ -189,6 +189,23 @@ def test_autocast_changes_nothing(quantizer, dtype):
     assert torch.equal(projected, quantizer.project(z))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_cast_of_the_whole_module_narrows_parameters_alone(quantizer, dtype, request):
+    """Constants and statistics are buffers: where there is nothing else, codes and training are the same."""
+    name = request.node.callspec.params["quantizer"]
+    z, cast = vectors(500, DIM), copy.deepcopy(quantizer).to(dtype)
+    assert all(b.dtype != dtype for b in cast.buffers())
+    assert all(p.dtype == dtype for p in cast.parameters())
+    if not list(cast.parameters()):
+        assert torch.equal(cast.encode(z), quantizer.encode(z))
+        trained = [make(name), make(name).to(dtype)]
+        for seed in range(3):
+            one, other = (each(vectors(600, DIM, seed=seed)) for each in trained)
+        assert torch.equal(one.codes, other.codes)
+        for key, tensor in trained[0].state_dict().items():
+            assert torch.equal(trained[1].state_dict()[key], tensor), key
+
+
 def test_double_precision_is_kept(quantizer):
     z = vectors(500, DIM).double()
     assert quantizer(z).z_q.dtype == torch.float64

@@ -148,3 +148,12 @@ def test_the_outermost_inputs_get_the_outermost_codes_and_none_beyond(levels, fo
     ends = torch.tensor([[-1e13], [1e13]])
     assert quantizer.encode(ends).tolist() == [0, levels[0] - 1]
     assert quantizer.encode(ends.double()).tolist() == [0, levels[0] - 1]
+
+
+def test_a_cast_of_the_whole_module_moves_no_threshold_of_many_levels():
+    """In bfloat16 the lowest of 256 levels, -127.5, would be -128, and every second of 1000 would be lost."""
+    for levels, form in (([256], "symmetric"), ([1000], "official")):
+        quantizer = FSQQuantizer(levels, form=form)
+        z = 2 * torch.randn(5000, 1, generator=torch.Generator().manual_seed(0))
+        before = quantizer.encode(z)
+        assert torch.equal(quantizer.bfloat16().encode(z), before)
