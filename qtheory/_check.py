@@ -20,8 +20,15 @@ def integer(name: str, value: Any, *, minimum: int = 1) -> int:
     return int(value)
 
 
-def real(name: str, value: Any, *, above: float = -math.inf, minimum: float = -math.inf) -> float:
-    """Return `value` as a finite float with ``value > above`` and ``value >= minimum``."""
+def real(
+    name: str,
+    value: Any,
+    *,
+    above: float = -math.inf,
+    minimum: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """Return `value` as a finite float with ``above < value < below`` and ``value >= minimum``."""
     value = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
     if isinstance(value, bool) or not isinstance(value, Real):
         raise DomainError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}")
@@ -35,6 +42,8 @@ def real(name: str, value: Any, *, above: float = -math.inf, minimum: float = -m
         raise DomainError(f"{name} must be greater than {above:g}, got {number:g}")
     if number < minimum:
         raise DomainError(f"{name} must be at least {minimum:g}, got {number:g}")
+    if not number < below:
+        raise DomainError(f"{name} must be less than {below:g}, got {number:g}")
     return number
 
 

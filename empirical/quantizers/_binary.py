@@ -10,6 +10,7 @@ from torch.nn.functional import softplus
 from empirical.processes import summed_over_ranks
 from empirical.quantizers._gradients import mean_square, straight_through
 from empirical.quantizers.base import Losses, Quantizer
+from qtheory import _check
 from qtheory.errors import DomainError
 
 # the entropy of a batch is taken over groups of bits: over all of them at once it could not exceed
@@ -38,6 +39,11 @@ class BinarySettings:
     entropy: float = 0.0
     inverse_temperature: float = 1.0
     scaled_gradient: bool = False
+
+    def __post_init__(self) -> None:
+        _check.real("commitment", self.commitment, minimum=0)
+        _check.real("entropy", self.entropy, minimum=0)
+        _check.real("inverse_temperature", self.inverse_temperature, above=0)
 
 
 def vector_entropy(logits: Tensor) -> Tensor:

@@ -43,6 +43,13 @@ class EMASettings:
     revive_below: float
     synced: bool
 
+    def __post_init__(self) -> None:
+        _check.real("commitment", self.commitment, minimum=0)
+        _check.real("decay", self.decay, above=0, below=1)
+        _check.real("epsilon", self.epsilon, minimum=0)
+        # codes that all fell below the mean would all move, in every step
+        _check.real("revive_below", self.revive_below, minimum=0, below=1)
+
 
 SETTINGS = {
     # the published run: lucidrains' decay, statistics of each process alone
@@ -95,7 +102,6 @@ class EMAQuantizer(CodebookQuantizer):
         self, dim: int, codebook_size: int, settings: EMASettings, *, generator: torch.Generator
     ) -> None:
         super().__init__(dim, codebook_size)
-        _check.real("decay", settings.decay, above=0)
         self.settings = settings
         codebook = torch.randn(codebook_size, dim, generator=generator) / codebook_size
         self.register_buffer("codebook", codebook)

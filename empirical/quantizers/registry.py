@@ -148,7 +148,9 @@ def _var(
     scales: Sequence[int] = (1, 2),
     sizes: Sequence[int] | None = None,
 ) -> Quantizer:
-    area = max(scales, default=1) ** 2
+    if not scales:
+        raise DomainError("scales must name at least 1 side of a map, got none; the last is the map's own")
+    area = max(scales) ** 2
     if dim % area:
         raise DomainError(f"dim must be a multiple of {area}, the positions of a map, got dim={dim}")
     if sizes is None:

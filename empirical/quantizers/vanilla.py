@@ -11,6 +11,7 @@ from empirical.processes import gathered_over_ranks
 from empirical.quantizers._codebook import CodebookQuantizer
 from empirical.quantizers._gradients import mean_square
 from empirical.quantizers.base import Losses
+from qtheory import _check
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class GradientSettings:
     learning_rate_ratio: float
     decays: bool
     synced: bool
+
+    def __post_init__(self) -> None:
+        _check.real("codebook", self.codebook, minimum=0)
+        _check.real("commitment", self.commitment, minimum=0)
+        _check.real("learning_rate_ratio", self.learning_rate_ratio, above=0)
 
 
 SETTINGS = {

@@ -1,5 +1,6 @@
 """Quantizers by name: the registry, options and protocols, and the lines of the README."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,28 @@ def test_options_change_the_settings_of_learned_codebooks_and_unknown_ones_are_n
     assert [block.rows for block in build("mmd_vp2", 4, 16, rows=7).blocks] == [7, 7]
     with pytest.raises(DomainError, match=r"options of ema must be among: .*decay.*; got rows"):
         build("ema", 4, 16, rows=7)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "message"),
+    [
+        ("ema", "decay", 1.5, "decay must be less than 1, got 1.5"),
+        ("ema", "decay", 0, "decay must be greater than 0, got 0"),
+        ("ema", "epsilon", -1, "epsilon must be at least 0, got -1"),
+        ("ema_vp2", "revive_below", 5, "revive_below must be less than 1, got 5"),
+        ("ema", "commitment", float("inf"), "commitment must be finite, got inf"),
+        ("vanilla", "commitment", float("nan"), "commitment must be finite, got nan"),
+        ("vanilla", "commitment", "a", "commitment must be a real number, got 'a' of type str"),
+        ("vanilla", "learning_rate_ratio", 0, "learning_rate_ratio must be greater than 0, got 0"),
+        ("mmd", "gamma", -0.5, "gamma must be at least 0, got -0.5"),
+        ("mmd", "rows", 1, "rows must be at least 2, got 1"),
+        ("wasserstein", "queue", 1, "queue must be at least 2, got 1"),
+        ("var", "scales", (), "scales must name at least 1 side of a map, got none"),
+    ],
+)
+def test_settings_without_sense_are_refused_when_a_quantizer_is_built(name, option, value, message):
+    with pytest.raises(DomainError, match=re.escape(message)):
+        build(name, 4, 16, **{option: value})
 
 
 def test_the_lines_of_the_readme_train_a_model():
