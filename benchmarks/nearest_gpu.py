@@ -147,6 +147,7 @@ def measure(problem: Problem) -> list[dict[str, Any]]:
                 "over_ours": median / first["milliseconds"],
                 "over_floor": median / floor,
                 "limit": LIMIT if method == "ours" else None,
+                "within": median / floor <= LIMIT if method == "ours" else None,
                 "peak_mib": _peak_mib(work, problem.device),
                 "distortion": error,
                 "excess": error / first["distortion"] - 1,

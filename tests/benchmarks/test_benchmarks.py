@@ -20,6 +20,7 @@ def test_all_searches_find_codes_of_the_same_error(short):
     rows = nearest_gpu.measure(nearest_gpu.Problem("cpu", n=8200, dim=16, size=100))
     assert [row["method"] for row in rows] == list(METHODS)
     assert [row["limit"] is not None for row in rows] == [True, False, False, False]
+    assert [row["within"] for row in rows] == [rows[0]["over_floor"] <= nearest_gpu.LIMIT, None, None, None]
     for row in rows:
         assert abs(row["excess"]) < 1e-5
         assert row["least"] <= row["milliseconds"] <= row["most"]
