@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from empirical.listing import Listing, examined, listed, usable
+from empirical.listing import Listing, examined, listed, stamp_of, usable
 from empirical.pixels import Image, to_tensor
 from qtheory import _check
 from qtheory.errors import DomainError
@@ -35,6 +36,8 @@ class ImageSet(Listing):
 
 def load_images(folder: Path | str = POCKET_PHOTOS, smallest: int = 1) -> ImageSet:
     """Read all photographs below a folder, and set aside those that cannot serve.
+
+    They stay in memory, and are read again by this process only where a file has changed since.
 
     Parameters
     ----------
@@ -63,9 +66,18 @@ def load_images(folder: Path | str = POCKET_PHOTOS, smallest: int = 1) -> ImageS
     (127, {})
     """
     root = Path(folder)
-    found = {name: examined(path, smallest) for name, path in listed(root).items()}
+    files = listed(root)
+    return _loaded(root, tuple(files.items()), smallest, stamp_of(files, smallest))
+
+
+@lru_cache(maxsize=1)
+def _loaded(root: Path, files: tuple[tuple[str, Path], ...], smallest: int, stamp: str) -> ImageSet:
+    """Return the photographs in files, which are in the state that the stamp stands for."""
+    found = {name: examined(path, smallest) for name, path in files}
     kept = usable(root, {name: (sha256, wrong) for name, (_, sha256, wrong) in found.items()}, smallest)
     images = [image for image, *_ in found.values() if image is not None]
+    for image in images:
+        image.setflags(write=False)  # all who load them share them
     return ImageSet(kept.names, kept.skipped, kept.digest, images)
 
 

@@ -1,6 +1,5 @@
 """Image folders of any size: an index of what is usable, made once."""
 
-import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from empirical.listing import Listing, decode, examined, listed, usable
+from empirical.listing import Listing, decode, examined, listed, stamp_of, usable
 from empirical.pixels import Image
 from qtheory import _check
 from qtheory.errors import SchemaError
@@ -52,14 +51,6 @@ class Folder(Listing):
 def _examined(path: Path, smallest: int) -> tuple[str, str]:
     """Return the SHA-256 of a file, and what is wrong with it."""
     return examined(path, smallest)[1:]
-
-
-def _stamp(files: dict[str, Path], smallest: int) -> str:
-    """Return a digest that changes with any name, size or date of change."""
-    # of a link to nowhere there is the link
-    states = ((name, path.stat(follow_symlinks=path.exists())) for name, path in files.items())
-    lines = "".join(f"{name} {state.st_size} {state.st_mtime_ns}\n" for name, state in states)
-    return hashlib.sha256(f"{smallest}\n{lines}".encode()).hexdigest()
 
 
 def read_index(index: Path, root: Path | str, digest: str) -> Folder:
@@ -126,7 +117,7 @@ def index_folder(root: Path | str, size: int, *, index: Path | None = None, thre
     """
     root, smallest = Path(root), -(-_check.integer("size", size) // _ENLARGEMENT)
     files = listed(root)
-    stamp = _stamp(files, smallest)
+    stamp = stamp_of(files, smallest)
     if (stored := _stored(index, stamp, root)) is not None:
         return stored
     examine = partial(_examined, smallest=smallest)

@@ -90,6 +90,14 @@ def examined(path: Path, smallest: int) -> tuple[Image | None, str, str]:
     return image, hashlib.sha256(content).hexdigest(), ""
 
 
+def stamp_of(files: Mapping[str, Path], smallest: int) -> str:
+    """Return a digest of image files that changes with any name, size or date of change."""
+    # of a link to nowhere there is the link
+    states = ((name, path.stat(follow_symlinks=path.exists())) for name, path in files.items())
+    lines = "".join(f"{name} {state.st_size} {state.st_mtime_ns}\n" for name, state in states)
+    return hashlib.sha256(f"{smallest}\n{lines}".encode()).hexdigest()
+
+
 def usable(root: Path, found: Mapping[str, tuple[str, str]], smallest: int) -> Listing:
     """Set aside the files that cannot serve.
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PilImage
 
+from empirical import listing
 from empirical.data import (
     POCKET_PHOTOS,
     centre_crop,
@@ -47,6 +48,21 @@ def test_images_come_in_the_order_of_their_names_with_exact_pixels(folder):
     images = load_images(folder)
     assert images.names == ("0.png", "2.png", "sub/a.PNG")
     assert np.array_equal(images.images[2], photograph(71, 90, seed=1))
+
+
+def test_photographs_are_decoded_once_until_a_file_changes(folder, monkeypatch):
+    decoded, decode = [], listing.decode
+    monkeypatch.setattr(listing, "decode", lambda file: decoded.append(file) or decode(file))
+    first = load_images(folder)
+    assert load_images(str(folder)) is first
+    assert len(decoded) == 3
+    with pytest.raises(ValueError, match="read-only"):
+        first.images[0][:] = 0
+    (folder / "0.png").write_bytes((folder / "1.png").read_bytes())
+    assert load_images(folder).digest != first.digest
+    assert len(decoded) == 6
+    assert load_images(folder, 71).names == ("0.png", "1.png", "2.png")
+    assert len(decoded) == 9
 
 
 def test_the_digest_changes_with_any_name_and_any_content(folder):
