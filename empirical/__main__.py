@@ -155,15 +155,18 @@ def table(
     images as each method makes them, phase by phase.
 
     Args:
-        preset: Sizes and budget; ``desk`` and ``paper`` are those of ``launch``.
+        preset: Sizes and budget; ``desk`` and ``paper`` are those of ``launch``, and so is ``smoke`` where
+            nothing else made tables of it.
         protocol: What the published run did, what the paper says, or a fair comparison: the last by
             default, and all of them where there was a launch.
         out: Results folder; by default ``results``, or while that holds no such table the folder of those
             that are stored with the code, of which nothing is overwritten.
     """
+    from empirical.job import SUBSTITUTION, launched_path, table_path
 
     def shown(folder: Path) -> int:
-        if preset in ("desk", "paper"):
+        compared = table_path(folder, SUBSTITUTION, preset, protocol or "fair").exists()
+        if preset in ("desk", "paper") or (launched_path(folder, preset).exists() and not compared):
             return launch_command.table(preset, protocol, folder)
         return comparison_command.table(preset, protocol or "fair", folder)
 

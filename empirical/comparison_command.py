@@ -97,7 +97,7 @@ def launch(given: "Arguments") -> int:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
         raise DomainError(
             f"preset pocket must be launched without {options}: it runs on the CPU in as many processes as "
-            "there are cores, with networks that come with the package; take preset desk or paper"
+            "there are cores, with networks that come with the package; take preset smoke, desk or paper"
         )
     if given.dry_run:
         from empirical.comparison_forecast import forecast

@@ -3,7 +3,7 @@
 import importlib.util
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,15 +23,17 @@ class Arguments:
     """Arguments of a launched comparison.
 
     Args:
-        preset: Sizes and budgets; ``pocket`` runs all phases of ``substitute``, ``adapt`` and ``joint`` on
-            the packaged photographs, two cores take a quarter of an hour.
+        preset: Sizes and budgets; ``smoke`` takes one method through all tables and phases on the packaged
+            photographs, in about a minute; ``pocket`` runs all phases of ``substitute``, ``adapt`` and
+            ``joint`` on them, two cores take a quarter of an hour.
         imagenet: Folder of ImageNet, which holds train and val.
-        data: Any folder of images, of which a quarter is held out.
+        data: Any folder of images, of which a quarter is held out; by default of ``smoke`` the packaged
+            photographs.
         weights: Folder of the published networks; the variable QTHEORY_WEIGHTS by default.
         tokenizer: Weights of another tokenizer.
         protocols: What the published run did, what the paper says, a fair comparison.
         tables: Tables of the paper.
-        methods: Leave out all other trained methods.
+        methods: Leave out all other trained methods; all by default, and ``mmd`` of ``smoke``.
         heads: Heads of the methods that Table 3 substitutes: beside ``full``, with which all else is run,
             ``1x1`` (convolutions of one position) and ``none``.
         seed: First seed.
@@ -53,7 +55,7 @@ class Arguments:
         hardware: What the hours of a dry run are of; by default follows from device and bf16.
     """
 
-    preset: Literal["pocket", "desk", "paper"] = "paper"
+    preset: Literal["smoke", "pocket", "desk", "paper"] = "paper"
     imagenet: Path | None = None
     data: Path | None = None
     weights: Path | None = None
@@ -86,7 +88,7 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
 
     from empirical.accumulation import equal_parts
     from empirical.cells import matrix
-    from empirical.launch_config import PRESETS
+    from empirical.launch_config import METHODS, PRESETS
     from empirical.protocol import RECIPES
     from empirical.runtime import Runtime
     from empirical.setup import Launch
@@ -112,7 +114,8 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
         tensorboard=given.tensorboard,
         cached=any(not RECIPES[protocol].pixel for protocol in given.protocols),
     )
-    chosen = given.protocols, given.tables, given.methods, given.heads
+    methods = given.methods or METHODS.get(given.preset)
+    chosen = given.protocols, given.tables, methods, given.heads
     cells = matrix(sizes, *chosen, seed=given.seed, native=sizes.networks)
     for cell in cells:
         batch = torch.empty(sizes.budget(cell.phase, cell.protocol, cell.method).batch_size)
@@ -127,9 +130,12 @@ def _require(package: str, option: str) -> None:
 
 
 def _prepared(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
+    from empirical.data import POCKET_PHOTOS
     from empirical.setup import prepared
     from qtheory.errors import DomainError
 
+    if given.preset == "smoke" and given.imagenet is None and given.data is None:
+        given = replace(given, data=POCKET_PHOTOS)
     if (given.imagenet is None) == (given.data is None):
         raise DomainError("give either --imagenet DIR, which holds train and val, or --data DIR, any images")
     if given.tensorboard:
@@ -163,7 +169,7 @@ def launch(given: Arguments) -> int:
 
     if given.dry_run:
         planned, cells = _launch(given)
-        usual = "cpu" if planned.device == "cpu" and given.preset == "desk" else "h100-fp32"
+        usual = "cpu" if planned.device == "cpu" and not planned.sizes.networks else "h100-fp32"
         hardware = given.hardware or ("h100-bf16" if given.bf16 else usual)
         print(forecast(planned, cells, hardware))
         return 0

@@ -70,6 +70,27 @@ class LaunchPreset:
 
 
 PRESETS = {
+    # one method in every table and phase, on the packaged photographs: what a launch does, in about a
+    # minute; its numbers mean nothing
+    "smoke": LaunchPreset(
+        size=64,
+        channels=16,
+        codebook_size=256,
+        chunks=2,
+        codebook_sizes=(256,),
+        token_chunks=(2,),
+        token_codebook_size=256,
+        splits=(16,),
+        head_width=8,
+        head_groups=8,
+        first=Budget(steps=4, batch_size=8, learning_rate=2e-3, trials=1),
+        second=Budget(steps=4, batch_size=8, learning_rate=2e-4, trials=1),
+        epochs=2,
+        views=1,
+        networks=False,
+        images=95,
+        heldout=8,
+    ),
     # Section 5 and Appendices G, H, K, L at the size of the paper; what it costs, `--dry-run` says.
     # The published run and the paper share numbers of steps: 2 and 5 epochs of batches of 64
     "paper": LaunchPreset(
@@ -113,3 +134,6 @@ PRESETS = {
         heldout=1000,
     ),
 }
+
+# presets that launch no more than these trained methods, unless others are asked for
+METHODS = {"smoke": ("mmd",)}

@@ -12,15 +12,18 @@ from PIL import Image as PilImage
 
 from empirical import cell_run, network_files, setup
 from empirical.__main__ import main
+from empirical.cells import matrix
 from empirical.checkpoint import load
 from empirical.images import imagenet_parts
 from empirical.launch import task, walk
+from empirical.launch_config import METHODS, PRESETS
 from empirical.network_files import required_files
 from empirical.outcomes import failure
 from empirical.runtime import Runtime
 from empirical.setup import Setup, prepared
 from empirical.substitute import SubstitutionObjective
 from qtheory.errors import DomainError, SchemaError
+from qtheory.results import read_table
 from qtheory.weights import Weights
 from tests.empirical.launched import TINY, Here, chosen
 
@@ -154,6 +157,22 @@ def test_a_launch_needs_its_images_and_packages(capsys, monkeypatch, tmp_path):
     for option in (["--tensorboard"], ["--executor", "slurm"]):
         assert main(["launch", "--preset", "desk", "--data", str(tmp_path), *option]) == 1
         assert "pip install 'qtheory[launch]'" in capsys.readouterr().err
+
+
+def test_the_smoke_preset_goes_all_the_way_on_the_packaged_photographs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("empirical.launch.LocalExecutor", Here)
+    given = ["--preset", "smoke", "--out", str(tmp_path)]
+    assert main(["launch", *given, "--tables", "7", "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "[3/3] joint/mmd-full-256x2-fair-0" in printed
+    assert printed.count("measured, fair") == 3
+    assert read_table(tmp_path / "launch" / "smoke" / "smoke.csv").manifest["failures"] == []
+    assert main(["table", *given]) == 0
+    assert capsys.readouterr().out.count("measured, fair") == 3
+    # without a choice of tables it has rows in all of them
+    cells = matrix(PRESETS["smoke"], methods=METHODS["smoke"], native=False)
+    assert {number for cell in cells for number in cell.tables} == {3, 4, 5, 6, 7}
+    assert len(cells) == 11
 
 
 def test_imagenet_is_trained_on_one_part_and_measured_on_the_other(launch, tmp_path, monkeypatch):
