@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from empirical.arena import study
+from empirical.arena import report, study
 from figures import answers, arena, recipe
-from figures.readme import STORED
+from figures.readme import ROOT, STORED
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +47,23 @@ def test_the_answer_states_what_the_stored_table_holds():
     low, high = stats.t.interval(0.95, len(of_ema) - 1, of_ema.mean(), stats.sem(of_ema))
     assert f"n = {len(of_ema)} trials" in said
     assert f"{of_ema.mean():.2f} ± {(high - low) / 2:.2f} for EMA VQ" in said
+
+
+def test_the_order_of_the_trained_classes_is_as_the_documents_say():
+    """Least error among trained methods of each class, means of the trials, for each source and K."""
+    frame = recipe.find_table("arena/paper", STORED).frame
+    kinds = {"VQ": report.VECTOR, "PQ": report.PRODUCT, "SQ": report.FIXED}
+    least = {
+        kind: frame[frame["method"].isin(names)]
+        .groupby(["codebook_size", "source", "method", "maps"])["nmse"]
+        .mean()
+        .groupby(["codebook_size", "source"])
+        .min()
+        for kind, names in kinds.items()
+    }
+    assert (least["VQ"] < least["PQ"]).all()
+    assert (least["VQ"] < least["SQ"]).all()
+    before = (least["SQ"] < least["PQ"]).groupby("codebook_size").sum().to_dict()
+    text = (ROOT / "docs" / "reproduction.md").read_text()
+    assert f"first on all {frame['source'].nunique()} sources" in text
+    assert f"before trained PQ on {before[256]} of them at K = 256, on {before[4096]} at K = 4096" in text
