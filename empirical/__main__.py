@@ -1,12 +1,16 @@
 """`python -m empirical COMMAND`: train, substitute, and read the comparison."""
 
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import replace
+from functools import partial, wraps
+from io import StringIO
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -230,17 +234,42 @@ COMMANDS: dict[str, Callable[..., int]] = {
 }
 
 
+_PROG = "python -m empirical"
+
+
+def _later(body: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    """Return a function that takes a command's arguments and returns the command, ready to run."""
+
+    @wraps(body)
+    def ready(*given: Any, **named: Any) -> Callable[[], int]:
+        return partial(body, *given, **named)
+
+    return ready
+
+
+def _chosen(arguments: list[str] | None) -> Callable[[], int]:
+    """Return the command that arguments ask for, ready to run.
+
+    Where tyro says which commands have an option, it names the program by its first word alone.
+    """
+    commands = {name: _later(body) for name, body in COMMANDS.items()}
+    said = StringIO()
+    try:
+        with redirect_stderr(said):
+            chosen: Callable[[], int] = tyro.extras.subcommand_cli_from_dict(
+                commands, prog=_PROG, args=arguments
+            )
+            return chosen
+    finally:
+        first, rest = _PROG.split(" ", 1)
+        cut = rf"\b{first} ((?:{'|'.join(COMMANDS)}) --help(?:\x1b\[0m)?)(?: {{{len(rest) + 1}}})?"
+        print(re.sub(cut, rf"{_PROG} \1", said.getvalue()), end="", file=sys.stderr)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit status."""
-
-    def run() -> int:
-        status: int = tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="python -m empirical", args=arguments
-        )
-        return status
-
     kept = "finished cells, and of a training the last state it stored, are kept"
-    return command.run("python -m empirical", run, kept=kept)
+    return command.run(_PROG, lambda: _chosen(arguments)(), kept=kept)
 
 
 if __name__ == "__main__":

@@ -117,3 +117,15 @@ def test_an_interrupted_training_says_what_is_kept(given, monkeypatch, capsys):
     monkeypatch.setattr(Substitution, "require_inputs", interrupted)
     assert substitute(given) == 130
     assert "interrupted: finished cells, and of a training" in capsys.readouterr().err
+
+
+def test_an_option_that_a_command_lacks_is_answered_with_whole_commands(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as ended:
+        main(["joint", "--trial", "3"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    for name in ("joint", "adapt", "substitute"):
+        assert f"in python -m empirical {name} --help" in said
+    assert "in python joint" not in said
+    assert len({len(line) for line in said.splitlines()}) == 1  # the box around it stays whole
