@@ -34,7 +34,7 @@ paper: $(VENV)/.run ## run the studies behind Figures 2 and 5
 	$(PY) -m sims quantizer-variance --preset paper
 
 studies: $(VENV)/.run ## run all Monte Carlo studies (about a quarter of an hour; their tables are stored in sims/results)
-	$(PY) -m sims all --preset paper
+	$(PY) -m sims all --preset paper --jobs $(OMP_NUM_THREADS)
 
 pocket: $(VENV)/.run ## run the comparison on the shipped photographs, all three phases
 	$(PY) -m empirical substitute --preset pocket
