@@ -1,0 +1,61 @@
+"""What a launched cell depends on: settings by protocol, digest and version, processes."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from empirical.cell_run import CellRun
+from empirical.cells import CellSpec
+from empirical.launch import collect, task
+from empirical.runtime import Runtime
+from empirical.setup import Launch
+from qtheory.errors import DomainError
+from tests.empirical.launched import TINY, chosen
+
+
+def test_commitments_as_run_are_those_of_each_split_and_a_stage_that_sets_its_own_keeps_it(launch):
+    """MMD VQ had 1 at two quantizers a position and 0.2 at 1, 4 and 8; of no other method the run differs."""
+
+    def betas(protocol, method, chunks):
+        spec = CellSpec("substitution", method, "none", 16, chunks, protocol, 0, (5,))
+        return {half.settings.commitment for half in CellRun(launch, spec, Runtime()).built().quantizers}
+
+    assert [betas("as_run", "mmd", chunks) for chunks in (1, 2, 4, 8)] == [{0.2}, {1.0}, {0.2}, {0.2}]
+    assert [betas("fair", "mmd", chunks) for chunks in (1, 2, 4)] == [{0.25}] * 3
+    assert [betas("as_run", "ema", chunks) for chunks in (1, 2, 4)] == [{1.0}] * 3
+
+
+def test_a_launch_is_read_as_it_was_written_and_its_digest_knows_what_matters(launch):
+    spec = chosen()[0]
+    read, again = Launch.read(launch.write(spec))
+    assert (read, again) == (launch, spec)
+    digest = launch.digest(spec)
+    assert replace(launch, workers=3, out="elsewhere", accumulate=1).digest(spec) == digest
+    assert launch.digest(replace(spec, tables=(3,))) == digest
+    others = [
+        replace(launch, bf16=True).digest(spec),
+        replace(launch, accumulate=2).digest(spec),
+        replace(launch, sizes=replace(TINY, head_width=16)).digest(spec),
+        replace(launch, digests={**launch.digests, "train": "0"}).digest(spec),
+        launch.digest(replace(spec, seed=1)),
+    ]
+    assert len({digest, *others}) == 6
+
+
+def test_a_table_carries_the_version_of_its_cells(launch, monkeypatch):
+    spec = chosen()[0]
+    table, digest = collect(launch, [(spec, "failed")], "test"), launch.digest(spec)
+    assert table.manifest["configuration"]["version"] == setup.VERSION
+    monkeypatch.setattr(setup, "VERSION", setup.VERSION + 1)
+    assert launch.digest(spec) != digest
+
+
+def test_processes_of_a_machine_share_a_cell_and_the_published_run_has_one(launch):
+    several = replace(launch, processes=2)
+    fair, as_run = (task(several, chosen(protocol)[0]).command for protocol in ("fair", "as_run"))
+    assert fair[1:5] == ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    assert "torch.distributed.run" not in as_run
+    assert fair[-3:-1] == as_run[-3:-1] == ("-m", "empirical.cell")
+    with pytest.raises(DomainError, match="batch_size must be a multiple of the 2 processes, got 3"):
+        Runtime(world=2).share(torch.arange(3))
