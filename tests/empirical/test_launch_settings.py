@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from empirical import setup
 from empirical.cell_run import CellRun
 from empirical.cells import CellSpec
 from empirical.launch import collect, task
