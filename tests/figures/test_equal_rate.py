@@ -6,6 +6,7 @@ import pytest
 from figures import equal_rate, gains, recipe
 from figures.look import LOOKS
 from qtheory.results import read_table
+from sims import _samples
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,23 @@ def test_every_distance_lies_within_its_panel(table):
                 heights = np.asarray(drawn(axes, look.label).get_ydata(orig=False))
                 assert low < heights.min(), (axes.get_title(), look.label)
                 assert heights.max() < high, (axes.get_title(), look.label)
+
+
+def test_the_caption_says_where_the_curves_of_entropy_codes_begin(table):
+    patches = table.frame[table.frame.source == "patches"]
+    text = equal_rate.caption(table)
+    for method, words in (
+        ("ecsq", "takes {:.2f} on those of the other photographs"),
+        ("ecsq-pca", "axes at {:.2f}"),
+    ):
+        first = patches[(patches.method == method) & (patches.bits == patches.bits.min())].rate_per_dim.mean()
+        assert words.format(first) in text
+    assert f"A code of {patches.bits.min() / 8:g} bits a dimension" in text
+
+
+def test_brightness_varies_more_in_the_photographs_that_patches_are_measured_on():
+    sample = _samples.shipped("patches")
+    assert sample.held_out.std() > 1.1 * sample.train.std()
 
 
 def test_photographs_are_not_shown_against_shannon(table):
