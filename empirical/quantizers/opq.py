@@ -72,7 +72,7 @@ class OPQQuantizer(ReferenceQuantizer):
                 threads=torch.get_num_threads(),
             )
             self.rotation.copy_(torch.from_numpy(rotation))
-        turned = torch.from_numpy(z) @ self.rotation.double()
+        turned = torch.from_numpy(z) @ self.rotation.double().cpu()
         parts = turned.split(self.product.block_dims, dim=-1)
         for block, part in zip(self.product.blocks, parts, strict=True):
             if isinstance(block, KMeansQuantizer):

@@ -65,7 +65,7 @@ class _Stages(ReferenceQuantizer):
         return words[:, 0]
 
     def _fit(self, z: Floats) -> None:
-        rest = torch.from_numpy(z)
+        rest = torch.from_numpy(z).to(self.fitted.device)
         for stage, book in enumerate(self._books):
             vectors = self._inputs(rest, stage)
             book.fit(vectors)

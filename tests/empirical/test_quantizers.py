@@ -320,6 +320,27 @@ def test_quantizers_in_machine_code_train_and_code_as_they_do_without(name, tmp_
     assert_compiled_trains_as_without(name, "inductor")
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", sorted(QUANTIZERS))
+def test_a_step_on_a_gpu_is_nearly_that_on_the_cpu(name):
+    """In float64, start on data and fit included; sums are added in another order."""
+    z, results = vectors(600, DIM).double(), []
+    for device in ("cpu", "cuda"):
+        quantizer = make(name).double().to(device)
+        on_device = z.to(device).requires_grad_()
+        result = quantizer(on_device)
+        (result.z_q.square().sum() + sum(result.losses.values())).backward()
+        results.append((result, on_device.grad, quantizer))
+    (one, gradient, plain), (other, same_gradient, moved) = results
+    assert torch.equal(one.codes, other.codes.cpu())
+    torch.testing.assert_close(other.z_q.cpu(), one.z_q)
+    torch.testing.assert_close(same_gradient.cpu(), gradient)
+    torch.testing.assert_close({k: v.cpu() for k, v in other.losses.items()}, dict(one.losses))
+    for key, tensor in moved.state_dict().items():
+        torch.testing.assert_close(tensor.cpu(), plain.state_dict()[key])
+
+
 @pytest.mark.parametrize("name", sorted(QUANTIZERS))
 def test_gradients_in_double_precision_agree_with_numerical_ones(name):
     """Of the map before rounding, and of the loss terms in the inputs; codes are the same on both sides."""
