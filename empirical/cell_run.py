@@ -213,7 +213,8 @@ class CellRun:
         path = self.folder / "weights.safetensors"
         if load_matching(path, self.digest) is None:
             raise FileNotFoundError(f"{path} does not exist or is of another configuration; launch it first")
-        return self.measured(*self.trained(), batch)
+        # of a training whose best epoch is kept in the table, the weights are those of the last
+        return self.measured(*self.trained(), batch) | {"epoch": "last"}
 
     def measured(self, transplant: Transplant | None, tokenizer: Tokenizer, batch: int = 32) -> Row:
         """Return the columns of the cell's row, on the held-out images."""

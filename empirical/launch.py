@@ -109,7 +109,9 @@ class SlurmExecutor(Executor):
         """Submit all tasks, and yield their exit statuses as they are waited for."""
         jobs: dict[Task, Any] = {}
         for cards, cores in dict.fromkeys((task.cards, task.cores) for task in tasks):
-            self.executor.update_parameters(gpus_per_node=cards, cpus_per_task=cores)
+            self.executor.update_parameters(
+                cpus_per_task=cores, **({"gpus_per_node": cards} if cards else {})
+            )
             alike = [task for task in tasks if (task.cards, task.cores) == (cards, cores)]
             with self.executor.batch():
                 jobs |= {task: self.executor.submit(perform, task) for task in alike}

@@ -48,7 +48,8 @@ class Arguments:
         accumulate: Parts in which a process's batch goes through decoder, LPIPS and discriminator, for less
             memory. Quantizers and heads see the whole batch, so gradients are the same but for rounding;
             only the adaptive weight of the adversarial term is then of each part.
-        workers: Processes that decode images, for each process that trains.
+        workers: Processes that decode images, for each process that trains; a job of a cluster asks for a
+            core for each of both.
         tensorboard: Write TensorBoard's files beside the logs.
         dry_run: Print cells, which of them are done (with the images and weights of the last launch there),
             operations, hours and memory, and run nothing; of ``pocket`` estimated seconds.

@@ -262,6 +262,7 @@ def test_a_trained_cell_is_measured_again_by_the_command(launch, capsys):
     row = json.loads(capsys.readouterr().out)
     assert row["method"] == "fsq"
     assert row["psnr"] == pytest.approx(outcome["row"]["psnr"], rel=1e-6)
+    assert row["epoch"] == "last"
     assert main(["evaluate", "--cell", str(launch.folder(spec).parent)]) == 1
     assert "give the folder of a cell" in capsys.readouterr().err
     other = CellSpec("adaptation", "fsq", "full", 256, 2, "fair", 0, (7,))
