@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from empirical.evaluate import Evaluation, evaluate
-from empirical.head import Transplant
+from empirical.head import REFERENCES, Transplant
 from empirical.protocol import ADAPTATION, ImageRecipe
 from empirical.second_stage import ImageObjective, SecondStage
 from empirical.tokenizers import Tokenizer
@@ -56,6 +56,7 @@ class Adaptation(SecondStage):
     version = 2
     training = 2
     recipes = ADAPTATION
+    references = REFERENCES  # all of them: a decoder can learn any fixed codewords
 
     def objective(self, transplant: Transplant, tokenizer: Tokenizer) -> ImageObjective:
         """Return the layers after the quantizers."""

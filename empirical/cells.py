@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from empirical.head import HEADS, REFERENCES, TRAINED
+from empirical.head import HEADS, MULTISCALE, REFERENCES, TRAINED
 from empirical.launch_config import SECOND_STAGE, LaunchPreset
 from empirical.quantizers import PROTOCOLS
 from qtheory import _check
@@ -166,8 +166,8 @@ def matrix(
     kinds = _kinds(heads)
     for number in numbers:
         for key in _table(preset, number, kinds):
-            if key[1] == "native" and not native:
-                continue
+            if key[1] == (MULTISCALE if native else "native"):
+                continue  # the tokenizer's own quantizer over scales, or else one that is fitted
             if wanted is None or key[1] not in TRAINED or key[1] in wanted:
                 found.setdefault(key, []).append(number)
     cells = []

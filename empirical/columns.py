@@ -44,11 +44,11 @@ def in_sample(row: Row) -> Row:
 
 
 def usage_columns(counts: NDArray[Any]) -> Row:
-    """Return the columns of counts (M, K) of codes."""
+    """Return the columns of counts (M, K) of codes; ``tokens`` are a quantizer's, or the finest scale's."""
     return {
         "utilization": mean_utilization(counts),
         "perplexity": mean_perplexity(counts),
-        "tokens": int(counts[0].sum()),
+        "tokens": int(counts.sum(axis=1).max()),
     }
 
 

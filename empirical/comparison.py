@@ -43,7 +43,8 @@ def evaluated(job: Job, cell: Cell) -> Evaluation:
 
 
 def _row(job: Job, cell: Cell) -> Row:
-    return {"phase": job.phase.study, **evaluated(job, cell).row}
+    bits = _phase(job).image_bits(cell)
+    return {"phase": job.phase.study, "image_bits": bits, **evaluated(job, cell).row}
 
 
 def _photographs(job: Job, cell: Cell) -> list[Row]:

@@ -1,15 +1,18 @@
 """The frame in which quantizers are compared: a head, one quantizer a part of the channels, a head."""
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from empirical.quantizers import QUANTIZERS, Quantizer, build, channels_first, channels_last
+from empirical.quantizers import QUANTIZERS, Quantized, Quantizer, build, channels_first, channels_last
 from empirical.quantizers import REFERENCES as FITTED
+from empirical.quantizers._scales import coarser, finer, sides
 from empirical.quantizers.base import Losses
+from empirical.quantizers.residual import ScaleCodebook
 from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 
@@ -79,18 +82,18 @@ class Transplanted:
     ----------
     y : (B, C, h, w) tensor
         What the decoder gets instead of z_e.
-    codes : (B, h, w, 2) tensor of int64
-        One code a half.
+    codes : tuple of (B, h, w) tensor of int64
+        Codes of each quantizer.
     losses : dict of str to Tensor
         Loss terms of the quantizers, averaged over the halves.
     z_p : tuple of (B, h, w, d) tensor
-        Input of each quantizer.
+        Input of each quantizer; of all scales together where they are scales.
     z_q : tuple of (B, h, w, d) tensor
-        Codewords of each.
+        What becomes of it: codewords, or of scales their sum.
     """
 
     y: Tensor
-    codes: Tensor
+    codes: tuple[Tensor, ...]
     losses: Losses
     z_p: tuple[Tensor, ...]
     z_q: tuple[Tensor, ...]
@@ -120,7 +123,7 @@ class Transplant(nn.Module):
         """The quantizer of each half."""
         return [half for half in self.halves if isinstance(half, Quantizer)]
 
-    def quantizer_inputs(self, z_e: Tensor) -> tuple[Tensor, ...]:
+    def quantizer_inputs(self, z_e: Tensor) -> Iterable[Tensor]:
         """Return the (B, h, w, d) input of each quantizer: halves of z_p, first channels first."""
         z_p = channels_last(self.head_in(z_e))
         dims = [quantizer.dim for quantizer in self.quantizers]
@@ -131,9 +134,8 @@ class Transplant(nn.Module):
     def forward(self, z_e: Tensor) -> Transplanted:
         """Quantize the latents (B, C, h, w) of an encoder."""
         if not self.quantizers:
-            codes = torch.zeros(len(z_e), *z_e.shape[2:], 0, dtype=torch.int64)
-            return Transplanted(z_e, codes, {}, (), ())
-        inputs = self.quantizer_inputs(z_e)
+            return Transplanted(z_e, (), {}, (), ())
+        inputs = tuple(self.quantizer_inputs(z_e))
         done = [quantizer(half) for quantizer, half in zip(self.quantizers, inputs, strict=True)]
         losses: Losses = {}
         for result in done:
@@ -142,15 +144,77 @@ class Transplant(nn.Module):
         z_q = torch.cat([result.z_q for result in done], dim=-1)
         return Transplanted(
             y=self.head_out(channels_first(z_q)),
-            codes=torch.stack([result.codes for result in done], dim=-1),
+            codes=tuple(result.codes for result in done),
             losses=losses,
             z_p=inputs,
             z_q=tuple(result.z_q for result in done),
         )
 
+    def bits(self, side: int) -> float:
+        """Return the bits of latents of `side` x `side` positions."""
+        return side**2 * sum(quantizer.rate for quantizer in self.quantizers)
+
+    def rounded(self, result: Transplanted) -> list[tuple[Tensor, Tensor]]:
+        """Return what was rounded, in the space in which it is, and to what, (B, h, w, d) each."""
+        pairs = zip(self.quantizers, result.z_p, result.z_q, strict=True)
+        return [(quantizer.project(z_p), z_q) for quantizer, z_p, z_q in pairs]
+
+
+class MultiScaleTransplant(Transplant):
+    """VAR's residual quantizer over scales, of whole maps of latents, without heads.
+
+    A scale averages what is left over p x p areas, gives each average its nearest codeword, and takes
+    these away, interpolated to the full side. It is `empirical.quantizers.MultiScaleQuantizer` for maps
+    whose tokens would not fit one code.
+
+    Parameters
+    ----------
+    quantizers : sequence of Quantizer
+        One a scale, of the dimension of the latents' channels.
+    sides : sequence of int
+        Sides p, from coarse to fine; the last is that of the latents.
+    """
+
+    def __init__(self, quantizers: list[Quantizer], sides: Sequence[int]) -> None:
+        super().__init__(quantizers)
+        self.sides = tuple(sides)
+
+    def quantizer_inputs(self, z_e: Tensor) -> Iterator[Tensor]:
+        """Yield the (B, p, p, C) input of each scale, for which those before it are used."""
+        rest = z_e
+        for quantizer, side in zip(self.quantizers, self.sides, strict=True):
+            inputs = channels_last(coarser(rest, side))
+            yield inputs
+            rest = rest - self._filled(quantizer(inputs))
+
+    def _filled(self, result: Quantized) -> Tensor:
+        """Return the codewords of a scale as a map of the full side."""
+        return finer(channels_first(result.z_q), self.sides[-1])
+
+    def forward(self, z_e: Tensor) -> Transplanted:
+        """Quantize the latents (B, C, S, S) of an encoder."""
+        if tuple(z_e.shape[2:]) != (self.sides[-1],) * 2:
+            raise ShapeError(f"z_e must be maps of side {self.sides[-1]}, got shape {tuple(z_e.shape)}")
+        rest, codes = z_e, []
+        for quantizer, side in zip(self.quantizers, self.sides, strict=True):
+            result: Quantized = quantizer(channels_last(coarser(rest, side)))
+            rest = rest - self._filled(result)
+            codes.append(result.codes)
+        y = z_e - rest
+        return Transplanted(y, tuple(codes), {}, (channels_last(z_e),), (channels_last(y),))
+
+    def bits(self, side: int) -> float:
+        """Return the bits of latents, whose side is given by the scales."""
+        return sum(p**2 * quantizer.rate for p, quantizer in zip(self.sides, self.quantizers, strict=True))
+
+    def rounded(self, result: Transplanted) -> list[tuple[Tensor, Tensor]]:
+        """Return latents and their quantized ones, as one quantizer's of all channels."""
+        return list(zip(result.z_p, result.z_q, strict=True))
+
 
 UNQUANTIZED = "unquantized"
-REFERENCES = ("kmeans", "pq", "opq", "rq", "lloyd_max")
+MULTISCALE = "var"
+REFERENCES = tuple(FITTED)
 TRAINED = tuple(name for name in QUANTIZERS if name not in FITTED)
 KERNELS = {"1x1": 1, "full": 3}
 HEADS = ("none", *KERNELS)
@@ -171,6 +235,7 @@ def build_transplant(
     generator: torch.Generator,
     groups: int = _GROUPS,
     chunks: int = HALVES,
+    side: int | None = None,
 ) -> Transplant:
     """Return the transplant of a method, at equal rate for all methods.
 
@@ -194,16 +259,22 @@ def build_transplant(
         Groups of the heads' normalizations.
     chunks : int, optional
         Parts of the channels, each with a quantizer of its own: tokens a position.
+    side : int, optional
+        Side of the latents, which the multi-scale reference needs.
 
     Raises
     ------
     DomainError
-        If a name is unknown, or the channels do not split into that many parts.
+        If a name is unknown, the channels do not split into that many parts, or the side is missing.
     """
     _check.one_of("method", method, [*TRAINED, *REFERENCES, UNQUANTIZED])
     _check.one_of("head", head, HEADS if method in TRAINED else ("none",))
     if method == UNQUANTIZED:
         return Transplant([])
+    if method == MULTISCALE:
+        scales = sides(_check.integer("side", side), _check.integer("chunks", chunks))
+        books = [ScaleCodebook(channels, codebook_size, generator=generator) for _ in scales]
+        return MultiScaleTransplant([*books], scales)
     inner = channels if head == "none" else channels // _SQUEEZE.get(method, 1)
     if inner % _check.integer("chunks", chunks):
         raise DomainError(f"chunks must divide the {inner} channels at the quantizers, got {chunks}")

@@ -116,6 +116,9 @@ class Joint(SecondStage):
     command = "joint"
     version = 2
     training = 2
+    # their codewords stay while the latents move, so they are best no longer: controls, of which the ends
+    # of the scale will do, near the best vector quantizer and the best scalar one
+    references = ("kmeans", "lloyd_max")
     recipes = dict.fromkeys(PROTOCOLS, JOINT)
 
     def objective(self, transplant: Transplant, tokenizer: Tokenizer) -> ImageObjective:

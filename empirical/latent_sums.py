@@ -51,7 +51,7 @@ class LatentErrors:
     latent : (N,) array
         Squared error against z_e after the second head, an element. The paper's tables print this.
     counts : (P, M, K) array of int
-        How often each code of each quantizer occurs in each group of images.
+        How often each code of each quantizer, or scale of one, occurs in each group of images.
     input_variance, latent_variance : float
         Variance of a quantizer's (mapped) input, summed over d, and of an element of z_e.
     dim : int
@@ -116,17 +116,20 @@ class TransplantSums(LatentSums):
         self.counts = torch.zeros(sizes, dtype=torch.int64, device=device)
         self.values = torch.zeros(images, 2, dtype=torch.float64, device=device)
         self.latents = Variance()
-        self.inputs = [Variance() for _ in quantizers]
+        self.inputs: list[Variance] = []
 
     def update(self, z_e: Tensor, numbers: Tensor) -> Tensor:
         """Quantize latents (B, C, h, w), add their errors, and return what the decoder gets."""
         result, distortions, groups = self.transplant(z_e), [], self.groups[numbers]
-        for i, quantizer in enumerate(self.transplant.quantizers):
-            inputs = quantizer.project(result.z_p[i]).double()
-            self.inputs[i].update(inputs.flatten(0, 2))
-            distortions.append((inputs - result.z_q[i]).square().sum(-1).mean(dim=(1, 2)))
+        pairs = self.transplant.rounded(result)
+        self.inputs = self.inputs or [Variance() for _ in pairs]
+        for variance, (rounded, z_q) in zip(self.inputs, pairs, strict=True):
+            inputs = rounded.double()
+            variance.update(inputs.flatten(0, 2))
+            distortions.append((inputs - z_q).square().sum(-1).mean(dim=(1, 2)))
+        for i, (quantizer, codes) in enumerate(zip(self.transplant.quantizers, result.codes, strict=True)):
             for group in groups.unique():
-                self.counts[group, i] += quantizer.usage(result.codes[groups == group][..., i])
+                self.counts[group, i] += quantizer.usage(codes[groups == group])
         latent = (result.y.double() - z_e).square().mean(dim=(1, 2, 3))
         found = torch.stack([torch.stack(distortions).mean(0), latent], 1)
         self.values[numbers.to(self.values.device)] = found

@@ -24,7 +24,7 @@ from empirical.journal import Journal
 from empirical.pixels import varied
 from empirical.streams import torch_stream
 from empirical.tokenizers import PocketTokenizer, default_pocket
-from empirical.tokenizers.pocket import LATENT_CHANNELS, WEIGHTS
+from empirical.tokenizers.pocket import DOWNSAMPLING, LATENT_CHANNELS, WEIGHTS
 from empirical.training import Objective, train
 from qtheory.results import Cell, Sweep, configuration_digest, stream, write_bytes_atomically
 from qtheory.weights import file_sha256
@@ -235,8 +235,18 @@ class Phase(ABC):
             codebook_size=job.preset.codebook_size,
             width=job.preset.head_width,
             protocol=job.protocol,
+            side=self.side,
             generator=torch_stream(job.seed, SUBSTITUTION, *names),
         ).to(memory_format=torch.channels_last)
+
+    @property
+    def side(self) -> int:
+        """Side of the latents of a crop."""
+        return self.job.preset.crop // DOWNSAMPLING
+
+    def image_bits(self, cell: Cell) -> float:
+        """Return the bits that the quantizers of a cell spend on a crop, 0 without any."""
+        return self.built(cell).bits(self.side)
 
     def train(self, cell: Cell, objective: Objective, state: State) -> None:
         """Train on the batches of a cell, with a log beside its other files."""

@@ -25,9 +25,6 @@ from empirical.training import Objective, Source
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import Cell, grid
 
-# the ends of the scale: near the best vector quantizer, and the best scalar one
-_REFERENCES = ("kmeans", "lloyd_max")
-
 
 class ImageObjective(Objective):
     """Those modules of a tokenizer and a transplant that a recipe names, trained on images.
@@ -130,16 +127,24 @@ def _require(path: Path, digest: str, command: str) -> None:
 class SecondStage(Phase):
     """A phase that starts from the transplants that the substitution stage stored.
 
-    The trained methods keep their heads; two references have none and keep their codewords. The
-    tokenizer alone, without a quantizer, is the control: what it gains comes from the training.
+    The trained methods keep their heads; references have none and keep their codewords. The tokenizer
+    alone, without a quantizer, is the control: what it gains comes from the training.
+
+    Attributes
+    ----------
+    recipes : dict of str to ImageRecipe
+        Loss and trained layers in each protocol.
+    references : tuple of str
+        Fitted quantizers that take part.
     """
 
     recipes: ClassVar[dict[str, ImageRecipe]]
+    references: ClassVar[tuple[str, ...]]
 
     @classmethod
     def points(cls, preset: Preset) -> tuple[Row, ...]:
-        """Return the control, two references and the trained methods, these with heads."""
-        bare = grid(method=[UNQUANTIZED, *_REFERENCES], head=["none"])
+        """Return the control, the references and the trained methods, these with heads."""
+        bare = grid(method=[UNQUANTIZED, *cls.references], head=["none"])
         return (*bare, *grid(method=preset.methods, head=["full"]))
 
     @classmethod

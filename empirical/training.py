@@ -33,10 +33,10 @@ class Source(Protocol):
 def fit_references(transplant: Transplant, z_e: Tensor) -> None:
     """Fit those quantizers that are fitted once, on all training latents (N, C, h, w)."""
     with torch.no_grad():
-        inputs = transplant.quantizer_inputs(z_e)
-    for quantizer, half in zip(transplant.quantizers, inputs, strict=True):
-        if isinstance(quantizer, ReferenceQuantizer):
-            quantizer.fit(half)
+        # the inputs of a scale are there once the scales before it are fitted
+        for quantizer, inputs in zip(transplant.quantizers, transplant.quantizer_inputs(z_e), strict=True):
+            if isinstance(quantizer, ReferenceQuantizer):
+                quantizer.fit(inputs)
 
 
 class Objective(ABC):

@@ -7,6 +7,7 @@ so that a vector need not get the nearest of all sums of codewords.
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 
 _MOST_BITS = 62
+_FAR = 10  # largest values of training vectors, where no vector has its nearest codeword
 
 
 class _Stages(ReferenceQuantizer):
@@ -98,6 +100,28 @@ class _Stages(ReferenceQuantizer):
             radix *= size**count
 
 
+class ScaleCodebook(KMeansQuantizer):
+    """A k-means codebook that has the vectors themselves where they are fewer than its codewords.
+
+    A coarse scale has few vectors: the coarsest one an image. Codewords beyond them lie far from all.
+
+    Examples
+    --------
+    >>> quantizer = ScaleCodebook(2, 4, generator=torch.Generator())
+    >>> quantizer.fit(torch.tensor([[0.0, 1.0], [2.0, 3.0]]))
+    >>> quantizer.encode(torch.tensor([[2.0, 2.0], [0.0, 0.0]])).tolist()
+    [1, 0]
+    """
+
+    def _fit(self, z: Floats) -> None:
+        missing = self.codebook_size - len(z)
+        if missing <= 0:
+            super()._fit(z)
+        else:
+            far = np.full((missing, self.dim), _FAR * (1 + np.abs(z).max()))
+            self.codebook.copy_(torch.from_numpy(np.concatenate([z, far])))
+
+
 class ResidualQuantizer(_Stages):
     """Residual quantizer: the codeword is a sum of one of each stage's.
 
@@ -141,7 +165,7 @@ class MultiScaleQuantizer(_Stages):
     channels : int
         Channels C.
     scales : sequence of int
-        Sides p, increasing; the last is S.
+        Sides p, from coarse to fine; the last is S.
     sizes : sequence of int
         Codewords of a token at each scale.
     generator : torch.Generator
@@ -163,9 +187,9 @@ class MultiScaleQuantizer(_Stages):
     ) -> None:
         channels = _check.integer("channels", channels)
         sides = [_check.integer(f"scales[{i}]", side) for i, side in enumerate(scales)]
-        if not sides or sides != sorted(set(sides)) or len(sizes) != len(sides):
+        if not sides or sides != sorted(sides) or len(sizes) != len(sides):
             raise ShapeError(
-                f"scales must increase, with one of sizes each, got scales {tuple(scales)} and "
+                f"scales must not decrease, with one of sizes each, got scales {tuple(scales)} and "
                 f"sizes {tuple(sizes)}"
             )
         self.sides, self.channels = tuple(sides), channels

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from empirical.quantizers._nearest import tiled_nearest
-from empirical.quantizers._scales import coarser, finer
+from empirical.quantizers._scales import VAR_SCALES, coarser, finer
 from qtheory.errors import ShapeError
 
-SCALES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
-TOKENS = sum(side**2 for side in SCALES)
-SIDE = SCALES[-1]
+TOKENS = sum(side**2 for side in VAR_SCALES)
+SIDE = VAR_SCALES[-1]
 
 _PHIS = 4
 # Scale s uses the phi whose tick, of four from 1/12 to 11/12, is nearest to s/9. Ticks 0 and 1 are
@@ -65,7 +64,7 @@ class MultiScaleQuantizer(nn.Module):
         self.quant_resi = _Phis(channels)
         self.embedding = nn.Embedding(codebook_size, channels)
         # running counts of codes while VAR was trained; not used, kept for the published layout
-        self.register_buffer("ema_vocab_hit_SV", torch.zeros(len(SCALES), codebook_size))
+        self.register_buffer("ema_vocab_hit_SV", torch.zeros(len(VAR_SCALES), codebook_size))
 
     @torch.no_grad()
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,7 +95,7 @@ class MultiScaleQuantizer(nn.Module):
             residual = z.to(self.embedding.weight.dtype)
             f_hat = torch.zeros_like(residual)
             codes = []
-            for scale, side in enumerate(SCALES):
+            for scale, side in enumerate(VAR_SCALES):
                 found = self._assign(coarser(residual, side))
                 h = self.quant_resi(finer(self.embedding(found).movedim(-1, 1), SIDE), scale)
                 f_hat, residual = f_hat + h, residual - h

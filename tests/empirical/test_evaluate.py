@@ -6,7 +6,7 @@ import torch
 
 from empirical import evaluate as module
 from empirical.evaluate import HeldOut, evaluate, latent_errors
-from empirical.head import build_transplant
+from empirical.head import REFERENCES, build_transplant
 from empirical.latent_sums import TransplantSums
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import fit_references
@@ -24,9 +24,10 @@ def transplant(method="kmeans", head="none", K=16):
         codebook_size=K,
         width=8,
         protocol="fair",
+        side=4,
         generator=torch.Generator().manual_seed(0),
     )
-    if method == "kmeans":
+    if method in REFERENCES:
         fit_references(built, latents(40))
     return built
 
@@ -61,12 +62,23 @@ def test_counts_are_exact():
     found, codes = latent_errors(built, z_e), built(z_e).codes
     (counts,) = found.counts
     for i in range(2):
-        np.testing.assert_array_equal(counts[i], np.bincount(codes[..., i].flatten(), minlength=16))
+        np.testing.assert_array_equal(counts[i], np.bincount(codes[i].flatten(), minlength=16))
     shares = counts / counts.sum(1, keepdims=True)
     entropies = [-sum(p * np.log2(p) for p in share if p > 0) for share in shares]
     np.testing.assert_allclose(found.row()["perplexity"], np.mean(np.exp2(entropies)))
     np.testing.assert_allclose(found.row()["utilization"], np.mean(counts > 0))
     assert found.row()["tokens"] == 20 * 16
+
+
+def test_scales_are_one_quantizer_whose_tokens_are_counted_scale_by_scale():
+    built, z_e = transplant("var"), latents(20, seed=1)
+    found, result = latent_errors(built, z_e), built(z_e)
+    row, y = found.row(), result.y.double()
+    assert row["tokens"] == 20 * 16  # of the finest scale
+    np.testing.assert_array_equal(found.counts.sum(axis=(0, 2)), [20 * side**2 for side in built.sides])
+    np.testing.assert_allclose(row["latent_distortion_per_dim"], (y - z_e).square().mean(), rtol=1e-6)
+    np.testing.assert_allclose(row["quantizer_distortion"], 16 * row["latent_distortion_per_dim"], rtol=1e-6)
+    np.testing.assert_allclose(row["quantizer_nmse"], row["latent_nmse"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("batch", [2, 128])
@@ -79,7 +91,7 @@ def test_codes_are_counted_by_photograph_whatever_the_batches(batch):
     assert counts.shape == (3, 2, 16)
     for photograph in range(3):
         for i in range(2):
-            own = codes[photographs == photograph][..., i].flatten()
+            own = codes[i][photographs == photograph].flatten()
             np.testing.assert_array_equal(counts[photograph, i], np.bincount(own, minlength=16))
 
 

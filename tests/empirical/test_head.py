@@ -3,8 +3,19 @@
 import pytest
 import torch
 
-from empirical.head import HALVES, HEADS, REFERENCES, TRAINED, Head, Transplant, build_transplant
-from empirical.quantizers import build
+from empirical.head import (
+    HALVES,
+    HEADS,
+    MULTISCALE,
+    REFERENCES,
+    TRAINED,
+    Head,
+    Transplant,
+    build_transplant,
+)
+from empirical.quantizers import build, channels_last
+from empirical.quantizers._scales import sides
+from empirical.training import fit_references
 from qtheory.errors import DomainError, ShapeError
 
 
@@ -16,13 +27,13 @@ def latents(n=8, seed=0):
     return torch.randn(n, 16, 8, 8, generator=generator(seed))
 
 
-def transplant(method, head, seed=0):
-    return build_transplant(
-        method, head, channels=16, codebook_size=256, width=8, protocol="fair", generator=generator(seed)
-    )
+def transplant(method, head, seed=0, **options):
+    options = {"channels": 16, "codebook_size": 256, "side": 8} | options
+    return build_transplant(method, head, width=8, protocol="fair", generator=generator(seed), **options)
 
 
-CASES = [(m, h) for m in TRAINED for h in HEADS] + [(m, "none") for m in REFERENCES]
+PARTED = [name for name in REFERENCES if name != MULTISCALE]
+CASES = [(m, h) for m in TRAINED for h in HEADS] + [(m, "none") for m in PARTED]
 KERNELS = {"1x1": 1, "full": 9}
 
 
@@ -31,8 +42,9 @@ def test_every_method_spends_the_same_bits_and_keeps_the_shape(method, head):
     built, z_e = transplant(method, head), latents()
     result = built(z_e)
     assert result.y.shape == z_e.shape
-    assert result.codes.shape == (8, 8, 8, HALVES)
+    assert [codes.shape for codes in result.codes] == [(8, 8, 8)] * HALVES
     assert [quantizer.rate for quantizer in built.quantizers] == [8.0, 8.0]
+    assert built.bits(8) == 1024
 
 
 @pytest.mark.parametrize(("method", "head"), CASES)
@@ -66,7 +78,7 @@ def test_without_heads_the_halves_are_quantized_as_they_are():
     result = built.eval()(z_e)
     for i, (quantizer, channels) in enumerate(zip(halves, z_e.chunk(2, dim=1), strict=True)):
         own = quantizer(channels.movedim(1, -1))
-        assert torch.equal(result.codes[..., i], own.codes)
+        assert torch.equal(result.codes[i], own.codes)
         assert torch.equal(result.y.chunk(2, dim=1)[i].movedim(1, -1), own.z_q)
 
 
@@ -98,9 +110,64 @@ def test_no_quantizers_pass_the_latents_on():
     built, z_e = transplant("unquantized", "none"), latents()
     result = built(z_e)
     assert torch.equal(result.y, z_e)
-    assert result.codes.shape == (8, 8, 8, 0)
+    assert result.codes == ()
+    assert built.bits(8) == 0
     assert not result.losses
     assert not list(built.parameters())
+
+
+@pytest.mark.parametrize(
+    ("side", "chunks"), [(1, 1), (1, 3), (2, 2), (4, 2), (8, 2), (13, 2), (16, 2), (16, 4)]
+)
+def test_scales_have_exactly_the_tokens_of_the_other_quantizers_and_end_in_the_full_side(side, chunks):
+    scales = sides(side, chunks)
+    assert sum(scale**2 for scale in scales) == chunks * side**2
+    assert scales[-1] == side
+    assert list(scales) == sorted(scales)
+
+
+def test_scales_spend_the_bits_of_two_tokens_a_position():
+    built, z_e = transplant(MULTISCALE, "none"), latents(12)
+    fit_references(built, z_e)
+    result = built(z_e)
+    assert built.sides == (1, 2, 3, 3, 4, 5, 8)
+    assert [codes.shape for codes in result.codes] == [(12, side, side) for side in built.sides]
+    bits = sum(codes[0].numel() * q.rate for codes, q in zip(result.codes, built.quantizers, strict=True))
+    assert bits == built.bits(8) == 1024
+
+
+def test_scales_are_the_multi_scale_quantizer_of_small_maps():
+    """A map of 2 x 2 is one vector to `MultiScaleQuantizer`, whose code has all tokens as digits."""
+    z_e = torch.randn(500, 3, 2, 2, generator=generator(1)).double()
+    built = transplant(MULTISCALE, "none", channels=3, codebook_size=16, side=2)
+    assert built.sides == (1, 1, 1, 1, 2)
+    whole = build("var", 12, 16**8, generator=generator(), scales=built.sides, sizes=(16,) * 5)
+    fit_references(built, z_e)
+    maps = channels_last(z_e).flatten(1)
+    whole.fit(maps)
+    result, codes = built(z_e), whole.encode(maps)
+    tokens = torch.cat([own.flatten(1) for own in result.codes], dim=1)
+    assert torch.equal((tokens * 16 ** torch.arange(8)).sum(1), codes)
+    found = channels_last(result.y).flatten(1)
+    torch.testing.assert_close(found, whole.decode(codes).double(), rtol=0, atol=1e-5)  # float32 codewords
+
+
+def test_gradients_pass_the_scales_unchanged():
+    built, z_e = transplant(MULTISCALE, "none", side=4), torch.randn(20, 16, 4, 4, generator=generator(1))
+    fit_references(built, z_e)
+    z_e.requires_grad_()
+    weights = torch.randn(z_e.shape, generator=generator(2))
+    (built(z_e).y * weights).sum().backward()
+    torch.testing.assert_close(z_e.grad, weights)
+
+
+def test_a_scale_with_few_vectors_keeps_them():
+    """Four maps have four averages, of which each gets a codeword: nothing else is left at that scale."""
+    built, z_e = transplant(MULTISCALE, "none"), latents(4)
+    fit_references(built, z_e)
+    means, words = z_e.mean(dim=(2, 3)), built(z_e).codes[0].flatten()
+    torch.testing.assert_close(built.quantizers[0].decode(words), means)
+    assert sorted(words.tolist()) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("head", KERNELS)
@@ -129,3 +196,7 @@ def test_bad_frames_are_named():
         Head(16, 16, 12, generator=generator())
     with pytest.raises(ShapeError, match="z_p must have 16 channels, got 15"):
         transplant("ema", "none")(torch.zeros(2, 15, 8, 8))
+    with pytest.raises(DomainError, match="side must be"):
+        transplant(MULTISCALE, "none", side=None)
+    with pytest.raises(ShapeError, match=r"z_e must be maps of side 8, got shape \(2, 16, 4, 4\)"):
+        transplant(MULTISCALE, "none")(torch.zeros(2, 16, 4, 4))

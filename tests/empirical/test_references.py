@@ -135,9 +135,9 @@ def test_sizes_that_do_not_fit_are_named(name, dim, size, options, message):
         build(name, dim, size, **options)
 
 
-def test_scales_must_increase_and_have_sizes():
+def test_scales_must_not_decrease_and_have_sizes():
     for scales, sizes in (((2, 1), (2, 2)), ((1, 2), (2,)), ((), ())):
-        with pytest.raises(ShapeError, match="scales must increase"):
+        with pytest.raises(ShapeError, match="scales must not decrease"):
             MultiScaleQuantizer(2, scales, sizes, generator=torch.Generator())
     with pytest.raises(ShapeError, match="sizes must not be empty"):
         ResidualQuantizer(2, (), generator=torch.Generator())

@@ -15,7 +15,7 @@ from empirical.adapt import Adaptation
 from empirical.checkpoint import State, load
 from empirical.comparison import compare
 from empirical.config import PRESETS, SECOND_STAGE
-from empirical.head import TRAINED
+from empirical.head import REFERENCES, TRAINED
 from empirical.joint import Joint
 from empirical.second_stage import SecondStage
 from empirical.substitute import Substitution
@@ -140,9 +140,9 @@ def test_the_control_trains_the_tokenizer_without_a_quantizer(tmp_path, tiny, mo
 
 
 def test_the_later_phases_have_a_control_the_references_and_all_methods():
-    for phase in (Adaptation, Joint):
+    for phase, references in ((Adaptation, REFERENCES), (Joint, ("kmeans", "lloyd_max"))):
         points = [(point["method"], point["head"]) for point in phase.points(PRESETS["pocket"])]
-        bare = [(method, "none") for method in ("unquantized", "kmeans", "lloyd_max")]
+        bare = [(method, "none") for method in ("unquantized", *references)]
         assert points == [*bare, *((method, "full") for method in TRAINED)]
     assert PRESETS["pocket"].methods == TRAINED
 
