@@ -1,25 +1,10 @@
-"""What tests of trainings share: a small network to measure with, and an interruption in mid-training."""
+"""What tests of trainings share: an interruption in mid-training."""
 
 from contextlib import contextmanager
 
 import pytest
-import torch
 
 from empirical.training import _Trainer
-
-
-class SmallNetwork:
-    """Stands for Inception."""
-
-    FEATURES, CLASSES = 3, 4
-    sha256 = "ab" * 32
-
-    def __init__(self):
-        self.fc = torch.nn.Linear(1, 1)
-
-    def measure(self, crops):
-        means = crops.double().mean((2, 3))
-        return means, torch.cat([means, means[:, :1]], 1).softmax(1)
 
 
 @contextmanager

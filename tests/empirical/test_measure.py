@@ -19,7 +19,7 @@ from empirical.streaming import Crops
 from empirical.tokenizers import PocketTokenizer, VARTokenizer
 from empirical.usage import mean_perplexity, mean_utilization
 from qtheory.errors import DomainError
-from tests.empirical.helpers import SmallNetwork
+from tests.empirical.networked import SmallNetwork
 
 
 @pytest.fixture(scope="module")
