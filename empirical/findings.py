@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-VERSION = 1
+VERSION = 2
 PHASES = ("substitution", "adaptation", "joint")
 QUALITIES = ("kid_efflite0", "psnr")
 PREDICTORS = ("latent_distortion_per_dim", "latent_nmse", "perplexity", "utilization")
@@ -142,6 +142,12 @@ def contrasts() -> Iterator[Contrast]:
     yield Contrast("optimal SQ", "SQ - optimal SQ, no heads", _cells(first, "none", family["SQ"]), levels)
     for name, text in (("pq", "k-means PQ"), ("kmeans", "k-means VQ")):
         yield Contrast("optimal SQ", f"optimal SQ - {text}, no heads", levels, _cells(first, "none", [name]))
+    for phase in PHASES[:2]:
+        scales = _cells(phase, "none", ["var"])
+        for name, text in (("kmeans", "k-means VQ"), ("rq", "RQ")):
+            yield Contrast(
+                "scales", f"VAR's scales - {text}, {phase}, no heads", scales, _cells(phase, "none", [name])
+            )
     for kind, own in family.items():
         bare, full = (_cells(first, head, own) for head in ("none", "full"))
         yield Contrast("heads", f"{kind}: no heads - full heads", bare, full)

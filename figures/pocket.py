@@ -168,8 +168,9 @@ def caption(*tables: Table) -> str:
     seeds = ", ".join(f"up to {count} in {phase}" for phase, count in trials.items())
     return (
         "The quantizers of Table 3 and references on the shipped photographs, each in the place of none in "
-        f"one frozen tokenizer at equal bits (two tokens a position, K = {size} each), then with an adapted "
-        "decoder, or trained jointly with encoder and decoder. A point is a method with its "
+        f"one frozen tokenizer at equal bits (two tokens a position, K = {size} each, or as many on the "
+        "grids of VAR's scales), then with an adapted decoder, or trained jointly with encoder and decoder. "
+        "A point is a method with its "
         f"published heads (references: no heads), averaged over seeds ({seeds}), on "
         f"{len(shown)} held-out photographs ({int(shown['crops'].sum())} crops); lower is better. The grey "
         "cross is a typical 95 % interval over photographs (bootstrap for the error, jackknife for the "

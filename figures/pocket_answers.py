@@ -109,6 +109,20 @@ def _levels(contrasts: pd.DataFrame) -> str:
     )
 
 
+def _scales(contrasts: pd.DataFrame) -> str:
+    """Compare whole maps, coded over scales, with single positions."""
+    found = {
+        phase: _difference(contrasts, f"VAR's scales - k-means VQ, {phase}, no heads", "psnr", 2)
+        for phase in PHASES[:2]
+    }
+    error = _difference(contrasts, f"VAR's scales - k-means VQ, {PHASES[0]}, no heads", "latent_nmse", 3)
+    quality = ", ".join(f"{text} dB {_IN[phase]}" for phase, text in found.items())
+    return (
+        "Whole maps at the same bits, by VAR's residual quantizer over scales, less single positions by "
+        f"k-means VQ, both fitted and without heads: {error} of NMSE; of PSNR {quality}."
+    )
+
+
 def _heads(contrasts: pd.DataFrame) -> str:
     """Say what the heads hide."""
     lost = {
@@ -223,6 +237,7 @@ def details(tables: Mapping[str, Table]) -> Iterator[str]:
     yield _use(first)
     yield _advantages(tables["correlations/pocket"].frame)
     yield _agreement(contrasts)
+    yield _scales(contrasts)
     for phase in PHASES[1:]:
         yield _gains(contrasts, phase, tables[f"{phase}/pocket"])
     yield _moving_latents(first, tables["joint/pocket"])
