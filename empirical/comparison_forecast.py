@@ -22,9 +22,10 @@ from qtheory.results import Cell
 from sims.assign import available_threads
 
 # seconds of the stored run on one core that the counted operations leave out: of a measurement, and of a
-# step, in which quantizers search and update, means over the methods, from a fifth to three times of it.
-# Other work shared its cores: on free ones all of it takes about half
-_MEASUREMENT, _STEP = 8.0, 0.03
+# step, in which quantizers search and update (MMD's pairs are counted), means over the methods, of which
+# single ones take from almost nothing to four times of it. Other work shared its cores: on free ones all of
+# it takes about half
+_MEASUREMENT, _STEP = 8.0, 0.025
 _HARDWARE = "cpu"
 _STAND_IN = TRAINED[0]
 
