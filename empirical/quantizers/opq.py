@@ -8,6 +8,8 @@ from torch import Tensor
 
 from empirical.quantizers.product import ProductQuantizer
 from empirical.quantizers.reference import Floats, KMeansQuantizer, ReferenceQuantizer
+from qtheory import _check
+from qtheory.errors import ShapeError
 from sims import kmeans
 
 
@@ -22,6 +24,13 @@ class OPQQuantizer(ReferenceQuantizer):
         Rotate first; otherwise plain product quantization.
     generator : torch.Generator
         Randomness of the starts.
+
+    Raises
+    ------
+    ShapeError
+        If not each block has one size.
+    DomainError
+        If a dimension or size is no positive integer.
 
     Notes
     -----
@@ -46,9 +55,11 @@ class OPQQuantizer(ReferenceQuantizer):
         rotated: bool = True,
         generator: torch.Generator,
     ) -> None:
+        dims, sizes = _check.integers("block_dims", block_dims), _check.integers("block_sizes", block_sizes)
+        if len(dims) != len(sizes):
+            raise ShapeError(f"block_sizes must have {len(dims)} numbers, one a block, got {sizes}")
         blocks = [
-            KMeansQuantizer(dim, size, generator=generator)
-            for dim, size in zip(block_dims, block_sizes, strict=True)
+            KMeansQuantizer(dim, size, generator=generator) for dim, size in zip(dims, sizes, strict=True)
         ]
         product = ProductQuantizer(blocks)
         super().__init__(product.dim, product.codebook_size)

@@ -135,6 +135,14 @@ def test_sizes_that_do_not_fit_are_named(name, dim, size, options, message):
         build(name, dim, size, **options)
 
 
+def test_each_block_of_a_product_must_have_one_size():
+    for sizes in ((4,), (4, 4, 4)):
+        with pytest.raises(ShapeError, match="block_sizes must have 2 numbers, one a block"):
+            OPQQuantizer((2, 2), sizes, generator=torch.Generator())
+    with pytest.raises(DomainError, match=r"block_dims\[1\] must be at least 1, got 0"):
+        OPQQuantizer((2, 0), (4, 4), generator=torch.Generator())
+
+
 def test_scales_must_not_decrease_and_have_sizes():
     for scales, sizes in (((2, 1), (2, 2)), ((1, 2), (2,)), ((), ())):
         with pytest.raises(ShapeError, match="scales must not decrease"):
