@@ -309,6 +309,7 @@ def test_compiled_quantizers_train_and_code_as_they_do_without(name):
 
 
 @_RESUMED
+@pytest.mark.filterwarnings("ignore:.torch._prims_common.check. is deprecated:FutureWarning")  # by itself
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 @pytest.mark.parametrize(
