@@ -177,8 +177,7 @@ class NativeSums(LatentSums):
     def __init__(self, tokenizer: VARTokenizer, images: int, device: str) -> None:
         self.tokenizer = tokenizer
         self.values = torch.zeros(images, dtype=torch.float64, device=device)
-        size = tokenizer.quantize.embedding.num_embeddings
-        self.counts = torch.zeros(size, dtype=torch.int64, device=device)
+        self.counts = torch.zeros(tokenizer.native_codebook_size, dtype=torch.int64, device=device)
         self.latents = Variance()
 
     def update(self, z_e: Tensor, numbers: Tensor) -> Tensor:
@@ -191,11 +190,13 @@ class NativeSums(LatentSums):
         return quantized
 
     def columns(self) -> Row:
-        """Return the columns of the table, over all processes; all scales count as one quantizer."""
+        """Return sizes and the columns of the table, over all processes; all scales are one quantizer."""
         latent = summed_over_ranks(self.values.clone()).cpu().numpy()
         counts = summed_over_ranks(self.counts.clone()).cpu().numpy()[None]
         variance = float(self.latents.merged().mean())
         return {
+            "codebook_size": self.tokenizer.native_codebook_size,
+            "image_tokens": self.tokenizer.native_tokens,
             "latent_variance": variance,
             **usage_columns(counts),
             **interval("latent_distortion_per_dim", latent),

@@ -1,5 +1,6 @@
 """Walks the cells of a comparison: finished ones are skipped, failed ones recorded, and it goes on."""
 
+import math
 import os
 import subprocess
 import sys
@@ -218,9 +219,12 @@ def collect(
             continue
         budget = launch.sizes.budget(cell.phase, cell.protocol, cell.method)
         positions = (launch.sizes.size // tokenizer_side(launch.sizes)) ** 2
-        tokens = {"image_tokens": positions * cell.chunks}
+        # the native quantizer brings sizes of its own
+        found = {**cell.row, "image_tokens": positions * cell.chunks, **outcome["row"]}
+        spent = found["image_tokens"] * math.log2(found["codebook_size"] or 1)
+        tokens = {"image_tokens": found["image_tokens"], "image_bits": spent}
         trained = {"loss": loss(launch, cell), "steps": budget.steps, "batch_size": budget.batch_size}
-        rows.append({**cell.row, **tokens, **(trained if cell.trained else {"loss": ""}), **outcome["row"]})
+        rows.append({**cell.row, **tokens, **(trained if cell.trained else {"loss": ""}), **found})
         seconds[cell.name] = outcome["seconds"]
     places = ("out", "train", "heldout", "tokenizer", "weights")
     settings = {key: value for key, value in asdict(launch).items() if key not in places}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from empirical.tokenizers._var_checkpoint import fitted, read_state, sizes
 from empirical.tokenizers._var_layers import GROUPS, Stage, conv3x3
-from empirical.tokenizers._var_multiscale import MultiScaleQuantizer
+from empirical.tokenizers._var_multiscale import TOKENS, MultiScaleQuantizer
 from empirical.tokenizers._var_networks import DOWNSAMPLING, Decoder, Encoder
 from empirical.tokenizers.base import Tokenizer
 from qtheory import _check
@@ -156,6 +156,16 @@ class VARTokenizer(Tokenizer):
     def forward(self, x: Tensor) -> Tensor:
         """Return the reconstruction without quantization."""
         return self.decode(self.encode(x))
+
+    @property
+    def native_codebook_size(self) -> int:
+        """Codewords of VAR's own multi-scale quantizer, which all scales share."""
+        return self.quantize.embedding.num_embeddings
+
+    @property
+    def native_tokens(self) -> int:
+        """Tokens that it spends on an image of 256x256 pixels."""
+        return TOKENS
 
     def native_codes(self, z_e: Tensor) -> Tensor:
         """Return the codes that VAR's own multi-scale quantizer gives latents.

@@ -49,6 +49,7 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     assert fsq.loc["adaptation", "quantizer_distortion"] == fsq.loc["substitution", "quantizer_distortion"]
     assert fsq.loc["adaptation", "psnr"] != fsq.loc["substitution", "psnr"]
     assert fsq.loc["joint", "latent_variance"] != fsq.loc["substitution", "latent_variance"]
+    assert frame["image_bits"].tolist() == [0] + [2 * 16 * 8] * (len(REFERENCES) + 3)
     assert frame["image_tokens"].tolist() == [0] + [2 * 16] * (len(REFERENCES) + 3)
     third = side_by_side(3, frame)
     assert third["method"].head(2).tolist() == ["unquantized", "vanilla"]

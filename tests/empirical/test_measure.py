@@ -135,7 +135,7 @@ def test_the_native_quantizer_of_var_is_a_row_of_its_own(tmp_path):
         error = (tokenizer.native_quantize(z_e).double() - z_e).square().mean()
         counts = torch.bincount(tokenizer.native_codes(z_e).flatten(), minlength=8)[None].numpy()
     np.testing.assert_allclose(row["latent_distortion_per_dim"], float(error), rtol=1e-5)
-    assert row["tokens"] == 3 * 680
+    assert (row["codebook_size"], row["image_tokens"], row["tokens"]) == (8, 680, 3 * 680)
     assert row["utilization"] == pytest.approx(mean_utilization(counts), abs=1 / 8)
     assert row["perplexity"] == pytest.approx(mean_perplexity(counts), rel=0.01)
 
