@@ -11,7 +11,9 @@ Errors, image metrics
     compares quantizers. The intervals of both hold the denominator fixed.
 ``utilization``, ``perplexity``, ``kid_efflite0``
     Functions of counts or pairs and no averages over crops. Intervals come from the jackknife that leaves
-    out one photograph at a time; they are symmetric and not cut at the range of the statistic.
+    out one photograph at a time; they are symmetric and not cut at the range of the statistic. Use of
+    codewords is a mean over a method's codebooks, of VAR's quantizer over its scales, of which the coarsest
+    has one token a crop: too few crops use too few of its codewords.
 """
 
 from dataclasses import dataclass
