@@ -27,9 +27,9 @@ def _picture(text: str) -> NDArray[np.float64]:
     return matplotlib.image.imread(io.BytesIO(base64.b64decode(text)), format="png")
 
 
-def _columns(later: pd.DataFrame) -> list[str]:
-    """Return the methods of the later phases, which the first has too."""
-    return list(dict.fromkeys(later["method"]))
+def _columns(last: pd.DataFrame) -> list[str]:
+    """Return the methods of the last phase, which the others have too."""
+    return list(dict.fromkeys(last["method"]))
 
 
 def _rows(tables: tuple[Table, ...]) -> list[tuple[str, int, str, dict[str, str]]]:
@@ -66,7 +66,7 @@ def _name(figure: Figure, text: str, left: float, top: float, rotation: float = 
 
 def draw(*tables: Table) -> Figure:
     """Draw a grid in two bands of methods: a row a crop and phase, a column a method after the original."""
-    rows, methods = _rows(tables), _columns(tables[1].frame)
+    rows, methods = _rows(tables), _columns(tables[-1].frame)
     wide = -(-len(methods) // _BANDS)
     deep = _TOP + len(rows) * _SIDE
     figure = Figure(figsize=(_LEFT + (wide + 1) * _SIDE, _BANDS * deep))
