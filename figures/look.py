@@ -5,7 +5,9 @@ the same in grey. Vector quantizers are blue and round, product quantizers green
 ones vermilion and triangular; references are open and black.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from qtheory.results.comparison import FAMILIES
 
 BLACK = "#000000"
 WHITE = "#ffffff"
@@ -70,3 +72,17 @@ LOOKS = {
     "fsq-official": Look("FSQ, reference form", VERMILION, "v", "--", filled=False),
     "fsq-scaled": Look("FSQ, best scale", ORANGE, "^", ":"),
 }
+
+
+def in_comparison(method: str) -> Look:
+    """Return how a quantizer of the comparison looks: those that Table 3 has not are references.
+
+    Examples
+    --------
+    >>> in_comparison("rq").label, in_comparison("rq").filled, LOOKS["rq"].filled
+    ('RQ (reference)', False, True)
+    """
+    look = LOOKS[method]
+    if method in FAMILIES or not look.filled:
+        return look
+    return replace(look, label=f"{look.label} (reference)", colour=BLACK, filled=False)

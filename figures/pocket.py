@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures.look import BLACK, GREY, LOOKS
+from figures.look import BLACK, GREY, in_comparison
 from figures.pocket_answers import require_sources
 from figures.recipe import Recipe
 from qtheory.results import Table
@@ -37,7 +37,7 @@ def of_phases(tables: tuple[Table, ...]) -> pd.DataFrame:
 def _points(axes: Axes, frame: pd.DataFrame, name: str, unit: float) -> None:
     """Draw one point a method against quality; references open."""
     for _, row in frame.iterrows():
-        look = LOOKS[row["method"]]
+        look = in_comparison(row["method"])
         axes.plot(
             unit * row[name],
             _KID * row["kid_efflite0"],
@@ -105,7 +105,7 @@ def _legend(figure: Figure, frame: pd.DataFrame) -> None:
     """Put the methods of a table below the panels."""
     handles = []
     for method in frame["method"].drop_duplicates():
-        look = LOOKS[method]
+        look = in_comparison(method)
         fill = look.colour if look.filled else "white"
         handles.append(
             Line2D([], [], ls="", marker=look.marker, color=look.colour, mfc=fill, label=look.label)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from figures.look import LOOKS
+from figures.look import LOOKS, in_comparison
 from qtheory.results.comparison import COLUMNS, FAMILIES, Column, averages, cell_text, main_head
 
 _HEADS = {"none": "none", "1x1": "1×1", "full": "full"}
@@ -14,7 +14,7 @@ _ERROR, _QUALITIES = "latent_nmse", ("psnr", "kid_efflite0")
 
 
 def _label(method: str) -> str:
-    return LOOKS[method].label if method in LOOKS else "no quantizer"
+    return in_comparison(method).label if method in LOOKS else "no quantizer"
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
