@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from empirical.printed import BY_EPOCH, SHOWN, as_text, beside, in_printed_columns, logged, printed
-from empirical.quantizers import key_of
+from empirical.quantizers import REFERENCES, key_of
 from qtheory import paper
 from qtheory.errors import DomainError
-from qtheory.results.comparison import COLUMNS, averages, cell_text, main_head
+from qtheory.results.comparison import COLUMNS, UNQUANTIZED, averages, cell_text, main_head
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,11 +47,12 @@ def _measured(frame: "pd.DataFrame", methods: "Iterable[str]", phases: "Iterable
     wanted = means["method"].isin(list(methods)) & means["phase"].isin(list(phases))
     own = means[wanted & (means["head"] == means["method"].map(main_head))]
     names = {key_of(name): name for name in paper.table(3)["approach"]}
+    quantized = own["method"] != UNQUANTIZED
     keys = own[["method", "phase"]].assign(
-        approach=own["method"].map(names),
+        approach=own["method"].map(lambda method: names.get(method, method)),
         origin="measured",
-        tokens=(2 * (own["crop"] // 8) ** 2).astype(int),
-        K=own["codebook_size"].astype(int),
+        tokens=(2 * (own["crop"] // 8) ** 2 * quantized).astype(int),
+        K=(own["codebook_size"] * quantized).astype(int),
     )
     return keys.join(in_printed_columns(own))
 
@@ -72,8 +73,9 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
         A row a method, phase and origin: ``paper`` as printed, ``authors' logs`` where public
         (`empirical.printed.logged`), ``measured`` here. PSNR is that of the luma and SSIM in per
         cent, as printed. ``rfid`` stands in the first two origins only and ``kid`` (on other features,
-        of another tokenizer and other photographs) in the last: compare orders, not values. Tables 4 to
-        6 vary sizes of which the comparison has one.
+        of another tokenizer and other photographs) in the last: compare orders, not values. Table 3 has
+        the tokenizer alone and the references too; Tables 4 to 6 vary sizes of which the comparison has
+        one.
 
     Raises
     ------
@@ -83,7 +85,9 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     if n not in _TABLES:
         raise DomainError(f"n must be the number of a table of results, 3 to 7; got {n!r}")
     parts = [printed(n), logged(n)]
-    methods = parts[0]["method"] if n in (3, 7) else _SIZES.get(n, _MMD)
+    methods = list(parts[0]["method"]) if n in (3, 7) else _SIZES.get(n, _MMD)
+    if n == 3:
+        methods = [*methods, UNQUANTIZED, *REFERENCES]
     phases = parts[0]["phase"]
     whole = beside([*parts, _measured(frame, methods, phases)], ["method"])
     return whole.reindex(columns=["approach", "phase", "origin", "tokens", "K", *_SHOWN, BY_EPOCH])

@@ -79,6 +79,15 @@ def test_table_3_holds_the_printed_cells_the_logs_and_the_measured_rows():
     assert ema["kid"].notna().tolist() == [False, False, True]
 
 
+def test_table_3_has_the_tokenizer_alone_and_the_references_below_the_printed_methods():
+    bare, with_heads = frame(("unquantized", "kmeans")), frame(("ema",), head="full")
+    table = side_by_side(3, pd.concat([bare, with_heads], ignore_index=True))
+    own = table[table["origin"] == "measured"].set_index("approach")[["tokens", "K"]]
+    assert own.index.tolist() == ["EMA VQ", "kmeans", "unquantized"]
+    assert own.loc["kmeans"].tolist() == [128, 256]
+    assert own.loc["unquantized"].tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("n", [3, 4, 5, 6, 7])
 def test_each_table_holds_every_printed_row_once(n):
     table = side_by_side(n, frame(("mmd", "mmd_vp2"), head="full"))
