@@ -160,5 +160,6 @@ class EMAQuantizer(CodebookQuantizer):
         torch.where(smoothed > 0, self.ema_sum / smoothed, self.codebook, out=self.codebook)
         mean_count = float(total) / self.codebook_size
         dead = torch.nonzero(self.ema_count < settings.revive_below * mean_count)[:, 0]
-        if len(dead):
+        # the vectors of the first batch have codewords already, where these start from them
+        if len(dead) and not (settings.data_init and self.updates == 1):
             self._place(dead, gathered_over_ranks(u, synced=settings.synced), mean_count)
