@@ -19,7 +19,7 @@ LAWS = {
     "correlated": "e  Correlated Gaussian",
 }
 PHOTOGRAPHS = {"latents": "f  Latents of photographs", "patches": "g  Patches of photographs"}
-_ORDER = ("sq", "sq-pca", "pq-4", "opq-4", "pq-2", "rq", "vq", "ecsq", "ecsq-pca")
+_ORDER = ("sq", "sq-pca", "pq-8", "opq-8", "pq-4", "opq-4", "pq-2", "rq", "vq", "ecsq", "ecsq-pca")
 _ROUNDING = 1 / 12  # mean squared error of rounding to integers, which 8-bit levels are
 _INTERVAL = 1.96
 
@@ -118,14 +118,16 @@ def caption(table: Table) -> str:
     turned = _first_rates(real[real["source"] == "patches"], "ecsq-pca")[1]
     return (
         f"(a-e) Held-out distortion above Shannon's bound (for correlated Gaussian vectors, the "
-        f"distortion-rate function) in 8 dimensions; codebooks fitted to {train} vectors ({longer} for VQ "
-        f"and SQ), measured on {n} others, means of {frame['trial'].nunique()} trials; one standard error is "
-        f"at most {error:.2f} dB. VQ ends where the sample no longer fills its codebook: its high-rate limit "
-        f"is the black line. Entropy-coded SQ stands at the length of its codes on the held-out vectors, its "
+        f"distortion-rate function) in 8 dimensions; codebooks fitted to {train} vectors ({longer} for VQ, "
+        f"SQ and blocks of more than 256 codewords), measured on {n} others, means of "
+        f"{frame['trial'].nunique()} trials; one standard error is at most {error:.2f} dB. VQ ends where the "
+        f"sample no longer fills its codebook, 2^(8 R) codewords at R bits a dimension: its high-rate limit "
+        f"is the black line. So do blocks of four dimensions; those of two, of up to 4096 codewords, and of "
+        f"one reach 6 bits. Entropy-coded SQ stands at the length of its codes on the held-out vectors, its "
         f"cells do not end. Principal axes are arbitrary for (a-c), where all variances are "
         f"equal. (f, g) The same quantizers on eight latent channels of the pocket tokenizer and on patches "
         f"of 2 x 4 pixels (8-bit luma): fitted to {train} vectors of the training photographs "
-        f"({most['n_fitted']['latents']} and {most['n_fitted']['patches']} for VQ and SQ), measured on "
+        f"({most['n_fitted']['latents']} and {most['n_fitted']['patches']} for {longer}), measured on "
         f"{most['n_measured']['latents']} and {most['n_measured']['patches']} of {groups} others; bars are "
         f"95 % jackknife intervals over these. Photographs have no density, so no Shannon bound: the "
         f"reference is the distortion-rate function of Gaussian vectors of the held-out covariance, which a "

@@ -63,6 +63,7 @@ LOOKS = {
     "pq-4": Look("PQ, 4 blocks", GREEN, "D", "--"),
     "pq-8": Look("PQ, 8 blocks", GREEN, "P", "--"),
     "opq-4": Look("OPQ, 4 blocks", SKY, "D", "-."),
+    "opq-8": Look("OPQ, 8 blocks", SKY, "P", "-."),
     "sq-pca": Look("SQ after rotation", ORANGE, "^", ":", filled=False),
     "rq": Look("RQ", PURPLE, "h", "-."),
     "ecsq": Look("entropy-coded SQ", BLACK, "v", ":", filled=False),
