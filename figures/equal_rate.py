@@ -91,7 +91,7 @@ def draw(table: Table) -> Figure:
         {label: handle for handle, label in zip(handles, labels, strict=True) if label not in entries}
     )
     key = figure.add_subfigure(grid[2, 1:])
-    key.legend(list(entries.values()), list(entries), loc="center", ncols=1, fontsize=7.5)
+    key.legend(list(entries.values()), list(entries), loc="center", ncols=2, fontsize=7)
     return figure
 
 
