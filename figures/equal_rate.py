@@ -48,7 +48,7 @@ def _curve(axes: Axes, frame: pd.DataFrame, method: str, gap: str) -> None:
 def _law(axes: Axes, frame: pd.DataFrame, title: str) -> None:
     for method in _ORDER:
         _curve(axes, frame, method, "gap_db")
-    limit = float(frame.sort_values("bits")["zador_db"].to_numpy()[-1])
+    limit = float(frame.sort_values("bits")["zador_db"].dropna().to_numpy()[-1])
     axes.axhline(limit, color=BLACK, lw=0.8, label="VQ in 8 dimensions, high rate")
     axes.set(xlabel="rate (bits a dimension)", ylabel="dB above Shannon", title=title)
     axes.set_ylim(0, 1.08 * float(frame["gap_db"].max()))

@@ -10,7 +10,7 @@ VQ ends where vectors cannot fill its codebook; at higher rates its limit, Zador
 one and two dimensions reach 6 bits a dimension, larger ones end below (see `sims._rate_methods.methods`).
 Entropy-coded scalar quantization has cells without limit, and spends its rate as the length of an ideal
 code for the training codes, measured on the other vectors; the others spend the logarithm of the number of
-codewords. Only at that rate are they compared with VQ.
+codewords. Only at that rate are they compared with VQ, and with its limit.
 """
 
 import hashlib
@@ -149,7 +149,10 @@ def _of_density(name: str, method: str, bits: int, row: Row) -> Row:
         "shannon_bound": bound,
         "gap_db": decibel(row["distortion"] / bound),
         "expected_gap_db": None if expected is None else decibel(expected / nominal),
-        "zador_db": decibel(limits.zador(case.axes_law, 2**bits) / nominal),
+        # the limit of as many codewords, and cells of entropy codes have no number
+        "zador_db": None
+        if row["codebook_size"] is None
+        else decibel(limits.zador(case.axes_law, 2**bits) / nominal),
         **{f"gain_{key}_db": decibel(value) for key, value in case.gains().items()},
     }
 
@@ -274,7 +277,7 @@ STUDY = Study(
     name="equal-rate",
     summary="VQ, PQ, OPQ, RQ, SQ and entropy-coded SQ on five laws and on latents and patches of "
     "photographs, in dB; or on vectors of one's own (--data)",
-    version=6,
+    version=7,
     presets={
         "smoke": Preset(
             trials=1,

@@ -64,7 +64,9 @@ def test_rates_are_kept(frame):
     # of codes of fresh vectors: 4,096 of them, and as many counted cells, scatter by a percent
     np.testing.assert_allclose(frame[coded].rate_per_dim * _cases.DIM, frame[coded].bits, rtol=0.05)
     # their cells have no end, and at another rate a distance from VQ says nothing
-    assert frame[coded][["codebook_size", "above_vq_db"]].isna().all(axis=None)
+    assert frame[coded][["codebook_size", "above_vq_db", "zador_db"]].isna().all(axis=None)
+    assert frame[~coded][["codebook_size", "zador_db"]].notna().all(axis=None)
+    assert coded.sum() == 2 * len(frame[["source", "bits", "trial"]].drop_duplicates())
 
 
 def test_gaps_are_distortions_in_decibels(frame):
