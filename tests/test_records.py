@@ -7,6 +7,8 @@ from dataclasses import asdict, replace
 import pandas as pd
 import pytest
 
+from benchmarks import memory
+from benchmarks.__main__ import RESULTS
 from empirical.adapt import Adaptation
 from empirical.arena.config import Arena
 from empirical.cells import matrix
@@ -117,3 +119,13 @@ def test_tables_of_the_arena_carry_the_digest_of_the_code(name):
     path = EMPIRICAL / "arena" / f"{name}.json"
     seed = json.loads(path.read_text())["seed"]
     require_current(path, Arena("paper", "fair", seed, ROOT, THREADS).sweep.digest)
+
+
+def test_the_stored_peaks_of_memory_are_those_of_every_study_at_its_present_cells():
+    table = read_table(RESULTS / "memory.csv").frame
+    present = {name: len(memory.cells(study)) for name, study in STUDIES.items()}
+    assert dict(zip(table["study"], table["cells"], strict=True)) == present, (
+        "run python -m benchmarks memory"
+    )
+    assert table["within"].all()
+    assert (table["peak_gib"] < memory.LIMIT_GIB).all()
