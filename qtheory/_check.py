@@ -63,7 +63,17 @@ def numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
 
 def array(name: str, value: ArrayLike, *, ndim: int) -> NDArray[np.float64]:
     """Return `value` as a finite float64 array with `ndim` dimensions and no empty axis."""
-    result = numbers(name, value)
+    return _finite(name, numbers(name, value), ndim)
+
+
+def floats(name: str, value: ArrayLike, *, ndim: int) -> NDArray[Any]:
+    """Return what `array` does, but float32 as it is: a copy of many numbers takes long."""
+    if isinstance(value, np.ndarray) and value.dtype == np.float32:
+        return _finite(name, value, ndim)
+    return array(name, value, ndim=ndim)
+
+
+def _finite(name: str, result: NDArray[Any], ndim: int) -> NDArray[Any]:
     if result.ndim != ndim:
         raise ShapeError(f"{name} must have {ndim} dimension(s), got shape {result.shape}")
     if result.size == 0:

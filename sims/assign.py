@@ -76,17 +76,17 @@ class Centred:
            [ 0.5,  0. ]]), dtype('float32'))
     """
 
-    def __init__(self, centre: NDArray[np.float64], *arrays: NDArray[np.float64]) -> None:
+    def __init__(self, centre: NDArray[np.float64], *arrays: NDArray[Any]) -> None:
         self.centre = centre
         # rounding keeps order: the extremes of the differences are those of the columns, less the centre
         self.exponent = _exponent(extreme - centre for array in arrays for extreme in column_extremes(array))
 
-    def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """Return rows in float64."""
         result = rows - self.centre
         return _over(result, self.exponent, out=result)
 
-    def single(self, rows: NDArray[np.float64], columns: int = 0) -> NDArray[np.float32]:
+    def single(self, rows: NDArray[Any], columns: int = 0) -> NDArray[np.float32]:
         """Return rows in float32, filled up with zeros to a number of columns."""
         n, d = rows.shape
         result = np.zeros((n, columns), np.float32) if columns > d else np.empty((n, d), np.float32)
@@ -102,7 +102,8 @@ def _spread(x: NDArray[Any], rows: int) -> NDArray[Any]:
 
 def _dimensions(sample: NDArray[np.float64], least: float) -> int:
     """Return in how many dimensions vectors vary by more than a share of the largest variance."""
-    spectrum = np.linalg.eigvalsh(np.cov(sample, rowvar=False, ddof=0).reshape(sample.shape[1], -1))
+    centred = sample - sample.mean(axis=0)
+    spectrum = np.linalg.eigvalsh(centred.T @ centred)
     return int(np.count_nonzero(spectrum > least * spectrum[-1]))
 
 
@@ -163,7 +164,7 @@ def nearest(x: ArrayLike, codebook: ArrayLike, *, threads: int | None = None) ->
     >>> nearest([[0.1, 0.0], [0.9, 1.2]], [[0.0, 0.0], [1.0, 1.0]])
     array([0, 1])
     """
-    points, codewords = _check.array("x", x, ndim=2), _check.array("codebook", codebook, ndim=2)
+    points, codewords = _check.floats("x", x, ndim=2), _check.floats("codebook", codebook, ndim=2)
     if points.shape[1] != codewords.shape[1]:
         raise ShapeError(
             f"codebook must have the dimension of x, {points.shape[1]}, got shape {codewords.shape}; "
@@ -171,9 +172,9 @@ def nearest(x: ArrayLike, codebook: ArrayLike, *, threads: int | None = None) ->
         )
     points = np.ascontiguousarray(points)  # columns of a wider array take thrice as long
     with np.errstate(over="ignore", invalid="ignore"):  # seen below
-        unit = Centred(codewords.mean(axis=0), points, codewords)
+        unit = Centred(codewords.mean(axis=0, dtype=np.float64), points, codewords)
     if abs(unit.exponent) > 500:  # where a difference may have left float64
-        _, (points, codewords) = to_unit_scale(points, codewords)
+        _, (points, codewords) = to_unit_scale(*(x.astype(np.float64) for x in (points, codewords)))
         unit = Centred(codewords.mean(axis=0), points, codewords)
     workers = threads_for(points.size * len(codewords), threads)
     pilot = unit(_spread(points, _PILOT_ROWS))

@@ -105,6 +105,21 @@ def test_few_vectors_get_the_codes_that_they_get_among_many():
     assert faiss.cvar.distance_compute_blas_threshold == before
 
 
+@pytest.mark.parametrize("d", [2, 16])
+@pytest.mark.parametrize("offset", [0.0, 1000.0, 1e36])
+def test_vectors_in_float32_get_the_codes_that_they_get_in_float64(d, offset):
+    single = [
+        (gaussian(seed, n, d) * (1 + offset / 10) + offset).astype(np.float32)
+        for seed, n in ((0, 3000), (1, 70))
+    ]
+    double = [array.astype(np.float64) for array in single]
+    np.testing.assert_array_equal(assign.nearest(*single), assign.nearest(*double))
+    np.testing.assert_array_equal(assign.nearest(single[0], double[1]), assign.nearest(*double))
+    single[0][5] = np.nan
+    with pytest.raises(DomainError, match=f"x must be finite, got {d} NaN"):
+        assign.nearest(*single)
+
+
 def test_single_vectors_and_single_codewords():
     assert assign.nearest([[1.0, 2.0, 3.0, 4.0]], gaussian(0, 5, 4)).shape == (1,)
     assert (assign.nearest(gaussian(0, 5, 4), [[0.0, 0.0, 0.0, 0.0]]) == 0).all()
