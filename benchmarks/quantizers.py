@@ -8,7 +8,7 @@ each, libraries included. Columns named ``limit`` hold what is asked for: of the
 ours over faiss and of the peak in MiB at most. ``within`` says whether a row keeps all of its limits.
 
 torch is imported before faiss. In the other order each has a pool of threads of its own, which wait for work
-beside each other's: on two cores faiss's search alone then takes 11 ms in place of 6, and a step as much longer.
+beside each other's: on two cores a search in faiss took 11 ms in place of 6 then, a step 20 in place of 10.
 """
 
 import math
