@@ -33,7 +33,7 @@ paper: $(VENV)/.run ## run the studies behind Figures 2 and 5
 	$(PY) -m sims variance-scaling --preset paper
 	$(PY) -m sims quantizer-variance --preset paper
 
-studies: $(VENV)/.run ## run all Monte Carlo studies (about a quarter of an hour; their tables are stored in sims/results)
+studies: $(VENV)/.run ## run all Monte Carlo studies (about 10 minutes; their tables are stored in sims/results)
 	$(PY) -m sims all --preset paper --jobs $(OMP_NUM_THREADS)
 
 pocket: $(VENV)/.run ## run the comparison on the shipped photographs, all three phases

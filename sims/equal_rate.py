@@ -283,13 +283,13 @@ STUDY = Study(
             trials=1,
             points=_points(_SMOKE_RATES),
             fixed={"n": 4_096, "n_train": 4_096, "n_train_vq": 4_096},
-            cost="15 s",
+            cost="11 s",
         ),
         "paper": Preset(
             trials=2,
             points=_points(RATES),
             fixed={"n": 32_768, "n_train": 32_768, "n_train_vq": 163_840},
-            cost="230 s, 0.6 GB",
+            cost="200 s, 0.6 GB",
         ),
         "large": Preset(
             trials=5,

@@ -136,7 +136,7 @@ STUDY = Study(
             trials=5,
             points=_points((2, 4, 8, 16, 32, 64, 128, 256, 512), (2, 4, 8, 16, 32, 64, 128, 256)),
             fixed={"codebook_size": 256, "n": 100_000},
-            cost="35 s, 0.3 GB",
+            cost="20 s, 0.3 GB",
         ),
         "large": Preset(
             trials=5,

@@ -244,13 +244,13 @@ STUDY = Study(
             trials=1,
             points=_points((16, 64, 256), (8,)),
             fixed={"n": 4_000, "n_train": 4_000, "points_per_codeword": 16},
-            cost="3 s",
+            cost="8 s",
         ),
         "paper": Preset(
             trials=2,
             points=(*_points((16, 64, 256, 1024, 4096), (8, 16, 32)), *_MANY),
             fixed={"n": 20_000, "n_train": 16_384, "points_per_codeword": 40},
-            cost="345 s, 1.4 GB",
+            cost="190 s, 1.4 GB",
         ),
         "large": Preset(
             trials=2,

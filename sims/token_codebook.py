@@ -108,7 +108,7 @@ STUDY = Study(
             trials=2,
             points=grid(size=(16, 64), correlation=(0.0, 0.5, 0.8, 0.95)),
             fixed={"n_maps": 500, "n_train_maps": 2_048},
-            cost="40 s, 0.2 GB",
+            cost="30 s, 0.2 GB",
         ),
         "large": Preset(
             trials=2,

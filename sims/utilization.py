@@ -129,7 +129,7 @@ STUDY = Study(
                 (2, 8), (1 / 64, 1 / 16, 1 / 4, 1 / 2, 1.0), (0.1, 0.3, 1.0, 3.0, 10.0), (2, 4, 8)
             ),
             fixed={"codebook_size": 256, "n": 50_000, "n_train": 65_536},
-            cost="15 s, 0.4 GB",
+            cost="10 s, 0.4 GB",
         ),
         "large": Preset(
             trials=3,

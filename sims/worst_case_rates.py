@@ -247,7 +247,7 @@ STUDY = Study(
             trials=5,
             points=_points((1, 2, 3, 4, 8), (0, 1, 2, 4, 6, 8)),
             fixed={"n": 50_000, "n_train": 65_536, "points_per_codeword": 40},
-            cost="140 s, 0.4 GB",
+            cost="95 s, 0.4 GB",
         ),
         "large": Preset(
             trials=5,
