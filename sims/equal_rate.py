@@ -6,11 +6,10 @@ and vectors of one's own, are compared with the distortion-rate function of a Ga
 same covariance: above the distortion-rate function of any law of that covariance, so a quantizer may go
 below it. They are measured on photographs that none was fitted to, and intervals resample photographs.
 
-VQ ends where vectors cannot fill its codebook; at higher rates its limit, Zador's, stands for it. Blocks of
-one and two dimensions reach 6 bits a dimension, larger ones end below (see `sims._rate_methods.methods`).
-Entropy-coded scalar quantization has cells without limit, and spends its rate as the length of an ideal
-code for the training codes, measured on the other vectors; the others spend the logarithm of the number of
-codewords. Only at that rate are they compared with VQ, and with its limit.
+VQ ends where vectors cannot fill its codebook, blocks of more than two dimensions below 6 bits a dimension
+(see `sims._rate_methods.methods`); Zador's limit stands for VQ there. Entropy-coded scalar quantization has
+cells without limit, and its rate is the length of an ideal code for the training codes on the other vectors,
+where the others spend the logarithm of the number of codewords.
 """
 
 import hashlib
@@ -150,9 +149,7 @@ def _of_density(name: str, method: str, bits: int, row: Row) -> Row:
         "gap_db": decibel(row["distortion"] / bound),
         "expected_gap_db": None if expected is None else decibel(expected / nominal),
         # the limit of as many codewords, and cells of entropy codes have no number
-        "zador_db": None
-        if row["codebook_size"] is None
-        else decibel(limits.zador(case.axes_law, 2**bits) / nominal),
+        "zador_db": decibel(limits.zador(case.axes_law, 2**bits) / nominal) if row["codebook_size"] else None,
         **{f"gain_{key}_db": decibel(value) for key, value in case.gains().items()},
     }
 
