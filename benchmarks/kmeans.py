@@ -1,8 +1,8 @@
 """k-means with K = 4096 in 8 dimensions, against bare faiss and scikit-learn's Lloyd, in the same run.
 
 All begin at the same vectors and make the same number of Lloyd iterations: ours counts its three exact ones,
-and measures the result besides. A hundred thousand vectors show how the ratios grow; they are held with a
-million, at the number of iterations that a fit makes by default. scikit-learn takes two minutes there.
+and measures the result besides. A hundred thousand vectors show how the ratios change; that to faiss is held
+with a million, at the number of iterations that a fit makes by default. scikit-learn takes over a minute.
 """
 
 import time

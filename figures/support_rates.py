@@ -76,7 +76,8 @@ def caption(table: Table, rates: Table) -> str:
         f"from {frame['smallest_size'].min()} codewords on, {table.frame['trial'].nunique()} trials of each; "
         f"the errors count the curvature of a curve as scatter. Optimal VQ has the slope "
         f"−2 / support dimension as K grows; slopes within {100 * _NEAR:.0f} % of it are shaded. VQ has "
-        f"it to {100 * off:.1f} % on all supports, scalars after a rotation on flat ones only. "
+        f"it to {100 * off:.1f} % on all supports, scalars after a rotation on flat ones only, OPQ on "
+        f"some of these. "
         f"Made by `{rates.manifest['command']}`."
     )
 

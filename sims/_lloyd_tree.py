@@ -24,8 +24,8 @@ _SAFE = 0.2499  # of a squared distance between codewords: nearer than half of i
 class Search:
     """`sims.assign.nearest` of the same vectors for one codebook after the other, in few dimensions.
 
-    A vector nearer to its former codeword than half the distance from there to any other keeps it: of two
-    vectors in three none is searched again. The codes are the same.
+    A vector nearer to its former codeword than half the distance from there to any other keeps it: most
+    often two thirds are not searched again. The codes are the same.
 
     Parameters
     ----------

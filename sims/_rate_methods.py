@@ -61,7 +61,8 @@ def shares(total: int, parts: int) -> tuple[int, ...]:
 def blocks(dim: int) -> tuple[int, ...]:
     """Return the numbers of blocks that product quantizers have.
 
-    The last two, of two dimensions a block and of one, reach 6 bits a dimension with 4096 codewords and 64.
+    Among them are ceil(dim / 2) and dim: blocks of two dimensions and of one reach 6 bits a dimension with
+    4096 codewords and 64.
 
     Examples
     --------
@@ -112,8 +113,14 @@ class _Products:
     def few(self, name: str, m: int) -> dict[str, Method]:
         """Return the method, where no block has more than 256 codewords and all get 16 vectors each."""
         most = min(_STAGE, math.log2(len(self.train) / _samples.POINTS))
-        possible = m <= self.train.shape[1] and math.ceil(self.bits / m) <= most
-        return {f"{name}-{m}": self._method(name, m, longer=False)} if possible else {}
+        if m > self.train.shape[1] or math.ceil(self.bits / m) > most:
+            return {}
+        dims, sizes = _parts(self.train.shape[1], self.bits, m)
+        ends = np.cumsum(dims)
+        for end, dim, size in zip(ends, dims, sizes, strict=True):  # levels of one dimension need no more
+            if dim > 1 and _distinct(self.train[:, end - dim : end], (dim,)) < size:
+                return {}
+        return {f"{name}-{m}": self._method(name, m, longer=False)}
 
     def many(self, name: str, m: int) -> dict[str, Method]:
         """Return the method, where the largest block has more codewords, and the longer sample fills them."""
@@ -132,7 +139,8 @@ def methods(train: Array, longer: Array, bits: int, *, rng: np.random.Generator)
     of d dimensions ends at log2(n / 16) bits for n vectors: in one and two dimensions it reaches 6 bits a
     dimension, in eight it would take 2^52 vectors. A product of m blocks ends at m times that, and where a
     block would hold more than 4096 codewords, which 65,536 vectors fill: blocks of two dimensions and of
-    one reach 6 bits a dimension, those of four dimensions end at 3.
+    one reach 6 bits a dimension, those of four dimensions end at 3. Of integers, as in images, there may be
+    fewer distinct vectors than codewords: then a method is left out too.
 
     Parameters
     ----------
@@ -161,10 +169,12 @@ def methods(train: Array, longer: Array, bits: int, *, rng: np.random.Generator)
     def coded(x: Array) -> Fitted:
         return _fitted.entropy_coded(x, bits)
 
-    found = {"vq": Method(vector, True)} if bits <= math.log2(len(longer) / _samples.POINTS) else {}
+    filled = bits <= math.log2(len(longer) / _samples.POINTS) and _distinct(longer, (dim,)) >= 2**bits
+    found = {"vq": Method(vector, True)} if filled else {}
     for name, m in (("pq", 2), ("pq", 4), ("opq", 4)):
         found |= products.few(name, m)
-    found["rq"] = Method(lambda x: _fitted.residual(x, stages(bits), rng=rng), False)
+    if _distinct(train, (dim,)) >= stages(bits)[0]:
+        found["rq"] = Method(lambda x: _fitted.residual(x, stages(bits), rng=rng), False)
     for name, method in (("sq", Method(scalar, True)), ("ecsq", Method(coded, False))):
         found[name] = method
         found |= {f"{name}-pca": _turned(method)} if dim >= 2 else {}

@@ -266,7 +266,8 @@ def optimized_rotation(
     ShapeError
         If `x` is empty or no matrix, the dimensions do not sum to d, or not each block has one size.
     DomainError
-        If a dimension or size is no positive integer, or there are fewer (distinct) vectors than codewords.
+        If a dimension or size is no positive integer, or there are fewer vectors than
+        codewords, or in a block of more than one dimension fewer distinct ones.
 
     References
     ----------

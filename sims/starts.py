@@ -61,6 +61,8 @@ def spread(x: Array, codebook_size: int, rng: np.random.Generator) -> Array:
 
     some = np.unique(x[rng.permutation(len(x))[: _CANDIDATES * codebook_size]], axis=0)
     rows = some if len(some) > codebook_size else _distinct(x, codebook_size)
+    if len(rows) == 1:
+        return np.asarray(rows)
     d = x.shape[1]
     tree = cKDTree(rows)
     distances = np.asarray(tree.query(rows, k=[min(_NEIGHBOUR + 1, len(rows))])[0])  # the first is the row

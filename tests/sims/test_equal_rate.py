@@ -185,6 +185,13 @@ def test_blocks_of_fewer_distinct_vectors_than_codewords_are_left_out():
         _rate_methods.methods(x[:4096], x, 24, rng=np.random.default_rng(0)) for x in (coarse, fine)
     )
     assert set(others) - set(found) == {"pq-2"}
+    pairs, levels = (np.random.default_rng(0).integers(0, most, (LONG, 2)).astype(float) for most in (50, 3))
+    assert "vq" not in _rate_methods.methods(pairs[:4096], pairs, 12, rng=np.random.default_rng(0))
+    four = np.tile(levels, 2)  # of 9 pairs each
+    found = _rate_methods.methods(four[:4096], four, 8, rng=np.random.default_rng(0))
+    assert "pq-2" not in found
+    for method in found.values():
+        method.fit(four[:4096])
 
 
 @pytest.mark.parametrize("dim", range(1, 20))

@@ -20,6 +20,11 @@ def test_starts_are_distinct_vectors_of_the_data(start):
 
 
 @pytest.mark.parametrize("start", [starts.random, starts.spread])
+def test_one_codeword_for_equal_vectors_is_that_vector(start):
+    assert start(np.tile([[1.0, 2.0]], (5, 1)), 1, rng()).tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize("start", [starts.random, starts.spread])
 def test_too_few_distinct_vectors_are_refused(start):
     with pytest.raises(DomainError, match="at least codebook_size=5 distinct vectors, got 4 among 400"):
         start(np.tile(np.eye(4), (100, 1)), 5, rng())
