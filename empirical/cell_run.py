@@ -12,7 +12,7 @@ from empirical.adapt import AdaptationObjective
 from empirical.adversary import Adversary
 from empirical.cells import CellSpec
 from empirical.checkpoint import State, load_matching, stored_or_trained
-from empirical.cost import tokenizer_side
+from empirical.counts import latent_side
 from empirical.head import REFERENCES, Transplant, build_transplant
 from empirical.joint import JointObjective, set_commitment
 from empirical.journal import Journal, best_epoch, least_epoch
@@ -60,7 +60,7 @@ class CellRun:
             width=sizes.head_width,
             groups=sizes.head_groups,
             chunks=cell.chunks,
-            side=sizes.size // tokenizer_side(sizes),
+            side=latent_side(sizes),
             protocol=cell.protocol,
             generator=torch_stream(cell.seed, *names),
         )

@@ -7,7 +7,7 @@ run; all else comes from `empirical.counts`.
 from dataclasses import dataclass
 
 from empirical.cells import CellSpec
-from empirical.counts import MIB, Counts, tokenizer_side
+from empirical.counts import MIB, Counts, latent_side
 from empirical.head import KERNELS
 from empirical.inception import Inception
 from empirical.launch_config import SECOND_STAGE, LaunchPreset
@@ -63,7 +63,7 @@ def _discrepancy(cell: CellSpec, preset: LaunchPreset, processes: int) -> float:
     if not cell.method.startswith("mmd") or cell.phase == "adaptation":
         return 0.0
     batch = preset.budget(cell.phase, cell.protocol, cell.method).batch_size
-    vectors = (preset.size // tokenizer_side(preset)) ** 2 * batch // processes
+    vectors = latent_side(preset) ** 2 * batch // processes
     blocks = BLOCKS if cell.method == "mmd_vp2" else 1
     codewords = round(cell.codebook_size ** (1 / blocks))
     most = MMD[cell.protocol].rows or max(vectors, codewords)
@@ -75,7 +75,7 @@ def _image(cell: CellSpec, own: Counts, preset: LaunchPreset, recompute: bool) -
     """Return GFLOP of training on one image; backward passes cost twice the forward one."""
     heads = _heads(cell)
     perceptual, adversary = (_VGG, _ADVERSARY) if preset.networks else (0.0, 0.0)
-    side = preset.size // tokenizer_side(preset)
+    side = latent_side(preset)
     nearest = 2e-9 * side**2 * preset.channels * cell.codebook_size * bool(cell.chunks)
     again = own.high if recompute else 0.0
     if cell.phase == "substitution":

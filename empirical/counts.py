@@ -148,6 +148,6 @@ def counts(preset: LaunchPreset, recompute: bool = False) -> Counts:
     )
 
 
-def tokenizer_side(preset: LaunchPreset) -> int:
-    """Return the pixels a side of the patch of a latent vector."""
-    return VARTokenizer.downsampling if preset.networks else PocketTokenizer.downsampling
+def latent_side(preset: LaunchPreset) -> int:
+    """Return the latent vectors a side of a crop."""
+    return preset.size // (VARTokenizer if preset.networks else PocketTokenizer).downsampling

@@ -13,7 +13,7 @@ from typing import Any
 
 from empirical.cells import CellSpec
 from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
-from empirical.counts import counts, tokenizer_side
+from empirical.counts import counts, latent_side
 from empirical.outcomes import failure, result, set_aside, with_digests
 from empirical.protocol import RECIPES
 from empirical.runtime import FOLLOWS
@@ -218,7 +218,7 @@ def collect(
             failures.append({"cell": cell.name, "error": outcome})
             continue
         budget = launch.sizes.budget(cell.phase, cell.protocol, cell.method)
-        positions = (launch.sizes.size // tokenizer_side(launch.sizes)) ** 2
+        positions = latent_side(launch.sizes) ** 2
         # the native quantizer brings sizes of its own
         found = {**cell.row, "image_tokens": positions * cell.chunks, **outcome["row"]}
         spent = found["image_tokens"] * math.log2(found["codebook_size"] or 1)
