@@ -52,17 +52,20 @@ def pretrain(
 def protocols() -> int:
     """Print every setting in which the protocols differ, its value in each, and where it comes from."""
     from empirical.quirks import table as quirks
+    from empirical.variants import VARIANTS
 
     for row in quirks().to_dict("records"):
         print(f"{row['setting']} ({row['methods']})")
         print(f"  as_run: {row['as_run']}; paper: {row['paper']}; fair: {row['fair']}")
         print(f"  {row['reference']}")
+    for name, variant in VARIANTS.items():
+        print(f"{name}: as {variant.base}, but {variant.words}")
     return 0
 
 
 def arena(
     preset: Literal["smoke", "paper"] = "paper",
-    protocol: Protocol = "fair",
+    protocol: Literal["as_run", "paper", "fair"] = "fair",
     seed: int = 0,
     out: Path = Path("results"),
     threads: int = 1,

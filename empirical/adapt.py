@@ -9,7 +9,7 @@ from torch import Tensor
 
 from empirical.evaluate import Evaluation, evaluate
 from empirical.head import REFERENCES, Transplant
-from empirical.protocol import ADAPTATION, ImageRecipe
+from empirical.protocol import ImageRecipe
 from empirical.second_stage import ImageObjective, SecondStage
 from empirical.tokenizers import Tokenizer
 from empirical.training import Source
@@ -55,12 +55,11 @@ class Adaptation(SecondStage):
     command = "adapt"
     version = 2
     training = 2
-    recipes = ADAPTATION
     references = REFERENCES  # all of them: a decoder can learn any fixed codewords
 
     def objective(self, transplant: Transplant, tokenizer: Tokenizer) -> ImageObjective:
         """Return the layers after the quantizers."""
-        recipe = self.recipes[self.job.protocol]
+        recipe = self.recipe(self.job.protocol)
         return AdaptationObjective(transplant, tokenizer, self.crops, recipe, self.z_e)
 
     def measured(self, cell: Cell, rng: np.random.Generator) -> Evaluation:

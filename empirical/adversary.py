@@ -28,8 +28,8 @@ class Adversary:
 
     Parameters
     ----------
-    discriminator : torch.nn.Module
-        A `Discriminator`.
+    discriminator : torch.nn.Module or None
+        A `Discriminator`; without one there is no adversarial term, and nothing to train here.
     perceptual : callable
         LPIPS: maps images and reconstructions (B, 3, H, W) to distances (B,).
     recipe : AdversarialRecipe
@@ -49,7 +49,7 @@ class Adversary:
 
     def __init__(
         self,
-        discriminator: nn.Module,
+        discriminator: nn.Module | None,
         perceptual: Callable[[Tensor, Tensor], Tensor],
         recipe: AdversarialRecipe,
         last_layer: nn.Parameter,
@@ -62,15 +62,19 @@ class Adversary:
         self.discriminator, self.perceptual = discriminator, perceptual
         self.recipe, self.last_layer = recipe, last_layer
         self.seed, self.runtime = seed, runtime or Runtime()
+        self.begin(0)
+        if discriminator is None:
+            return
         self.lecam = LeCAM(recipe.lecam_decay, synced=recipe.synced).to(last_layer.device)
         self.parameters = [p for p in discriminator.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.parameters, recipe.discriminator_learning_rate, betas=_BETAS, weight_decay=_WEIGHT_DECAY
         )
-        self.begin(0)
 
     def parts(self) -> dict[str, Part]:
         """Return what the discriminator's steps change."""
+        if self.discriminator is None:
+            return {}
         return {
             "discriminator": self.discriminator,
             "lecam": self.lecam,
@@ -110,7 +114,7 @@ class Adversary:
         reconstruction = pixel + self.recipe.perceptual * perceptual
         logged = {"pixel": float(pixel.detach()), "lpips": float(perceptual.detach())}
         self._logged.append(logged)
-        if self._step < self.recipe.warmup_steps:
+        if self.discriminator is None or self._step < self.recipe.warmup_steps:
             return reconstruction
         self.discriminator.train(self.recipe.moves_in_generator_step)
         seen = augment(x_hat, WEAK, generator=self._generator)
@@ -126,6 +130,8 @@ class Adversary:
         x, x_hat = (torch.cat(own) if len(own) > 1 else own[0] for own in zip(*self._pairs, strict=True))
         self._pairs = []
         means = {key: sum(own[key] for own in self._logged) / len(self._logged) for key in self._logged[0]}
+        if self.discriminator is None:
+            return means
         self.discriminator.train()
         with rounded_products():
             critique = discriminator_loss(

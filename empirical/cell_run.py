@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from empirical import checkpoint, losses, protocol, reconstructions
+from empirical import checkpoint, reconstructions
 from empirical.adapt import AdaptationObjective
 from empirical.adversary import Adversary
 from empirical.cells import CellSpec
@@ -26,6 +26,7 @@ from empirical.streams import torch_stream
 from empirical.substitute import SubstitutionObjective
 from empirical.tokenizers import Tokenizer
 from empirical.training import Log, Objective, fit_references, train_on
+from empirical.variants import adversarial_recipe, base, conduct, image_recipe, substitution_recipe
 from qtheory.errors import SchemaError
 from qtheory.results import stream
 
@@ -61,10 +62,10 @@ class CellRun:
             groups=sizes.head_groups,
             chunks=cell.chunks,
             side=latent_side(sizes),
-            protocol=cell.protocol,
+            protocol=base(cell.protocol),
             generator=torch_stream(cell.seed, *names),
         )
-        if beta := protocol.CONDUCT[cell.protocol].commitments.get((cell.method, cell.chunks)):
+        if beta := conduct(cell.protocol).commitments.get((cell.method, cell.chunks)):
             set_commitment(made, beta)
         placed: Transplant = self.setup.placed(made)
         return placed
@@ -83,7 +84,7 @@ class CellRun:
 
     def substitution(self, transplant: Transplant, tokenizer: Tokenizer) -> tuple[Objective, list[Any]]:
         """Return what substitution trains, and the images to read ahead."""
-        recipe = protocol.RECIPES[self.cell.protocol]
+        recipe = substitution_recipe(self.cell.protocol)
         if not recipe.pixel:
             return SubstitutionObjective(transplant, tokenizer, self.latents(tokenizer), None, recipe), []
         images = self.images()
@@ -100,7 +101,7 @@ class CellRun:
         """Return what adaptation or joint optimisation trains, and the images to read ahead."""
         images = self.images()
         joint = self.cell.phase == "joint"
-        recipe = protocol.JOINT if joint else protocol.ADAPTATION[self.cell.protocol]
+        recipe = image_recipe(self.cell.phase, self.cell.protocol)
         if self.sizes.networks:
             recipe = replace(recipe, gradient=0.0)  # LPIPS takes its place
         objective: ImageObjective
@@ -110,10 +111,11 @@ class CellRun:
             z_e = EncodedImages(tokenizer, images, self.runtime)
             objective = AdaptationObjective(transplant, tokenizer, images, recipe, z_e)
         if self.sizes.networks:
+            own = adversarial_recipe(self.cell.protocol)
             objective.adversary = Adversary(
-                self.setup.discriminator(),
+                self.setup.discriminator() if own.adversarial else None,
                 self.setup.perceptual,
-                losses.ADAPTATION[self.cell.protocol],
+                own,
                 tokenizer.last_layer,
                 seed=self.cell.seed,
                 runtime=self.runtime,
@@ -186,7 +188,7 @@ class CellRun:
         self, objective: Objective, transplant: Transplant, tokenizer: Tokenizer, journal: Journal
     ) -> Log:
         """Return a log that also measures after each epoch, where the protocol chooses among them."""
-        if not protocol.CONDUCT[self.cell.protocol].best_epoch or self.cell.phase == "substitution":
+        if not conduct(self.cell.protocol).best_epoch or self.cell.phase == "substitution":
             return journal.log
         every = self.budget.steps // self.sizes.epochs
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from empirical.head import HEADS, MULTISCALE, REFERENCES, TRAINED
 from empirical.launch_config import SECOND_STAGE, LaunchPreset
-from empirical.quantizers import PROTOCOLS
+from empirical.variants import EVERY, VARIANTS, adversarial_recipe, first_stage, phases
 from qtheory import _check
 from qtheory.errors import DomainError
 from qtheory.results.comparison import FAMILIES
@@ -33,7 +33,7 @@ class CellSpec:
     codebook_size, chunks : int
         Codewords of each quantizer, and quantizers a position; 0 where there is none.
     protocol : str
-        ``as_run``, ``paper`` or ``fair``.
+        ``as_run``, ``paper``, ``fair`` or a variant of it.
     seed : int
         Seed of all random streams.
     tables : tuple of int
@@ -72,7 +72,8 @@ class CellSpec:
     @property
     def start(self) -> "CellSpec | None":
         """The substitution that the cell starts from, None where it starts from nothing."""
-        return replace(self, phase="substitution") if self.phase in SECOND_STAGE else None
+        own = first_stage(self.protocol)
+        return replace(self, phase="substitution", protocol=own) if self.phase in SECOND_STAGE else None
 
     @property
     def row(self) -> dict[str, Any]:
@@ -128,7 +129,8 @@ def matrix(
     preset : LaunchPreset
         Sizes and budgets.
     protocols : iterable of str
-        Which of ``as_run``, ``paper`` and ``fair``.
+        Which of `empirical.variants.EVERY`. A variant has cells where its switch changes something, and
+        brings with it the substitutions of its base that they start from.
     tables : iterable of int
         Tables of the paper, from 3 to 7.
     methods : iterable of str, optional
@@ -149,7 +151,8 @@ def matrix(
     Raises
     ------
     DomainError
-        If a protocol, table, method or head is unknown, or full heads are left out.
+        If a protocol, table, method or head is unknown, full heads are left out, or a variant is about
+        networks that the preset does without.
 
     Examples
     --------
@@ -171,12 +174,32 @@ def matrix(
             if wanted is None or key[1] not in TRAINED or key[1] in wanted:
                 found.setdefault(key, []).append(number)
     cells = []
-    for phase in PHASES:
-        for protocol in [_check.one_of("protocol", name, PROTOCOLS) for name in protocols]:
-            for key, listed in found.items():
-                if key[0] == phase:
-                    cells += _seeds(preset, key, protocol, seed, tuple(listed))
-    return tuple(dict.fromkeys(cells))
+    for protocol in [_check.one_of("protocol", name, EVERY) for name in protocols]:
+        _require_networks(preset, protocol)
+        for key, listed in found.items():
+            if _has(protocol, key):
+                cells += _seeds(preset, key, protocol, seed, tuple(listed))
+    every: dict[str, CellSpec] = {}
+    # starts last: they know only the tables of the cells that need them
+    for cell in [*cells, *(cell.start for cell in cells if cell.start is not None)]:
+        every.setdefault(cell.name, cell)
+    return tuple(sorted(every.values(), key=lambda cell: PHASES.index(cell.phase)))
+
+
+def _has(protocol: str, entry: Entry) -> bool:
+    """Return whether a protocol has a cell of its own for an entry: a variant only what it changes."""
+    phase, method, *_ = entry
+    own = phase in phases(protocol) and method in TRAINED
+    return protocol not in VARIANTS or phase == "baseline" or own
+
+
+def _require_networks(preset: LaunchPreset, protocol: str) -> None:
+    silent = adversarial_recipe(protocol).adversarial == 0
+    if silent and not preset.networks:
+        raise DomainError(
+            f"protocol {protocol} must be launched with a preset that has a discriminator, got one without; "
+            "take preset paper"
+        )
 
 
 def _kinds(heads: Iterable[str]) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from empirical.determinism import deterministic
 from empirical.evaluate import Evaluation
 from empirical.job import SUBSTITUTION, THREADS, Job
 from empirical.phase import Phase
-from empirical.quantizers import PROTOCOLS
 from empirical.tokenizers.pocket import WEIGHTS
+from empirical.variants import EVERY, adversarial_recipe, base, phases
 from qtheory import _check, command
 from qtheory.errors import DomainError
 from qtheory.results import Cell, Sweep, Table, run_sweep
@@ -136,6 +136,20 @@ def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Tab
     return comparison, photographs
 
 
+def _require_own(phase: type[Phase], protocol: str) -> None:
+    own = phases(_check.one_of("protocol", protocol, EVERY))
+    if adversarial_recipe(protocol).adversarial == 0:
+        raise DomainError(
+            f"protocol {protocol} is about a discriminator, which has no part here; take "
+            "launch --preset paper"
+        )
+    if phase.study not in own:
+        raise DomainError(
+            f"protocol {protocol} must be run in a phase that it changes ({', '.join(own)}), "
+            f"got {phase.study}; its transplants are those of --protocol {base(protocol)}"
+        )
+
+
 def compare(
     phase: type[Phase],
     preset: str = "pocket",
@@ -161,7 +175,7 @@ def compare(
     preset : str
         A key of `empirical.config.PRESETS`.
     protocol : str
-        ``as_run``, ``paper`` or ``fair``.
+        One of `empirical.variants.EVERY`, of a variant in a phase that it changes.
     seed : int
         Seed of all random streams.
     out : pathlib.Path
@@ -192,7 +206,7 @@ def compare(
         a crop, or the phase starts from transplants that are missing or of another configuration.
     """
     _check.one_of("preset", preset, PRESETS)
-    _check.one_of("protocol", protocol, PROTOCOLS)
+    _require_own(phase, protocol)
     threads = _check.integer("threads", threads)
     if threads > _MOST_THREADS:
         raise DomainError(f"threads must be at most {_MOST_THREADS}, got {threads}")

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from qtheory import command
 from qtheory.errors import DomainError
@@ -11,9 +11,10 @@ from qtheory.errors import DomainError
 if TYPE_CHECKING:
     from empirical.launch_command import Arguments
     from empirical.phase import Phase
+    from qtheory.results import Table
 
 PHASES = ("substitution", "adaptation", "joint")
-Protocol = Literal["as_run", "paper", "fair"]
+Protocol = Literal["as_run", "paper", "fair", "fair_images", "fair_decoder", "fair_no_gan"]
 PresetName = Literal["smoke", "pocket"]
 # arguments of a launch that mean something on the packaged photographs
 _LAUNCHED = ("preset", "data", "tokenizer", "protocols", "seed", "out", "dry_run")
@@ -25,7 +26,9 @@ class Comparison:
 
     Args:
         preset: Sizes and budget.
-        protocol: What the published run did, what the paper says, or a fair comparison.
+        protocol: What the published run did, what the paper says, a fair comparison, or a variant of that in
+            one switch: ``fair_images`` trains the first stage on images too, ``fair_decoder`` adapts the
+            decoder alone.
         seed: Seed of all random streams.
         out: Results folder; the tables are ``<phase>/<preset>.csv`` and
             ``<phase>/<preset>-photographs.csv`` in it.
@@ -88,9 +91,8 @@ def launch(given: "Arguments") -> int:
     DomainError
         If an argument is of no use here.
     """
-    from empirical.adapt import Adaptation
-    from empirical.joint import Joint
-    from empirical.substitute import Substitution
+    from empirical.comparison_forecast import forecast, own_phases
+    from empirical.variants import with_bases
 
     changed = [field.name for field in fields(given) if getattr(given, field.name) != field.default]
     if refused := [name for name in changed if name not in _LAUNCHED]:
@@ -100,20 +102,24 @@ def launch(given: "Arguments") -> int:
             "there are cores, with networks that come with the package; take preset smoke, desk or paper"
         )
     if given.dry_run:
-        from empirical.comparison_forecast import forecast
         from empirical.data import POCKET_PHOTOS
         from empirical.tokenizers.pocket import WEIGHTS
 
         places = {"data": given.data or POCKET_PHOTOS, "tokenizer": given.tokenizer or WEIGHTS}
-        print(forecast("pocket", given.protocols, seed=given.seed, out=given.out, **places))
+        print(forecast("pocket", with_bases(given.protocols), seed=given.seed, out=given.out, **places))
         return 0
     failed = 0
-    for protocol in given.protocols:
+    for protocol in with_bases(given.protocols):
         own = Comparison(
-            "pocket", protocol, given.seed, given.out, data=given.data, tokenizer=given.tokenizer
+            "pocket",
+            cast(Protocol, protocol),
+            given.seed,
+            given.out,
+            data=given.data,
+            tokenizer=given.tokenizer,
         )
         # a later phase needs the transplants of the first
-        statuses = [run(phase, own) for phase in (Substitution, Adaptation, Joint)]
+        statuses = [run(phase, own) for phase in own_phases(protocol)]
         failed |= any(statuses) or table("pocket", protocol, given.out)
     return int(failed)
 
@@ -125,12 +131,14 @@ def table(preset: str, protocol: str, out: Path) -> int:
     from empirical.findings import write_findings
     from empirical.job import table_path
     from empirical.table import render, render_findings, render_side_by_side
+    from empirical.variants import base, first_stage
     from qtheory.results import read_table
 
-    first, *later = [table_path(out, study, preset, protocol) for study in PHASES]
+    first = table_path(out, PHASES[0], preset, first_stage(protocol))
+    later = [table_path(out, study, preset, protocol) for study in PHASES[1:]]
     paths = [first, *(path for path in later if path.exists())]
     tables = [read_table(path) for path in paths]
-    beside = [read_table(path.with_stem(f"{path.stem}-photographs")) for path in paths]
+    beside = [photographs_of(path) for path in paths]
     whole = pd.concat([table.frame for table in tables], ignore_index=True)
     print(render(whole))
     for n in range(3, 8):
@@ -138,4 +146,34 @@ def table(preset: str, protocol: str, out: Path) -> int:
     names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}
     for found in write_findings(tables, beside, names):
         print(f"\n{found.manifest['study']}", render_findings(found.frame), sep="\n")
+    if (switch := _switch(preset, protocol, out)) is not None:
+        print(f"\n{protocol} - {base(protocol)}", render_findings(switch.frame), sep="\n")
     return 0
+
+
+def photographs_of(path: Path) -> "Table":
+    """Return the table of single photographs beside one of the comparison."""
+    from qtheory.results import read_table
+
+    return read_table(path.with_stem(f"{path.stem}-photographs"))
+
+
+def _switch(preset: str, protocol: str, out: Path) -> "Table | None":
+    """Write what the switch of a variant changes, where both sides of it are there."""
+    from empirical.job import table_path
+    from empirical.switches import write_switch
+    from empirical.variants import VARIANTS, base
+    from qtheory.results import read_table
+
+    if protocol not in VARIANTS:
+        return None
+    own = {phase: table_path(out, phase, preset, protocol) for phase in VARIANTS[protocol].phases}
+    theirs = {phase: table_path(out, phase, preset, base(protocol)) for phase in own}
+    phases = [phase for phase in own if own[phase].exists() and theirs[phase].exists()]
+    if not phases:
+        return None
+    before, after = (
+        [*(read_table(side[phase]) for phase in phases), *(photographs_of(side[phase]) for phase in phases)]
+        for side in (theirs, own)
+    )
+    return write_switch(before, after, table_path(out, "switches", preset, protocol), protocol)

@@ -16,8 +16,10 @@ from empirical.head import HALVES, TRAINED, UNQUANTIZED
 from empirical.job import SUBSTITUTION, THREADS, Job
 from empirical.joint import Joint
 from empirical.launch_config import LaunchPreset
+from empirical.phase import Phase
 from empirical.substitute import Substitution
 from empirical.tokenizers.pocket import LATENT_CHANNELS
+from empirical.variants import first_stage, phases
 from qtheory.results import Cell
 from sims.assign import available_threads
 
@@ -78,10 +80,15 @@ def _seconds(job: Job, cell: Cell, sizes: LaunchPreset, own: Counts) -> float:
     return counted + _MEASUREMENT + (_STEP * job.phase.budget(job).steps if trained else 0.0)
 
 
+def own_phases(protocol: str) -> list[type[Phase]]:
+    """Return the phases in which a protocol has trainings of its own, in order."""
+    return [phase for phase in (Substitution, Adaptation, Joint) if phase.study in phases(protocol)]
+
+
 def _jobs(job: Job) -> Iterator[Job]:
     """Yield the job of each phase with its digests; what it starts from need not be there."""
-    start = Substitution.training_digest(job)
-    for phase in (Substitution, Adaptation, Joint):
+    start = Substitution.training_digest(replace(job, protocol=first_stage(job.protocol)))
+    for phase in own_phases(job.protocol):
         own = replace(job, phase=phase, start="" if phase is Substitution else start)
         yield replace(own, digest=phase.cell_digest(own, phase.version))
 
@@ -96,7 +103,7 @@ def forecast(
     preset : str
         A key of `empirical.config.PRESETS`.
     protocols : iterable of str
-        Which of ``as_run``, ``paper`` and ``fair``.
+        Which of `empirical.variants.EVERY`.
     seed, out, data, tokenizer
         As in `empirical.comparison.compare`.
 

@@ -11,9 +11,9 @@ from empirical.counts import MIB, Counts, latent_side
 from empirical.head import KERNELS
 from empirical.inception import Inception
 from empirical.launch_config import SECOND_STAGE, LaunchPreset
-from empirical.protocol import CONDUCT, RECIPES
 from empirical.quantizers.mmd import SETTINGS as MMD
 from empirical.quantizers.registry import BLOCKS
+from empirical.variants import adversarial_recipe, base, conduct, substitution_recipe
 
 _VGG = 40.1  # GFLOP of VGG16 up to its last activation, for an image of 256 x 256
 _ADVERSARY = 115.0  # of discriminator and generator step: DINO ViT-S/16 and heads, forward and backward
@@ -58,6 +58,11 @@ def _heads(cell: CellSpec) -> float:
     return 2 * (KERNELS[cell.head] / KERNELS["full"]) ** 2 if cell.head in KERNELS else 0.0
 
 
+def _adversarial(cell: CellSpec, preset: LaunchPreset) -> bool:
+    """Return whether a cell of the later phases trains a discriminator."""
+    return preset.networks and adversarial_recipe(cell.protocol).adversarial > 0
+
+
 def _discrepancy(cell: CellSpec, preset: LaunchPreset, processes: int) -> float:
     """Return GFLOP of a step for MMD: the pairs of vectors, of codewords, and of both, each once."""
     if not cell.method.startswith("mmd") or cell.phase == "adaptation":
@@ -66,7 +71,7 @@ def _discrepancy(cell: CellSpec, preset: LaunchPreset, processes: int) -> float:
     vectors = latent_side(preset) ** 2 * batch // processes
     blocks = BLOCKS if cell.method == "mmd_vp2" else 1
     codewords = round(cell.codebook_size ** (1 / blocks))
-    most = MMD[cell.protocol].rows or max(vectors, codewords)
+    most = MMD[base(cell.protocol)].rows or max(vectors, codewords)
     n, k = min(vectors, most), min(codewords, most)
     return _PAIR * processes * cell.chunks * blocks * (n * n / 2 + n * k + k * k / 2)
 
@@ -74,13 +79,16 @@ def _discrepancy(cell: CellSpec, preset: LaunchPreset, processes: int) -> float:
 def _image(cell: CellSpec, own: Counts, preset: LaunchPreset, recompute: bool) -> float:
     """Return GFLOP of training on one image; backward passes cost twice the forward one."""
     heads = _heads(cell)
-    perceptual, adversary = (_VGG, _ADVERSARY) if preset.networks else (0.0, 0.0)
+    perceptual = _VGG if preset.networks else 0.0
+    adversary = _ADVERSARY if _adversarial(cell, preset) else 0.0
     side = latent_side(preset)
     nearest = 2e-9 * side**2 * preset.channels * cell.codebook_size * bool(cell.chunks)
     again = own.high if recompute else 0.0
     if cell.phase == "substitution":
         trained = 3 * heads * own.head + nearest
-        if RECIPES[cell.protocol].pixel:  # through the frozen decoder: only its input gets a gradient
+        if substitution_recipe(
+            cell.protocol
+        ).pixel:  # through the frozen decoder: only its input gets a gradient
             trained += own.encoder + 2 * own.decoder + 3 * perceptual + again
         return trained
     passes = 3 * own.decoder + 4 * perceptual + adversary + again + nearest
@@ -116,11 +124,11 @@ def _memory(
         return (measured + _FIXED) / 1024
     heads = _heads(cell)
     kept, trained = heads * own.head_kept, int(heads * own.head_parameters)
-    if cell.phase != "substitution" or RECIPES[cell.protocol].pixel:
+    if cell.phase != "substitution" or substitution_recipe(cell.protocol).pixel:
         kept += (own.decoder_kept + (_VGG_KEPT if preset.networks else 0)) / accumulate
     if cell.phase != "substitution":
         trained += own.decoder_parameters
-        kept += _ADVERSARY_KEPT if preset.networks else 0
+        kept += _ADVERSARY_KEPT if _adversarial(cell, preset) else 0
     if cell.phase == "joint":
         trained += own.encoder_parameters
         kept += own.encoder_kept
@@ -158,7 +166,7 @@ def cost(
     evaluated = preset.heldout * passes
     budget = preset.budget(cell.phase, cell.protocol, cell.method)
     step = budget.batch_size * _image(cell, own, preset, recompute) + _discrepancy(cell, preset, processes)
-    if CONDUCT[cell.protocol].best_epoch and cell.phase in SECOND_STAGE:
+    if conduct(cell.protocol).best_epoch and cell.phase in SECOND_STAGE:
         evaluated *= preset.epochs  # it is measured after each, to choose the best
     return Cost(
         training=budget.steps * step / 1e9 if cell.trained else 0.0,

@@ -25,7 +25,8 @@ ERROR, RIVALS = "latent_distortion_per_dim", ("perplexity", "utilization")
 _TAIL = 0.025
 
 
-def _interval(values: Floats) -> Row:
+def interval(values: Floats) -> Row:
+    """Return the bounds ``low`` and ``high`` of the percentile interval of resampled values."""
     low, high = np.quantile(values, [_TAIL, 1 - _TAIL])
     return {"low": float(low), "high": float(high)}
 
@@ -90,13 +91,13 @@ def correlations_with(quality: str, both: Callable[[str], tuple[Floats, Floats]]
         row["different"] = len(set(values))
         if row["different"] > 1:
             row["rho"] = spearman(values, target)
-            row |= _interval(resampled[name][np.isfinite(resampled[name])])
+            row |= interval(resampled[name][np.isfinite(resampled[name])])
             row["p_value"] = float(permutation_p_value(values, target))
         for rival in RIVALS if name == ERROR else ():
             theirs, _ = both(rival)
             if len(set(theirs)) > 1:
                 gap = np.abs(resampled[name]) - np.abs(resampled[rival])
-                found = _interval(gap[np.isfinite(gap)])
+                found = interval(gap[np.isfinite(gap)])
                 row[f"advantage_{rival}"] = abs(row["rho"]) - abs(spearman(theirs, target))
                 row |= {f"advantage_{rival}_{side}": value for side, value in found.items()}
         yield row
@@ -197,7 +198,7 @@ def evaluated(data: Resampling) -> "pd.DataFrame":
             plus, minus = side(contrast.plus, column), side(contrast.minus, column)
             row: Row = {"question": contrast.question, "contrast": contrast.name, "column": column}
             row["difference"] = plus.value - minus.value
-            rows.append(row | _interval(plus.resampled - minus.resampled))
+            rows.append(row | interval(plus.resampled - minus.resampled))
     return pd.DataFrame(rows)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from empirical.config import Budget, Preset
 from empirical.data import POCKET_PHOTOS
 from empirical.tokenizers.pocket import WEIGHTS
+from empirical.variants import first_stage
 from qtheory.results import Cell
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Job:
     second_stage : Budget
         Budget of a phase after it.
     protocol : str
-        ``as_run``, ``paper`` or ``fair``.
+        ``as_run``, ``paper``, ``fair`` or a variant of it.
     seed : int
         Seed of all random streams.
     out : pathlib.Path
@@ -83,8 +84,10 @@ class Job:
     training: str = ""
 
     def table(self, study: str | None = None) -> Path:
-        """Return the file of the table; of this phase, or of another."""
-        return table_path(self.out, study or self.phase.study, self.name, self.protocol)
+        """Return the file of the table; of this phase, or of another that it starts from."""
+        study = study or self.phase.study
+        own = first_stage(self.protocol) if study == SUBSTITUTION else self.protocol
+        return table_path(self.out, study, self.name, own)
 
     def file(self, cell: Cell, suffix: str, study: str | None = None) -> Path:
         """Return where something of a cell is stored, by this phase or another."""

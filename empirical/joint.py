@@ -13,8 +13,7 @@ from torch import Tensor
 
 from empirical.evaluate import Evaluation, encode_in_batches, evaluate
 from empirical.head import Transplant
-from empirical.protocol import JOINT, ImageRecipe
-from empirical.quantizers import PROTOCOLS
+from empirical.protocol import ImageRecipe
 from empirical.quantizers._binary import BinaryQuantizer
 from empirical.quantizers.ema import EMAQuantizer
 from empirical.quantizers.fsq import FSQQuantizer
@@ -119,11 +118,10 @@ class Joint(SecondStage):
     # their codewords stay while the latents move, so they are best no longer: controls, of which the ends
     # of the scale will do, near the best vector quantizer and the best scalar one
     references = ("kmeans", "lloyd_max")
-    recipes = dict.fromkeys(PROTOCOLS, JOINT)
 
     def objective(self, transplant: Transplant, tokenizer: Tokenizer) -> ImageObjective:
         """Return everything."""
-        return JointObjective(transplant, tokenizer, self.crops, self.recipes[self.job.protocol])
+        return JointObjective(transplant, tokenizer, self.crops, self.recipe(self.job.protocol))
 
     def measured(self, cell: Cell, rng: np.random.Generator) -> Evaluation:
         """Optimise a cell, or load what was optimised of it, and evaluate it with its own encoder."""

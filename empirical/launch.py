@@ -15,9 +15,9 @@ from empirical.cells import CellSpec
 from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
 from empirical.counts import counts, latent_side
 from empirical.outcomes import failure, result, set_aside, with_digests
-from empirical.protocol import RECIPES
 from empirical.runtime import FOLLOWS
 from empirical.setup import VERSION, Launch
+from empirical.variants import adversarial_recipe, substitution_recipe
 from qtheory import _check
 from qtheory.errors import DomainError
 from qtheory.results import Table, configuration_digest, write_table
@@ -180,10 +180,11 @@ def loss(launch: Launch, cell: CellSpec) -> str:
     if not cell.trained:
         return ""
     if cell.phase == "substitution":
-        words = RECIPES[cell.protocol].loss
+        words = substitution_recipe(cell.protocol).loss
         return words.replace(" (no lpips)", " + lpips") if launch.sizes.networks else words
     vq = " + latent + vq" if cell.phase == "joint" else ""
-    return ("pixel + lpips + gan" if launch.sizes.networks else "pixel + gradient") + vq
+    gan = " + gan" if adversarial_recipe(cell.protocol).adversarial else ""
+    return (f"pixel + lpips{gan}" if launch.sizes.networks else "pixel + gradient") + vq
 
 
 def collect(

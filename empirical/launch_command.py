@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from empirical.comparison_command import Protocol
 from qtheory import command
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ class Arguments:
             photographs.
         weights: Folder of the published networks; the variable QTHEORY_WEIGHTS by default.
         tokenizer: Weights of another tokenizer.
-        protocols: What the published run did, what the paper says, a fair comparison.
+        protocols: What the published run did, what the paper says, a fair comparison, or variants of that in
+            one switch each: ``fair_images`` trains the first stage on images too, ``fair_decoder`` adapts the
+            decoder alone, ``fair_no_gan`` has no discriminator.
         tables: Tables of the paper.
         methods: Leave out all other trained methods; all by default, and ``mmd`` of ``smoke``.
         heads: Heads of the methods that Table 3 substitutes: beside ``full``, with which all else is run,
@@ -61,9 +64,7 @@ class Arguments:
     data: Path | None = None
     weights: Path | None = None
     tokenizer: Path | None = None
-    protocols: Annotated[
-        tuple[Literal["as_run", "paper", "fair"], ...], tyro.conf.arg(aliases=["--protocol"])
-    ] = ("fair",)
+    protocols: Annotated[tuple[Protocol, ...], tyro.conf.arg(aliases=["--protocol"])] = ("fair",)
     tables: tuple[Literal[3, 4, 5, 6, 7], ...] = (3, 4, 5, 6, 7)
     methods: tuple[str, ...] | None = None
     heads: tuple[Literal["full", "1x1", "none"], ...] = ("full",)
@@ -90,9 +91,9 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     from empirical.accumulation import equal_parts
     from empirical.cells import matrix
     from empirical.launch_config import METHODS, PRESETS
-    from empirical.protocol import RECIPES
     from empirical.runtime import Runtime
     from empirical.setup import Launch
+    from empirical.variants import first_stage, substitution_recipe
     from qtheory.weights import weights_folder
 
     sizes = PRESETS[given.preset]
@@ -113,7 +114,7 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
         accumulate=given.accumulate,
         workers=given.workers,
         tensorboard=given.tensorboard,
-        cached=any(not RECIPES[protocol].pixel for protocol in given.protocols),
+        cached=any(not substitution_recipe(first_stage(name)).pixel for name in given.protocols),
     )
     methods = given.methods or METHODS.get(given.preset)
     chosen = given.protocols, given.tables, methods, given.heads

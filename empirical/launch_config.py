@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from empirical.config import Budget
-from empirical.protocol import CONDUCT
+from empirical.variants import conduct
 
 SECOND_STAGE = ("adaptation", "joint")
 
@@ -66,7 +66,7 @@ class LaunchPreset:
         """Return the budget of a method's trainings in a phase."""
         second_stage = phase in SECOND_STAGE
         own = self.second if second_stage else self.first
-        return CONDUCT[protocol].budget(own, method, second_stage=second_stage)
+        return conduct(protocol).budget(own, method, second_stage=second_stage)
 
 
 PRESETS = {

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from empirical.cells import MAIN_HEAD
 from empirical.checkpoint import State, stored_or_trained
 from empirical.config import Budget, Preset
 from empirical.data import ImageSet, eval_crops, load_images, require_heldout, split, train_crops
@@ -26,6 +27,7 @@ from empirical.streams import torch_stream
 from empirical.tokenizers import PocketTokenizer, default_pocket
 from empirical.tokenizers.pocket import DOWNSAMPLING, LATENT_CHANNELS, WEIGHTS
 from empirical.training import Objective, train
+from empirical.variants import VARIANTS, base
 from qtheory.results import Cell, Sweep, configuration_digest, stream, write_bytes_atomically
 from qtheory.weights import file_sha256
 
@@ -106,6 +108,14 @@ class Phase(ABC):
         """Return methods and heads of the comparison, in the order of the table."""
 
     @classmethod
+    def own_points(cls, job: Job) -> tuple[Row, ...]:
+        """Return the points of a job: of a variant those with heads, without which nothing changes."""
+        points = cls.points(job.preset)
+        if job.protocol in VARIANTS:
+            return tuple(point for point in points if point["head"] == MAIN_HEAD)
+        return points
+
+    @classmethod
     @abstractmethod
     def budget(cls, job: Job) -> Budget:
         """Return the budget of the phase."""
@@ -171,7 +181,7 @@ class Phase(ABC):
     @classmethod
     def sweep(cls, job: Job) -> Sweep:
         """Return the configuration of the phase."""
-        points = cls.points(job.preset)
+        points = cls.own_points(job)
         counts = {point["method"]: cls.trials(job, point["method"]) for point in points}
         most = max(counts.values())
         return MethodSweep(cls.study, cls.version, job.seed, most, points, cls.shared(job), counts)
@@ -234,7 +244,7 @@ class Phase(ABC):
             channels=LATENT_CHANNELS,
             codebook_size=job.preset.codebook_size,
             width=job.preset.head_width,
-            protocol=job.protocol,
+            protocol=base(job.protocol),
             side=self.side,
             generator=torch_stream(job.seed, SUBSTITUTION, *names),
         ).to(memory_format=torch.channels_last)

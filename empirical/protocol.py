@@ -2,14 +2,13 @@
 
 The settings of each quantizer stand in its own file of `empirical.quantizers`; here are those that
 all methods share, of substitution, adaptation and joint optimisation, and how their trainings are run.
+Variants of the fair protocol, which change one switch each, are in `empirical.variants`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from empirical.config import Budget
-from empirical.quantizers import PROTOCOLS
-from qtheory import _check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +69,6 @@ RECIPES = {
     # equation (10) as well: the decoder takes no part, so all methods see the same target z_e
     "fair": Recipe(latent=1.0, pixel=0.0, perceptual=0.0),
 }
-
-
-def recipe(protocol: str) -> Recipe:
-    """Return the recipe of a protocol.
-
-    Examples
-    --------
-    >>> recipe("fair").loss
-    '1 latent + vq'
-    """
-    return RECIPES[_check.one_of("protocol", protocol, PROTOCOLS)]
 
 
 @dataclass(frozen=True, kw_only=True)

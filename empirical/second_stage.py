@@ -22,6 +22,7 @@ from empirical.protocol import ImageRecipe
 from empirical.substitute import Substitution
 from empirical.tokenizers import Tokenizer
 from empirical.training import Objective, Source
+from empirical.variants import first_stage, image_recipe
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import Cell, grid
 
@@ -132,13 +133,10 @@ class SecondStage(Phase):
 
     Attributes
     ----------
-    recipes : dict of str to ImageRecipe
-        Loss and trained layers in each protocol.
     references : tuple of str
         Fitted quantizers that take part.
     """
 
-    recipes: ClassVar[dict[str, ImageRecipe]]
     references: ClassVar[tuple[str, ...]]
 
     @classmethod
@@ -155,7 +153,12 @@ class SecondStage(Phase):
     @classmethod
     def loss(cls, protocol: str) -> str:
         """Return the loss in words."""
-        return cls.recipes[protocol].loss
+        return cls.recipe(protocol).loss
+
+    @classmethod
+    def recipe(cls, protocol: str) -> ImageRecipe:
+        """Return loss, optimizer and trained modules."""
+        return image_recipe(cls.study, protocol)
 
     @classmethod
     def prepared(cls, job: Job) -> Job:
@@ -166,11 +169,12 @@ class SecondStage(Phase):
         FileNotFoundError, SchemaError
             If a transplant is missing or of another configuration.
         """
-        job = replace(job, start=Substitution.training_digest(job))
+        first = replace(job, protocol=first_stage(job.protocol))
+        job = replace(job, start=Substitution.training_digest(first))
         for cell in cls.sweep(job).cells():
             if cell.parameters["method"] != UNQUANTIZED:
                 path = job.file(cell, ".safetensors", SUBSTITUTION)
-                _require(path, job.start, job.command(Substitution.command))
+                _require(path, job.start, first.command(Substitution.command))
         return job
 
     @abstractmethod

@@ -22,12 +22,12 @@ from empirical.inception import Inception
 from empirical.launch_config import LaunchPreset
 from empirical.network_files import DINO_FILE, VAR_FILE, required_files
 from empirical.perceptual import BACKBONES, LPIPS
-from empirical.protocol import CONDUCT
 from empirical.runtime import Runtime
 from empirical.streaming import Crops
 from empirical.streams import torch_stream
 from empirical.tokenizers import Tokenizer, VARTokenizer, load_tokenizer
 from empirical.tokenizers.pocket import WEIGHTS as POCKET_WEIGHTS
+from empirical.variants import conduct
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256
@@ -99,7 +99,7 @@ class Launch:
 
     def ranks(self, cell: CellSpec) -> int:
         """Return the processes of a cell."""
-        return min(self.processes, CONDUCT[cell.protocol].most_processes or self.processes)
+        return min(self.processes, conduct(cell.protocol).most_processes or self.processes)
 
     def digest(self, cell: CellSpec) -> str:
         """Return the digest of all that the numbers of a cell depend on, apart from the machine."""

@@ -18,10 +18,11 @@ from empirical.evaluate import Evaluation, evaluate, pictures
 from empirical.head import REFERENCES, UNQUANTIZED, Transplant
 from empirical.job import SUBSTITUTION, Job
 from empirical.phase import Phase, Row
-from empirical.protocol import Recipe, recipe
+from empirical.protocol import Recipe
 from empirical.quantizers.vanilla import parameter_groups
 from empirical.tokenizers import Tokenizer
 from empirical.training import Objective, Source, fit_references
+from empirical.variants import substitution_recipe
 from qtheory.errors import DomainError
 from qtheory.results import Cell, grid
 
@@ -131,7 +132,7 @@ class Substitution(Phase):
     @classmethod
     def loss(cls, protocol: str) -> str:
         """Return the loss in words."""
-        return recipe(protocol).loss
+        return substitution_recipe(protocol).loss
 
     @classmethod
     def trials(cls, job: Job, method: str) -> int:
@@ -146,7 +147,7 @@ class Substitution(Phase):
             if cell.parameters["method"] in REFERENCES:
                 fit_references(built, self.z_e)
                 return
-            own = recipe(job.protocol)
+            own = substitution_recipe(job.protocol)
             crops = self.crops if own.pixel else None
             objective = SubstitutionObjective(built, self.tokenizer, self.z_e, crops, own)
             self.train(cell, objective, state)

@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 import pytest
 
-from empirical.protocol import RECIPES, recipe
+from empirical.protocol import RECIPES
 from empirical.quantizers import PROTOCOLS
+from empirical.variants import substitution_recipe as recipe
 from qtheory.errors import DomainError
 
 
@@ -35,5 +36,5 @@ def test_the_loss_says_what_is_left_out():
 
 
 def test_unknown_protocols_are_named():
-    with pytest.raises(DomainError, match="protocol must be one of as_run, paper, fair; got 'best'"):
+    with pytest.raises(DomainError, match="protocol must be one of as_run, paper, fair, fair_images"):
         recipe("best")

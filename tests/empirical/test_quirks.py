@@ -5,6 +5,7 @@ from empirical._quirk import SETTINGS, settings
 from empirical.head import TRAINED
 from empirical.quantizers import PROTOCOLS, ProductQuantizer, build
 from empirical.quirks import QUIRKS, table
+from empirical.variants import VARIANTS
 
 
 def test_a_setting_is_listed_because_protocols_differ_in_it():
@@ -55,3 +56,4 @@ def test_the_command_prints_every_setting(capsys):
     assert main(["protocols"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert all(quirk.name in printed and quirk.reference in printed for quirk in QUIRKS)
+    assert all(f"{name}: as fair, but {variant.words}" in printed for name, variant in VARIANTS.items())
