@@ -8,6 +8,8 @@ The file says what to do, see `empirical.setup.Launch.write`. Beside it appear `
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -52,21 +54,32 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> Row:
     return row
 
 
+@contextmanager
+def _told(file: Path, digest: str) -> Iterator[None]:
+    """Store why a cell fails; of several processes the first has its say, from which the others fail."""
+    try:
+        yield
+    except (DomainError, SchemaError, ShapeError, OSError, FloatingPointError, RuntimeError) as error:
+        if not file.exists():
+            content = {"digest": digest, "error": f"{type(error).__name__}: {error}"}
+            write_bytes_atomically(file, json.dumps(content).encode())
+        raise
+
+
 def main(path: str) -> None:
     """Run the cell of a file; a failure is written beside it and ends with status 1."""
     launch, cell = Launch.read(Path(path))
-    try:
-        with processes(device=launch.device, bf16=launch.bf16, compiled=launch.compiled) as runtime:
-            if launch.device == "cpu":
-                with deterministic(torch.get_num_threads()):
-                    run(launch, cell, runtime)
-            else:
-                torch.backends.cudnn.benchmark = True
+    file = launch.folder(cell) / "failure.json"
+    file.unlink(missing_ok=True)
+    joined = processes(device=launch.device, bf16=launch.bf16, compiled=launch.compiled)
+    # inside too: the other processes fail as soon as this one has left them
+    with _told(file, launch.digest(cell)), joined as runtime, _told(file, launch.digest(cell)):
+        if launch.device == "cpu":
+            with deterministic(torch.get_num_threads()):
                 run(launch, cell, runtime)
-    except (DomainError, SchemaError, ShapeError, OSError, FloatingPointError, RuntimeError) as error:
-        failure = {"digest": launch.digest(cell), "error": f"{type(error).__name__}: {error}"}
-        write_bytes_atomically(launch.folder(cell) / "failure.json", json.dumps(failure).encode())
-        raise
+        else:
+            torch.backends.cudnn.benchmark = True
+            run(launch, cell, runtime)
 
 
 if __name__ == "__main__":

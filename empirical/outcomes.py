@@ -1,6 +1,7 @@
 """What a launch has stored: results and failures of cells, what is of another configuration, images."""
 
 import json
+import re
 import signal
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from empirical.setup import Launch, indexed
 
 _TAIL = 2000  # characters of a cell's output that a failure keeps
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # of a process, and as a shell passes it on
+_KILLED_PROCESS = re.compile(rf"exitcode *: -{signal.SIGKILL:d} \(pid: (\d+)\)")
 
 
 def result(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
@@ -36,19 +38,31 @@ def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
 
 
 def failure(launch: Launch, cell: CellSpec, status: int) -> str:
-    """Return why a cell failed: its own words, or the end of its output."""
-    path = launch.folder(cell) / "failure.json"
-    if path.exists():
-        stored = json.loads(path.read_text())
-        if stored["digest"] == launch.digest(cell):
-            return str(stored["error"])
-    log = launch.folder(cell) / "output.log"
-    tail = log.read_text()[-_TAIL:].strip() if log.exists() else ""
-    words = f"ended with status {status}: {tail}" if tail else f"ended with status {status}, without a word"
-    if status not in _KILLED:
-        return words
+    """Return why a cell failed: that it was killed, its own words, or the end of its output."""
+    path, log = launch.folder(cell) / "failure.json", launch.folder(cell) / "output.log"
+    output = log.read_text() if log.exists() else ""
+    if (pid := _killed_process(output)) is not None:  # what other processes say follows from that
+        who, words = f"one of {launch.ranks(cell)} processes ", f"signal 9 ended process {pid}"
+    elif path.exists() and (stored := json.loads(path.read_text()))["digest"] == launch.digest(cell):
+        return str(stored["error"])
+    else:
+        tail = output[-_TAIL:].strip()
+        who, words = "", f"ended with status {status}" + (f": {tail}" if tail else ", without a word")
+        if status not in _KILLED:
+            return words
     batch = launch.sizes.budget(cell.phase, cell.protocol, cell.method).batch_size
-    return f"was killed, perhaps because memory ran out; then {how_to_save_memory(batch)} ({words})"
+    return f"{who}was killed, perhaps because memory ran out; then {how_to_save_memory(batch)} ({words})"
+
+
+def _killed_process(output: str) -> str | None:
+    """Return the number of a process that ``torchrun`` saw killed, None where there is none.
+
+    It kills by itself, after it has said so, those that do not stop when another one has failed.
+    """
+    for pid in _KILLED_PROCESS.findall(output):
+        if f"Unable to shutdown process {pid} " not in output:
+            return str(pid)
+    return None
 
 
 def set_aside(launch: Launch, cell: CellSpec) -> None:

@@ -1,4 +1,4 @@
-"""What tests of trainings share: an interruption in mid-training."""
+"""What tests of trainings share: an interruption in mid-training, and what a training leaves."""
 
 from contextlib import contextmanager
 
@@ -21,3 +21,9 @@ def interrupted(*, before):
         patch.setattr(_Trainer, "step", stopped)
         with pytest.raises(KeyboardInterrupt):
             yield
+
+
+def contents(folder):
+    """Return the bytes of tables, tensors and logs in a folder."""
+    kinds = (".csv", ".safetensors", ".jsonl")
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.suffix in kinds}

@@ -23,6 +23,7 @@ from empirical.streaming import Crops
 from empirical.substitute import Substitution
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import _Trainer
+from tests.empirical.helpers import contents
 from tests.empirical.launched import Here, chosen
 from tests.empirical.networked import TINY, networked, small_networks
 
@@ -119,11 +120,6 @@ def killed_once_there(state, script, *arguments):
     """Run a script, kill it once its state is on disk, and return the steps of that state."""
     killed(script, *arguments, until=state.exists)
     return int(load(state)[1]["step"])
-
-
-def contents(folder):
-    kinds = (".csv", ".safetensors", ".jsonl")
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.suffix in kinds}
 
 
 def test_substitution_resumes_to_the_same_bytes(tmp_path, tiny, monkeypatch):
