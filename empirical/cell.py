@@ -1,8 +1,8 @@
 """One cell of a launched comparison: ``python -m empirical.cell FILE``, alone or under ``torchrun``.
 
 The file says what to do, see `empirical.setup.Launch.write`. Beside it appear ``log.jsonl``,
-``state.safetensors`` while the training runs, ``weights.safetensors``, and last ``result.json`` or
-``failure.json``.
+``state.safetensors`` while the training runs, ``weights.safetensors``, ``weights-best.safetensors`` where the
+best epoch is kept, and last ``result.json`` or ``failure.json``.
 """
 
 import json
@@ -16,7 +16,7 @@ import torch
 
 from empirical.cell_run import CellRun, Row
 from empirical.cells import CellSpec
-from empirical.determinism import deterministic
+from empirical.determinism import as_launched
 from empirical.runtime import Runtime, end_with_launcher, how_to_save_memory, memory_ran_out, processes
 from empirical.setup import Launch
 from qtheory.errors import DomainError, SchemaError, ShapeError
@@ -71,15 +71,13 @@ def main(path: str) -> None:
     launch, cell = Launch.read(Path(path))
     file = launch.folder(cell) / "failure.json"
     file.unlink(missing_ok=True)
-    joined = processes(device=launch.device, bf16=launch.bf16, compiled=launch.compiled)
-    # inside too: the other processes fail as soon as this one has left them
-    with _told(file, launch.digest(cell)), joined as runtime, _told(file, launch.digest(cell)):
-        if launch.device == "cpu":
-            with deterministic(torch.get_num_threads()):
-                run(launch, cell, runtime)
-        else:
-            torch.backends.cudnn.benchmark = True
-            run(launch, cell, runtime)
+    with (
+        _told(file, launch.digest(cell)),
+        processes(device=launch.device, bf16=launch.bf16, compiled=launch.compiled) as runtime,
+        _told(file, launch.digest(cell)),  # the other processes fail as soon as this one has left them
+        as_launched(launch.device),
+    ):
+        run(launch, cell, runtime)
 
 
 if __name__ == "__main__":

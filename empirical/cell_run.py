@@ -47,6 +47,7 @@ class CellRun:
         self.sizes, self.digest = launch.sizes, launch.digest(cell)
         self.budget = self.sizes.budget(cell.phase, cell.protocol, cell.method)
         self.epochs = self.folder / "epochs.jsonl"  # of those that were measured
+        self.best = self.folder / "weights-best.safetensors"  # after the best of them
         self.quality = "r_fid" if self.sizes.networks else "kid_efflite0"
 
     def built(self) -> Transplant:
@@ -141,17 +142,19 @@ class CellRun:
             )
         checkpoint.unpack(tensors, transplant=transplant)
 
+    def parts(self, transplant: Transplant, tokenizer: Tokenizer) -> dict[str, nn.Module]:
+        """Return what is stored of a training."""
+        own: dict[str, nn.Module] = {"transplant": transplant}
+        return own if self.cell.phase == "substitution" else own | {"tokenizer": tokenizer}
+
     def trained(self) -> tuple[Transplant, Tokenizer]:
         """Return transplant and tokenizer after the cell's training, from the store where they are there."""
         transplant, tokenizer = self.built(), self.setup.tokenizer()
-        parts: dict[str, nn.Module] = {"transplant": transplant}
-        if self.cell.phase != "substitution":
-            parts["tokenizer"] = tokenizer
         every = max(1, self.budget.steps // _STATES)
         stored_or_trained(
             self.folder / "weights.safetensors",
             State(self.folder / "state.safetensors", self.digest, every),
-            parts,
+            self.parts(transplant, tokenizer),
             lambda state: self.train(transplant, tokenizer, state),
             writes=self.runtime.first,
         )
@@ -198,8 +201,10 @@ class CellRun:
                 number = step // every
                 objective.train(False)
                 journal.epoch(number, self.measured(transplant, tokenizer))
-                if least_epoch(self.epochs, self.quality) == number:
+                if self.runtime.first and least_epoch(self.epochs, self.quality) == number:
                     reconstructions.keep(self.setup, tokenizer, transplant)
+                    own = {"digest": self.digest, "epoch": str(number)}
+                    checkpoint.save(self.best, checkpoint.pack(**self.parts(transplant, tokenizer)), own)
                 objective.train(True)
 
         return logged
@@ -217,8 +222,14 @@ class CellRun:
         path = self.folder / "weights.safetensors"
         if load_matching(path, self.digest) is None:
             raise FileNotFoundError(f"{path} does not exist or is of another configuration; launch it first")
-        # of a training whose best epoch is kept in the table, the weights are those of the last
-        return self.measured(*self.trained(), batch) | {"epoch": "last"}
+        transplant, tokenizer = self.trained()
+        epoch = "last"
+        stored, best = load_matching(self.best, self.digest), best_epoch(self.epochs, self.quality)
+        # on a card, a training that was interrupted after an epoch may have chosen another one since
+        if stored is not None and stored[1]["epoch"] == str(least_epoch(self.epochs, self.quality)):
+            checkpoint.unpack(stored[0], **self.parts(transplant, tokenizer))
+            epoch = best["epoch"]
+        return self.measured(transplant, tokenizer, batch) | {"epoch": epoch}
 
     def measured(self, transplant: Transplant | None, tokenizer: Tokenizer, batch: int = 32) -> Row:
         """Return the columns of the cell's row, on the held-out images."""

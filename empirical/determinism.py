@@ -31,3 +31,20 @@ def deterministic(threads: int) -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
+
+
+@contextmanager
+def as_launched(device: str) -> Iterator[None]:
+    """Compute as the cells of a launch do: on the CPU as `deterministic` says, on cards as is fastest.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu`` or ``cuda``.
+    """
+    if device == "cpu":
+        with deterministic(torch.get_num_threads()):
+            yield
+    else:
+        torch.backends.cudnn.benchmark = True
+        yield

@@ -230,7 +230,7 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
 
 
 def evaluate(cell: Path, batch: int = 32) -> int:
-    """Measure a trained cell of a launched comparison again, and print its row.
+    """Measure a trained cell of a launched comparison again, at the epoch of its row, and print the row.
 
     Args:
         cell: Its folder, or the file ``cell.json`` in it.
@@ -239,6 +239,7 @@ def evaluate(cell: Path, batch: int = 32) -> int:
     import json
 
     from empirical.cell_run import CellRun
+    from empirical.determinism import as_launched
     from empirical.runtime import processes
     from empirical.setup import Launch as Stored
 
@@ -246,7 +247,7 @@ def evaluate(cell: Path, batch: int = 32) -> int:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; give the folder of a cell that `launch` has made")
     stored, spec = Stored.read(path)
-    with processes(device=stored.device) as runtime:
+    with processes(device=stored.device) as runtime, as_launched(stored.device):
         row = CellRun(stored, spec, runtime).evaluated(batch)
     print(json.dumps({**spec.row, **row}, indent=2))
     return 0
