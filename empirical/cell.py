@@ -17,7 +17,8 @@ import torch
 from empirical.cell_run import CellRun, Row
 from empirical.cells import CellSpec
 from empirical.determinism import as_launched
-from empirical.runtime import Runtime, end_with_launcher, how_to_save_memory, memory_ran_out, processes
+from empirical.outcomes import less_memory
+from empirical.runtime import EvaluationMemoryError, Runtime, end_with_launcher, memory_ran_out, processes
 from empirical.setup import Launch
 from qtheory.errors import DomainError, SchemaError, ShapeError
 from qtheory.results import write_bytes_atomically
@@ -38,7 +39,7 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> Row:
     except (MemoryError, RuntimeError) as error:
         if not memory_ran_out(error):
             raise
-        remedy = how_to_save_memory(launch.sizes.budget(cell.phase, cell.protocol, cell.method).batch_size)
+        remedy = less_memory(launch, cell, evaluated=isinstance(error, EvaluationMemoryError))
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DomainError(
             f"memory of {runtime.device} ran out in {cell.name}: {remedy} ({reason})"

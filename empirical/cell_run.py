@@ -18,7 +18,7 @@ from empirical.joint import JointObjective, set_commitment
 from empirical.journal import Journal, best_epoch, least_epoch
 from empirical.latents import CachedLatents, cache_latents
 from empirical.measure import measure, measure_latents
-from empirical.runtime import Runtime
+from empirical.runtime import Runtime, evaluating
 from empirical.second_stage import ImageObjective
 from empirical.setup import Launch, Setup
 from empirical.streaming import EncodedImages, StreamedImages, epochs
@@ -73,15 +73,17 @@ class CellRun:
 
     def latents(self, tokenizer: Tokenizer, most: int | None = None) -> CachedLatents:
         """Return cached latents of the training images, or one view of so many; computed where missing."""
-        return cache_latents(
-            tokenizer,
-            self.setup.crops(_CACHE_SEED, most),
-            Path(self.launch.out) / ("latents" if most is None else "latents-references"),
-            {"tokenizer": self.launch.digests["tokenizer"]},
-            views=self.sizes.views if most is None else 1,
-            workers=self.launch.workers,
-            runtime=self.runtime,
-        )
+        with evaluating():
+            return cache_latents(
+                tokenizer,
+                self.setup.crops(_CACHE_SEED, most),
+                Path(self.launch.out) / ("latents" if most is None else "latents-references"),
+                {"tokenizer": self.launch.digests["tokenizer"]},
+                views=self.sizes.views if most is None else 1,
+                batch=self.launch.evaluation_batch,
+                workers=self.launch.workers,
+                runtime=self.runtime,
+            )
 
     def substitution(self, transplant: Transplant, tokenizer: Tokenizer) -> tuple[Objective, list[Any]]:
         """Return what substitution trains, and the images to read ahead."""
@@ -209,7 +211,7 @@ class CellRun:
 
         return logged
 
-    def evaluated(self, batch: int) -> Row:
+    def evaluated(self) -> Row:
         """Return the columns of a trained cell's row.
 
         Raises
@@ -218,7 +220,7 @@ class CellRun:
             If the cell is not trained.
         """
         if self.cell.phase == "baseline":
-            return self.measured(None, self.setup.tokenizer(), batch)
+            return self.measured(None, self.setup.tokenizer())
         path = self.folder / "weights.safetensors"
         if load_matching(path, self.digest) is None:
             raise FileNotFoundError(f"{path} does not exist or is of another configuration; launch it first")
@@ -229,16 +231,19 @@ class CellRun:
         if stored is not None and stored[1]["epoch"] == str(least_epoch(self.epochs, self.quality)):
             checkpoint.unpack(stored[0], **self.parts(transplant, tokenizer))
             epoch = best["epoch"]
-        return self.measured(transplant, tokenizer, batch) | {"epoch": epoch}
+        return self.measured(transplant, tokenizer) | {"epoch": epoch}
 
-    def measured(self, transplant: Transplant | None, tokenizer: Tokenizer, batch: int = 32) -> Row:
+    def measured(self, transplant: Transplant | None, tokenizer: Tokenizer) -> Row:
         """Return the columns of the cell's row, on the held-out images."""
-        settings: dict[str, Any] = {"batch": batch, "workers": self.launch.workers, "runtime": self.runtime}
+        own = self.launch
+        settings: dict[str, Any] = {"batch": own.evaluation_batch, "workers": own.workers}
+        settings["runtime"] = self.runtime
         inputs = tokenizer, transplant, self.setup.heldout, self.setup.statistics()
         native, perceptual = self.cell.method == "native", self.setup.lpips("alex")
-        row = measure(*inputs, native=native, perceptual=perceptual, **settings)
-        if transplant is not None:
-            row |= measure_latents(tokenizer, transplant, self.setup.in_sample, **settings)
+        with evaluating():
+            row = measure(*inputs, native=native, perceptual=perceptual, **settings)
+            if transplant is not None:
+                row |= measure_latents(tokenizer, transplant, self.setup.in_sample, **settings)
         return row
 
     def row(self) -> Row:

@@ -21,7 +21,6 @@ _INCEPTION = 11.4  # of an image's features
 _PAIR = 275e-9  # of a pair of vectors in MMD: 5.5 ns of a core in the stored run of the desk preset
 _VGG_KEPT, _ADVERSARY_KEPT = 91.0, 70.0  # MiB of activations an image
 _BYTES_TRAINED, _BYTES_FROZEN = 16, 4  # a parameter: weight, gradient and two moments; weight
-_EVALUATED, _CACHED = 32, 64  # images at the same time in measurements, and where latents are cached
 _FEATURE_BYTES = 2 * 2 * 4 * Inception.FEATURES  # an image's features and its reconstruction's, and a copy
 _FIXED = 1500.0  # MiB of CUDA's context, LPIPS, DINO and workspaces of convolutions
 
@@ -103,23 +102,27 @@ def _weights(trained: int, own: Counts, heads: float) -> float:
     return (_BYTES_TRAINED * trained + _BYTES_FROZEN * (total - trained)) / MIB
 
 
-def _measured(cell: CellSpec, own: Counts, preset: LaunchPreset) -> float:
-    """Return MiB of a process that measures, or that caches the latents of baselines and references."""
-    images = _EVALUATED * max(own.encoder_peak, own.decoder_peak)
-    if not cell.trained:
-        images = max(images, _CACHED * own.encoder_peak)
+def _measured(cell: CellSpec, own: Counts, preset: LaunchPreset, batch: int) -> float:
+    """Return MiB of a process that measures, or caches latents, so many images at a time."""
+    images = batch * max(own.encoder_peak, own.decoder_peak)
     features = preset.heldout * _FEATURE_BYTES / MIB if preset.networks else 0.0
     return images + features + _weights(0, own, _heads(cell))
 
 
 def _memory(
-    cell: CellSpec, own: Counts, preset: LaunchPreset, processes: int, bf16: bool, accumulate: int
+    cell: CellSpec,
+    own: Counts,
+    preset: LaunchPreset,
+    processes: int,
+    bf16: bool,
+    accumulate: int,
+    evaluation_batch: int,
 ) -> float:
     """Return GiB of a process: activations, parameters with what their optimizer keeps, and the rest.
 
     The discriminator has a step of its own, on the whole batch. Measurements are in float32.
     """
-    measured = _measured(cell, own, preset)
+    measured = _measured(cell, own, preset, evaluation_batch)
     if not cell.trained:
         return (measured + _FIXED) / 1024
     heads = _heads(cell)
@@ -146,6 +149,7 @@ def cost(
     bf16: bool = False,
     recompute: bool = False,
     accumulate: int = 1,
+    evaluation_batch: int = 32,
 ) -> Cost:
     """Return the cost of a cell; of reading images and of fitting references nothing is counted.
 
@@ -159,7 +163,7 @@ def cost(
         Of one image, with or without recomputation.
     processes : int, optional
         Which share each batch.
-    bf16, recompute, accumulate : bool, bool, int, optional
+    bf16, recompute, accumulate, evaluation_batch : bool, bool, int, int, optional
         As the cell is run.
     """
     passes = own.encoder + own.decoder + _heads(cell) * own.head + 2 * _INCEPTION * preset.networks
@@ -171,7 +175,7 @@ def cost(
     return Cost(
         training=budget.steps * step / 1e9 if cell.trained else 0.0,
         evaluation=evaluated / 1e9,
-        memory=_memory(cell, own, preset, processes, bf16, accumulate),
+        memory=_memory(cell, own, preset, processes, bf16, accumulate, evaluation_batch),
     )
 
 

@@ -264,6 +264,7 @@ def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
         "bf16": launch.bf16,
         "recompute": launch.recompute,
         "accumulate": launch.accumulate,
+        "evaluation_batch": launch.evaluation_batch,
     }
     lines, hours, known = [], 0.0, with_digests(launch, cells)
     for cell in cells:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from empirical.comparison_command import Protocol
-from qtheory import command
+from qtheory import _check, command
 
 if TYPE_CHECKING:
     from empirical.cells import CellSpec
@@ -51,6 +51,8 @@ class Arguments:
         accumulate: Parts in which a process's batch goes through decoder, LPIPS and discriminator, for less
             memory. Quantizers and heads see the whole batch, so gradients are the same but for rounding;
             only the adaptive weight of the adversarial term is then of each part.
+        evaluation_batch: Images that are encoded for the cache of latents, or decoded and measured, at a
+            time. Rows depend on it by rounding alone.
         workers: Processes that decode images, for each process that trains; a job of a cluster asks for a
             core for each of both.
         tensorboard: Write TensorBoard's files beside the logs.
@@ -78,6 +80,7 @@ class Arguments:
     compiled: bool = False
     recompute: bool = False
     accumulate: int = 1
+    evaluation_batch: int = 32
     workers: int = 0
     tensorboard: bool = False
     dry_run: bool = False
@@ -112,6 +115,7 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
         compiled=given.compiled,
         recompute=given.recompute,
         accumulate=given.accumulate,
+        evaluation_batch=_check.integer("--evaluation-batch", given.evaluation_batch),
         workers=given.workers,
         tensorboard=given.tensorboard,
         cached=any(not substitution_recipe(first_stage(name)).pixel for name in given.protocols),
@@ -229,25 +233,32 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
     return 0
 
 
-def evaluate(cell: Path, batch: int = 32) -> int:
+def evaluate(cell: Path, batch: int | None = None) -> int:
     """Measure a trained cell of a launched comparison again, at the epoch of its row, and print the row.
 
     Args:
         cell: Its folder, or the file ``cell.json`` in it.
-        batch: Images at the same time.
+        batch: Images at the same time; as it was launched by default.
     """
     import json
 
     from empirical.cell_run import CellRun
     from empirical.determinism import as_launched
-    from empirical.runtime import processes
+    from empirical.runtime import EvaluationMemoryError, how_to_evaluate_in_less, processes
     from empirical.setup import Launch as Stored
+    from qtheory.errors import DomainError
 
     path = cell / "cell.json" if cell.is_dir() else cell
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; give the folder of a cell that `launch` has made")
     stored, spec = Stored.read(path)
+    if batch is not None:
+        stored = replace(stored, evaluation_batch=_check.integer("--batch", batch))
     with processes(device=stored.device) as runtime, as_launched(stored.device):
-        row = CellRun(stored, spec, runtime).evaluated(batch)
+        try:
+            row = CellRun(stored, spec, runtime).evaluated()
+        except EvaluationMemoryError as error:
+            remedy = how_to_evaluate_in_less(stored.evaluation_batch, "--batch")
+            raise DomainError(f"memory of {runtime.device} ran out: {remedy} ({error})") from error
     print(json.dumps({**spec.row, **row}, indent=2))
     return 0

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from empirical.cells import CellSpec
-from empirical.runtime import how_to_save_memory
+from empirical.runtime import how_to_evaluate_in_less, how_to_save_memory
 from empirical.setup import Launch, indexed
+from empirical.variants import substitution_recipe
 
 _TAIL = 2000  # characters of a cell's output that a failure keeps
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # of a process, and as a shell passes it on
@@ -50,8 +51,34 @@ def failure(launch: Launch, cell: CellSpec, status: int) -> str:
         who, words = "", f"ended with status {status}" + (f": {tail}" if tail else ", without a word")
         if status not in _KILLED:
             return words
-    batch = launch.sizes.budget(cell.phase, cell.protocol, cell.method).batch_size
-    return f"{who}was killed, perhaps because memory ran out; then {how_to_save_memory(batch)} ({words})"
+    remedy = less_memory(launch, cell, evaluated=_evaluated(launch, cell))
+    return f"{who}was killed, perhaps because memory ran out; then {remedy} ({words})"
+
+
+def less_memory(launch: Launch, cell: CellSpec, *, evaluated: bool) -> str:
+    """Return the settings of a launch with which a cell takes less memory, as a clause.
+
+    Parameters
+    ----------
+    launch, cell : Launch, CellSpec
+        The cell, as it ran.
+    evaluated : bool
+        Whether memory ran out while images were encoded for the cache or measured, not in a training.
+    """
+    if evaluated:
+        return how_to_evaluate_in_less(launch.evaluation_batch)
+    return how_to_save_memory(launch.sizes.budget(cell.phase, cell.protocol, cell.method).batch_size)
+
+
+def _evaluated(launch: Launch, cell: CellSpec) -> bool:
+    """Return whether a cell that was killed had no training at work, from the files that it left.
+
+    A training starts its log when latents are cached, and ends with weights. Measurements between its
+    epochs are not told from it.
+    """
+    log, weights = (launch.folder(cell) / name for name in ("log.jsonl", "weights.safetensors"))
+    cached = cell.phase == "substitution" and not substitution_recipe(cell.protocol).pixel
+    return not cell.trained or weights.exists() or (cached and not log.exists())
 
 
 def _killed_process(output: str) -> str | None:

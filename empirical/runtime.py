@@ -129,6 +129,40 @@ def how_to_save_memory(batch_size: int) -> str:
     )
 
 
+def how_to_evaluate_in_less(batch: int, option: str = "--evaluation-batch") -> str:
+    """Return how to encode and measure so many images at a time in less memory, as a clause.
+
+    Examples
+    --------
+    >>> how_to_evaluate_in_less(32)
+    'encode and measure fewer than 32 images at a time (--evaluation-batch)'
+    """
+    if batch == 1:
+        return f"take a device with more memory: {option} is 1 already"
+    return f"encode and measure fewer than {batch} images at a time ({option})"
+
+
+class EvaluationMemoryError(MemoryError):
+    """Memory ran out while images were encoded or measured, where the batch of a training has no part."""
+
+
+@contextmanager
+def evaluating() -> Iterator[None]:
+    """Tell memory that runs out inside from that which a training takes.
+
+    Raises
+    ------
+    EvaluationMemoryError
+        If memory runs out.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not memory_ran_out(error):
+            raise
+        raise EvaluationMemoryError(str(error) or type(error).__name__) from error
+
+
 def wait(runtime: Runtime) -> None:
     """Wait until every process is here."""
     if runtime.world > 1:

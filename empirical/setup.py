@@ -65,6 +65,8 @@ class Launch:
         Precision and memory; see `Runtime` and `VARTokenizer.recompute`.
     accumulate : int
         Parts in which a process's batch goes through decoder and losses; see `in_parts`.
+    evaluation_batch : int
+        Images that are encoded for the cache, or measured, at a time; rows depend on it by rounding alone.
     workers : int
         Processes that decode images, for each process that trains.
     tensorboard : bool
@@ -88,6 +90,7 @@ class Launch:
     compiled: bool = False
     recompute: bool = False
     accumulate: int = 1
+    evaluation_batch: int = 32
     workers: int = 0
     tensorboard: bool = False
     cached: bool = False

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,11 +63,23 @@ def test_other_errors_are_not_taken_for_memory_that_ran_out(launch, monkeypatch)
 def test_a_cell_that_the_system_kills_says_what_saves_memory(launch):
     spec = chosen()[0]
     task(launch, spec)
+    (launch.folder(spec) / "log.jsonl").touch()  # its training has begun
     for status in (-9, 137):
         words = failure(launch, spec, status)
         assert words.startswith("was killed, perhaps because memory ran out; then turn on --recompute")
         assert MEMORY_WORDS in words
         assert f"ended with status {status}" in words
+
+
+def test_a_process_that_is_killed_to_end_a_cell_is_not_its_reason(launch):
+    """Of several, torchrun stops those that do not end when one has failed, and says so."""
+    spec = chosen()[0]
+    log = task(launch, spec).log
+    killed = "exitcode  : -9 (pid: 7)"
+    Path(log).write_text(killed)
+    assert "was killed, perhaps because memory ran out" in failure(launch, spec, 1)
+    Path(log).write_text(f"Unable to shutdown process 7 via 15, forcefully exiting via 9; {killed}")
+    assert failure(launch, spec, 1).startswith("ended with status 1: Unable to shutdown")
 
 
 def test_trainings_of_another_configuration_are_kept_and_come_back(launch):

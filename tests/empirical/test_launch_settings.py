@@ -32,7 +32,9 @@ def test_a_launch_is_read_as_it_was_written_and_its_digest_knows_what_matters(la
     read, again = Launch.read(launch.write(spec))
     assert (read, again) == (launch, spec)
     digest = launch.digest(spec)
-    assert replace(launch, workers=3, out="elsewhere", accumulate=1).digest(spec) == digest
+    same = replace(launch, workers=3, out="elsewhere", accumulate=1, evaluation_batch=5)
+    assert same.digest(spec) == digest
+    assert Launch.read(same.write(spec))[0] == same
     assert launch.digest(replace(spec, tables=(3,))) == digest
     others = [
         replace(launch, bf16=True).digest(spec),
