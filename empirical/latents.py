@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from empirical import checkpoint
 from empirical.checkpoint import load_matching
-from empirical.runtime import Runtime, wait
+from empirical.locks import alone
+from empirical.runtime import Runtime, average, wait
 from empirical.streaming import Crops, to_float
 from empirical.tokenizers import Tokenizer
 from qtheory import _check
@@ -108,7 +109,8 @@ def cache_latents(
     """Encode every image a number of times, or find that done.
 
     An interrupted run continues with the first file that is missing; several processes share the
-    files among them.
+    files among them. Of several jobs that need the same latents at once, one computes them while the
+    others wait.
 
     Parameters
     ----------
@@ -148,27 +150,60 @@ def cache_latents(
     whole = configuration | {"images": crops.folder.digest, "size": crops.size, "seed": crops.seed}
     whole |= {"chosen": len(crops), "count": count, "shard": shard}
     digest = configuration_digest(whole)
-    starts = range(0, count, shard)
-    bar = tqdm(range(len(starts)), "latents", leave=False, disable=None if runtime.first else True)
-    for number in bar:
-        path = _shard(folder, number)
-        if number % runtime.world == runtime.rank and load_matching(path, digest) is None:
-            visits = range(starts[number], min(starts[number] + shard, count))
-            z_e = _encoded(tokenizer, crops, visits, batch, workers, runtime.device)
-            checkpoint.save(path, {_KEY: z_e}, {"digest": digest})
-    wait(runtime)
-    if runtime.first:
-        _verify(folder, len(starts), digest, whole)
+    shards, computed = -(-count // shard), False
+    if not _written(folder, shards, digest, runtime):
+        # beside the folder, which may be removed; several jobs of a cluster come here at the same time
+        with alone(folder.with_name(f"{folder.name}.lock"), runtime):
+            if not _written(folder, shards, digest, runtime):
+                ranges = [range(i, min(i + shard, count)) for i in range(0, count, shard)]
+                _compute(tokenizer, crops, folder, ranges, digest, batch, workers, runtime)
+                wait(runtime)
+                computed = True
+                if runtime.first:
+                    _verify(folder, shards, digest, whole)
+    if runtime.first and not computed:
+        _verify(folder, shards, digest, whole)
     wait(runtime)
     _slice.cache_clear()
     return CachedLatents(folder, count, shard, digest, runtime.device)
 
 
+def _written(folder: Path, shards: int, digest: str, runtime: Runtime) -> bool:
+    """Return whether all files are there; the first process looks, and all get its answer."""
+    found = runtime.first and _manifest(folder).get("digest") == digest
+    found = found and all(_shard(folder, number).exists() for number in range(shards))
+    return average(torch.tensor(float(found), device=runtime.device), runtime) > 0
+
+
+def _compute(
+    tokenizer: Tokenizer,
+    crops: Crops,
+    folder: Path,
+    ranges: list[range],
+    digest: str,
+    batch: int,
+    workers: int,
+    runtime: Runtime,
+) -> None:
+    """Write this process's share of the files that are missing."""
+    bar = tqdm(ranges, "latents", leave=False, disable=None if runtime.first else True)
+    for number, visits in enumerate(bar):
+        path = _shard(folder, number)
+        if number % runtime.world == runtime.rank and load_matching(path, digest) is None:
+            z_e = _encoded(tokenizer, crops, visits, batch, workers, runtime.device)
+            checkpoint.save(path, {_KEY: z_e}, {"digest": digest})
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """Return what the manifest of a cache says; it is written last. Empty where there is none."""
+    path = folder / _MANIFEST
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
 def _verify(folder: Path, shards: int, digest: str, configuration: dict[str, Any]) -> None:
     """Write the manifest with the checksum of each file, or compare with the one that is there."""
-    path = folder / _MANIFEST
-    found = dict(_checksums(folder, shards))
-    stored = json.loads(path.read_text()) if path.exists() else {}
+    found, stored = dict(_checksums(folder, shards)), _manifest(folder)
     if stored.get("digest") == digest:
         changed = [name for name, sha256 in stored["files"].items() if found.get(name) != sha256]
         if changed:
@@ -178,7 +213,7 @@ def _verify(folder: Path, shards: int, digest: str, configuration: dict[str, Any
             )
         return
     content = {"digest": digest, "configuration": configuration, "files": found}
-    write_bytes_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+    write_bytes_atomically(folder / _MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _checksums(folder: Path, shards: int) -> Iterator[tuple[str, str]]:

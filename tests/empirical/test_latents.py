@@ -1,11 +1,13 @@
 """Latents on disk: equal to the encoder's, kept through interruptions, and not silently changed."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image as PilImage
 
-from empirical import latents
+from empirical import latents, locks
 from empirical.images import index_folder
 from empirical.latents import cache_latents
 from empirical.pixels import to_tensor
@@ -97,4 +99,51 @@ def test_latents_beyond_half_precision_are_refused(tokenizer, crops, tmp_path):
     with pytest.raises(
         DomainError, match=r"must fit float16, got NaN or values beyond 65504 in visits 0 to 3"
     ):
+        cached(tokenizer, crops, tmp_path / "z")
+
+
+def test_of_several_jobs_that_need_the_same_latents_one_computes_them(
+    tokenizer, crops, tmp_path, monkeypatch, capsys
+):
+    """The second comes while the first encodes; else each rewrites what the other has."""
+    encoded, done, second = latents._encoded, [], threading.Event()
+
+    def slow(*arguments):
+        done.append((threading.get_ident(), arguments[2]))
+        if len({job for job, _ in done}) == 2:
+            second.set()
+        second.wait(0.3)  # for the other job to come here too
+        return encoded(*arguments)
+
+    monkeypatch.setattr(latents, "_encoded", slow)
+    monkeypatch.setattr(locks, "POLL", 0.01)
+    found = []
+    jobs = [
+        threading.Thread(target=lambda: found.append(cached(tokenizer, crops, tmp_path / "z")))
+        for _ in range(2)
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert [visits for _, visits in done] == [range(4), range(4, 8), range(8, 10)]
+    assert [z_e.count for z_e in found] == [10, 10]
+    assert capsys.readouterr().err.count("waits for another job, which has") == 1
+
+
+def test_latents_that_are_there_are_read_while_another_job_has_the_lock(tokenizer, crops, tmp_path):
+    """Or the cells of a phase would check the files of the same cache one after another."""
+    cached(tokenizer, crops, tmp_path / "z")
+    with locks.alone(tmp_path / "z.lock"):
+        assert len(cached(tokenizer, crops, tmp_path / "z")) == 10
+
+
+def test_a_file_that_is_missing_is_computed_again_and_must_be_what_it_was(tokenizer, crops, tmp_path):
+    straight = contents(cached(tokenizer, crops, tmp_path / "z").folder)
+    (tmp_path / "z" / "latents-00001.safetensors").unlink()
+    assert contents(cached(tokenizer, crops, tmp_path / "z").folder) == straight
+    (tmp_path / "z" / "latents-00001.safetensors").unlink()
+    with torch.no_grad():
+        tokenizer.encoder[0].weight.mul_(1.5)
+    with pytest.raises(SchemaError, match=r"latents-00001.safetensors changed since"):
         cached(tokenizer, crops, tmp_path / "z")

@@ -1,0 +1,95 @@
+"""Locks between processes that share a file system: one is at it, the others wait."""
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from empirical.runtime import Runtime, average
+
+POLL = 2.0  # seconds between two looks at a lock that another process has
+
+
+def _taken(path: Path) -> int | None:
+    """Return the open file once this process has its lock, None where another one has it.
+
+    The lock goes with the process that has it, however that ends, so that none is left behind. Network file
+    systems must support flock between machines, as NFS since version 4, Lustre mounted with ``flock``, and
+    GPFS do.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # a folder that was renamed or removed in the meantime took the file with it
+        if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
+            return file
+    except BlockingIOError:
+        pass
+    except OSError as error:
+        os.close(file)
+        raise OSError(
+            error.errno,
+            "must be on a file system that locks files (flock), or two jobs would write the same ones; "
+            f"take another --out ({error.strerror})",
+            str(path),
+        ) from error
+    os.close(file)
+    return None
+
+
+def held(path: Path) -> bool:
+    """Return whether a process has a lock; neither the file nor its folder is made.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Its file.
+    """
+    if not path.exists():
+        return False
+    if (file := _taken(path)) is None:
+        return True
+    os.close(file)
+    return False
+
+
+@contextmanager
+def alone(path: Path, runtime: Runtime | None = None) -> Iterator[None]:
+    """Let one job after the other into what is done inside.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File of the lock, which stays.
+    runtime : Runtime, optional
+        Processes of this job: the first takes the lock, and the others wait for it.
+
+    Yields
+    ------
+    None
+        Once no other job is inside. What others did until then must be looked at again.
+    """
+    runtime, told = runtime or Runtime(), False
+    file: int | None = None
+    try:
+        while True:
+            if runtime.first:
+                file = _taken(path)
+            # asked again and again, since a wait for the other processes may not last as long as a job
+            if average(torch.tensor(float(file is not None), device=runtime.device), runtime) > 0:
+                break
+            if runtime.first and not told:
+                print(f"waits for another job, which has {path}", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(POLL)
+        yield
+    finally:
+        if file is not None:
+            fcntl.flock(file, fcntl.LOCK_UN)  # children that were forked have it open too
+            os.close(file)
