@@ -29,7 +29,7 @@ class Runtime:
         quantizers, LPIPS, discriminator and statistics stay in float32, and which of these a card may
         round to TF32 says `empirical.precision`.
     compiled : bool
-        Compile encoder and decoder with ``torch.compile``.
+        Compile encoder and decoder, this one up to its last layer, with ``torch.compile``.
     rank, world : int
         Number of this process, from 0, and how many there are.
     """

@@ -242,8 +242,7 @@ class Setup:
         if isinstance(made, VARTokenizer):
             made.recompute(self.launch.recompute)
         if self.launch.compiled:
-            for name in ("encoder", "decoder"):
-                made.get_submodule(name).compile()
+            made.compile_networks()
         return self.placed(made)
 
     def placed(self, module: Any) -> Any:

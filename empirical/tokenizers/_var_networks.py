@@ -67,9 +67,13 @@ class Decoder(nn.Module):
         self.norm_out = norm(ch)
         self.conv_out = conv3x3(ch, 3)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def features(self, z: Tensor) -> Tensor:
+        """Return what the last layer gets."""
         h = self.mid(self.conv_in(z))
         for stage in self.up[::-1]:
             h = stage(h)
-        x_hat: Tensor = self.conv_out(functional.silu(self.norm_out(h)))
+        return functional.silu(self.norm_out(h))
+
+    def forward(self, z: Tensor) -> Tensor:
+        x_hat: Tensor = self.conv_out(self.features(z))
         return x_hat

@@ -1,7 +1,9 @@
 """What all tokenizers share: images to latents and back."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -31,3 +33,18 @@ class Tokenizer(nn.Module, ABC):
     @abstractmethod
     def last_layer(self) -> nn.Parameter:
         """Weight of the decoder's last layer, at which the adaptive weight of a GAN compares gradients."""
+
+    def compile_networks(self, **options: Any) -> None:
+        """Compile the encoder, and the decoder up to its last layer.
+
+        What is compiled is one node of the graph: for a gradient at the last layer its whole backward pass
+        would run, and not at all where a compiled pass frees the graph that another has to keep.
+
+        Parameters
+        ----------
+        **options
+            Those of `torch.compile`.
+        """
+        self.get_submodule("encoder").compile(**options)
+        decoder: Any = self.get_submodule("decoder")
+        decoder.features = torch.compile(decoder.features, **options)

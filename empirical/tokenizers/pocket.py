@@ -37,6 +37,21 @@ class _Residual(nn.Module):
         return x + self.branch(x)
 
 
+class _Decoder(nn.Sequential):
+    """Layers of which the last two, a convolution and a shuffle, make the image."""
+
+    def features(self, z: Tensor) -> Tensor:
+        """Return what the last convolution gets."""
+        for layer in list(self)[:-2]:
+            z = layer(z)
+        return z
+
+    def forward(self, z: Tensor) -> Tensor:
+        convolution, shuffle = list(self)[-2:]
+        x_hat: Tensor = shuffle(convolution(self.features(z)))
+        return x_hat
+
+
 class PocketTokenizer(Tokenizer):
     """Convolutional encoder and decoder with 16 latent channels at an eighth of the resolution.
 
@@ -84,7 +99,7 @@ class PocketTokenizer(Tokenizer):
             nn.Conv2d(wide, LATENT_CHANNELS, 1),
             nn.BatchNorm2d(LATENT_CHANNELS, momentum=_MOMENTUM, affine=False),
         )
-        self.decoder = nn.Sequential(
+        self.decoder = _Decoder(
             nn.Conv2d(LATENT_CHANNELS, wide, 3, padding=1),
             _Residual(wide),
             _Residual(wide),
