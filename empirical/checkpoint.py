@@ -7,23 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from empirical._tensor_file import HEADER, opened, require_file, tensors_of
 from qtheory.errors import SchemaError
 from qtheory.results import write_bytes_atomically
 from qtheory.weights import file_sha256
 
-_HEADER = "qtheory"
-
 Part = nn.Module | torch.optim.Optimizer
-
-
-def _require_file(path: Path, source: str) -> None:
-    if not path.is_file():
-        wrong = "is a folder, no file" if path.is_dir() else "does not exist"
-        raise FileNotFoundError(f"{path} {wrong}; get it from {source}")
 
 
 def verify_sha256(path: Path | str, expected: str, *, source: str = "its publisher") -> None:
@@ -46,7 +38,7 @@ def verify_sha256(path: Path | str, expected: str, *, source: str = "its publish
         If the checksum differs.
     """
     path = Path(path)
-    _require_file(path, f"{source} (sha256 {expected})")
+    require_file(path, f"{source} (sha256 {expected})")
     found = file_sha256(path)
     if found != expected.lower():
         raise SchemaError(
@@ -71,25 +63,10 @@ def save(path: Path | str, tensors: Mapping[str, Tensor], metadata: Mapping[str,
     """
     copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     # one entry, because safetensors writes several in random order: equal tensors, equal bytes
-    header = {_HEADER: json.dumps(dict(metadata or {}), sort_keys=True)}
+    header = {HEADER: json.dumps(dict(metadata or {}), sort_keys=True)}
     content = to_bytes(copies, metadata=header)
     write_bytes_atomically(Path(path), content)
     return hashlib.sha256(content).hexdigest()
-
-
-def _metadata(path: Path, header: str, source: str) -> dict[str, str]:
-    """Return the text that `save` kept in the header of a file."""
-    try:
-        metadata = json.loads(header)
-    except json.JSONDecodeError as error:
-        raise SchemaError(
-            f"{path} must have JSON in its header ({error}); get it again from {source}"
-        ) from error
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise SchemaError(
-            f"{path} must have names and texts in its header, got {metadata!r}; get it again from {source}"
-        )
-    return metadata
 
 
 def load(
@@ -121,16 +98,8 @@ def load(
     path = Path(path)
     if sha256 is not None:
         verify_sha256(path, sha256, source=source)
-    _require_file(path, source)
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, _metadata(path, (file.metadata() or {}).get(_HEADER, "{}"), source)
-    except SafetensorError as error:
-        raise SchemaError(
-            f"{path} must be a safetensors file ({error}); pickled checkpoints are refused because "
-            f"reading one can run code: get the file again from {source} or convert it with safetensors"
-        ) from error
+    with opened(path, source) as (file, metadata):
+        return tensors_of(file), metadata
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -207,6 +176,8 @@ def unpack(tensors: Mapping[str, Tensor], **parts: Part) -> None:
 def load_matching(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str, str]] | None:
     """Return tensors and metadata of a file, None where it is missing or of another configuration.
 
+    Of another configuration nothing but the header is read.
+
     Parameters
     ----------
     path : pathlib.Path
@@ -216,8 +187,8 @@ def load_matching(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str,
     """
     if not path.exists():
         return None
-    tensors, metadata = load(path)
-    return (tensors, metadata) if metadata.get("digest") == digest else None
+    with opened(path) as (file, metadata):
+        return (tensors_of(file), metadata) if metadata.get("digest") == digest else None
 
 
 @dataclass(frozen=True)
@@ -249,8 +220,10 @@ class State:
     @property
     def steps(self) -> int:
         """Steps that the stored state has done, 0 without one."""
-        stored = load_matching(self.path, self.digest)
-        return 0 if stored is None else int(stored[1]["step"])
+        if not self.path.exists():
+            return 0
+        with opened(self.path) as (_, metadata):
+            return int(metadata["step"]) if metadata.get("digest") == self.digest else 0
 
     def save(self, step: int, **parts: Part) -> None:
         """Write the parts after `step` steps, where it is time."""

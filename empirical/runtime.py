@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -14,6 +15,12 @@ from qtheory import _check
 from qtheory.errors import DomainError
 
 FOLLOWS = "QTHEORY_FOLLOWS_STDIN"  # set for processes whose standard input closes with their launcher
+
+# sums of what lies on the CPU, as features that NumPy computed, go where NCCL does not reach
+_BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
+# the others wait while the first reads 40 GB of latents for their checksums, or waits itself for a job that
+# computes them; one that dies does not keep them waiting, torchrun ends them all
+_LONGEST_WAIT = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -228,7 +235,7 @@ def processes(*, device: str, bf16: bool = False, compiled: bool = False) -> Ite
     if world == 1:
         yield runtime
         return
-    torch.distributed.init_process_group("gloo" if device == "cpu" else "nccl")
+    torch.distributed.init_process_group(_BACKENDS[torch.device(device).type], timeout=_LONGEST_WAIT)
     try:
         yield runtime
     finally:

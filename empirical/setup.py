@@ -17,6 +17,7 @@ from empirical.config import Budget
 from empirical.data import require_heldout, split
 from empirical.discriminator import Discriminator, ViT
 from empirical.distances import EffLiteStatistics, InceptionStatistics, Statistics
+from empirical.head import REFERENCES
 from empirical.images import Folder, imagenet_parts, index_folder, read_index
 from empirical.inception import Inception
 from empirical.launch_config import LaunchPreset
@@ -60,7 +61,7 @@ class Launch:
     device : str
         ``cpu`` or ``cuda``.
     processes : int
-        Processes that share the batches of a cell.
+        Processes that share the batches of a cell, where it is trained on batches.
     bf16, compiled, recompute : bool
         Precision and memory; see `Runtime` and `VARTokenizer.recompute`.
     accumulate : int
@@ -101,7 +102,9 @@ class Launch:
         return Path(self.out) / cell.name
 
     def ranks(self, cell: CellSpec) -> int:
-        """Return the processes of a cell."""
+        """Return the processes of a cell: one where references are fitted, which then has all threads."""
+        if cell.method in REFERENCES:
+            return 1
         return min(self.processes, conduct(cell.protocol).most_processes or self.processes)
 
     def digest(self, cell: CellSpec) -> str:

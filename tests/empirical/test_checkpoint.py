@@ -94,6 +94,18 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, tensors, monkeypatch
     assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
 
 
+def test_tensors_of_another_configuration_are_not_read(tmp_path, monkeypatch):
+    read, path = [], tmp_path / "x"
+    monkeypatch.setattr(checkpoint, "tensors_of", lambda file: read.append(file.keys()) or {})
+    checkpoint.save(path, {"a": torch.zeros(2)}, {"digest": "own", "step": "3"})
+    assert checkpoint.load_matching(path, "other") is None
+    assert [checkpoint.State(path, digest).steps for digest in ("own", "other")] == [3, 0]
+    assert checkpoint.State(tmp_path / "missing", "own").steps == 0
+    assert read == []
+    assert checkpoint.load_matching(path, "own") == ({}, {"digest": "own", "step": "3"})
+    assert read == [["a"]]
+
+
 def trained(steps, model, optimizer):
     for step in range(steps):
         optimizer.zero_grad()

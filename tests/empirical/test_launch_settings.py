@@ -8,6 +8,7 @@ import torch
 from empirical import setup
 from empirical.cell_run import CellRun
 from empirical.cells import CellSpec
+from empirical.head import REFERENCES
 from empirical.launch import collect, task
 from empirical.runtime import Runtime
 from empirical.setup import Launch
@@ -62,3 +63,13 @@ def test_processes_of_a_machine_share_a_cell_and_the_published_run_has_one(launc
     assert fair[-3:-1] == as_run[-3:-1] == ("-m", "empirical.cell")
     with pytest.raises(DomainError, match="batch_size must be a multiple of the 2 processes, got 3"):
         Runtime(world=2).share(torch.arange(3))
+
+
+@pytest.mark.parametrize("method", REFERENCES)
+def test_references_are_fitted_in_one_process_with_all_threads_of_the_machine(launch, method):
+    """Torchrun gives each of several processes one thread, and all but the first would wait."""
+    several, cell = replace(launch, processes=2), chosen(tables=[3])[0]
+    assert several.ranks(cell) == 2
+    fitted = replace(cell, phase="substitution", method=method)
+    assert several.ranks(fitted) == 1
+    assert "torch.distributed.run" not in task(several, fitted).command

@@ -1,0 +1,55 @@
+"""Processes that join: what their sums reach, and how long they wait for each other."""
+
+from datetime import timedelta
+
+import pytest
+import torch
+from torch.distributed import Backend, BackendConfig, HashStore
+
+from empirical.distances import EffLiteStatistics
+from empirical.processes import several_processes
+from empirical.runtime import processes, wait
+
+
+@pytest.fixture
+def joined(monkeypatch):
+    """The groups that processes on cards join, here of one process, and gloo's for cards as well."""
+    groups, join = [], torch.distributed.init_process_group
+
+    def alone(backend, *, timeout):
+        groups.append((backend, timeout))
+        devices = BackendConfig(Backend(backend)).get_device_backend_map()
+        within = ",".join(f"{device}:gloo" for device in devices)
+        join(within, store=HashStore(), rank=0, world_size=1, timeout=timeout)
+
+    monkeypatch.setattr(torch.distributed, "init_process_group", alone)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    return groups
+
+
+def test_processes_on_cards_add_up_what_lies_on_the_cpu(joined):
+    """Features for which nothing has to be downloaded are NumPy's."""
+    images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    statistics = EffLiteStatistics(3)
+    statistics.update(images, images.flip(0), torch.arange(3))
+    alone = statistics.columns()
+    with processes(device="cuda") as runtime:
+        assert (runtime.device, runtime.world) == ("cuda:0", 2)
+        assert several_processes()
+        wait(runtime)
+        assert statistics.columns() == alone
+    assert [backend for backend, _ in joined] == ["cpu:gloo,cuda:nccl"]
+    assert not several_processes()
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_processes_wait_for_hours_while_the_first_reads_or_computes_latents(joined, device):
+    """Torch's own limits are 10 minutes on cards and 30 elsewhere."""
+    with processes(device=device):
+        assert several_processes()
+    [(_, longest)] = joined
+    assert longest >= timedelta(hours=12)
