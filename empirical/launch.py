@@ -1,12 +1,9 @@
 """Walks the cells of a comparison: finished ones are skipped, failed ones recorded, and it goes on."""
 
 import math
-import os
-import subprocess
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,114 +11,12 @@ from typing import Any
 from empirical.cells import CellSpec
 from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
 from empirical.counts import counts, latent_side
+from empirical.executors import Executor, Task
 from empirical.outcomes import failure, result, set_aside, with_digests
-from empirical.runtime import FOLLOWS
 from empirical.setup import VERSION, Launch
 from empirical.variants import adversarial_recipe, substitution_recipe
 from qtheory import _check
-from qtheory.errors import DomainError
 from qtheory.results import Table, configuration_digest, write_table
-
-
-@dataclass(frozen=True)
-class Task:
-    """A command, where its output goes, and what it needs.
-
-    Attributes
-    ----------
-    command : tuple of str
-        Program and arguments.
-    log : str
-        File of its output.
-    cards : int
-        GPUs.
-    cores : int
-        Cores: one for each process that trains, and for each that decodes images.
-    """
-
-    command: tuple[str, ...]
-    log: str
-    cards: int = 0
-    cores: int = 1
-
-
-def perform(task: Task) -> int:
-    """Run a task and return its exit status; it ends with this process, see `end_with_launcher`."""
-    Path(task.log).parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, FOLLOWS: "1"}
-    with (
-        Path(task.log).open("w") as log,
-        # the pipe is written to by nobody: it closes when this process is gone, killed for example
-        subprocess.Popen(
-            task.command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment
-        ) as process,
-    ):
-        return process.wait()
-
-
-class Executor(ABC):
-    """Runs tasks that do not depend on each other."""
-
-    @abstractmethod
-    def run(self, tasks: Sequence[Task]) -> Iterator[int]:
-        """Yield the exit status of each task, in their order."""
-
-
-class LocalExecutor(Executor):
-    """On this machine, one task after the other."""
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[int]:
-        """Yield the exit status of each task, in their order."""
-        yield from map(perform, tasks)
-
-
-class SlurmExecutor(Executor):
-    """As jobs of a cluster, all at once.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        For submitit's own files.
-    options : dict, optional
-        Further parameters of submitit, such as ``timeout_min`` or ``slurm_partition``. Cards and cores are
-        those of each task.
-    cluster : str, optional
-        Submitit's cluster; Slurm by default.
-
-    Raises
-    ------
-    DomainError
-        If there is no Slurm here.
-    ModuleNotFoundError
-        If submitit is not installed.
-    """
-
-    def __init__(self, folder: Path, options: dict[str, Any] | None = None, cluster: str = "slurm") -> None:
-        import submitit
-
-        try:
-            self.executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
-        except RuntimeError as error:
-            raise DomainError(f"executor slurm needs Slurm's srun: {error}; use --executor local") from error
-        settings = {"nodes": 1, "tasks_per_node": 1, "timeout_min": 48 * 60}
-        self.executor.update_parameters(**(settings | (options or {})))
-
-    def run(self, tasks: Sequence[Task]) -> Iterator[int]:
-        """Submit all tasks, and yield their exit statuses as they are waited for."""
-        jobs: dict[Task, Any] = {}
-        for cards, cores in dict.fromkeys((task.cards, task.cores) for task in tasks):
-            self.executor.update_parameters(
-                cpus_per_task=cores, **({"gpus_per_node": cards} if cards else {})
-            )
-            alike = [task for task in tasks if (task.cards, task.cores) == (cards, cores)]
-            with self.executor.batch():
-                jobs |= {task: self.executor.submit(perform, task) for task in alike}
-        for job in (jobs[task] for task in tasks):
-            try:
-                yield job.result()
-            except Exception as error:  # a job that was cancelled or lost must not end the walk
-                print(f"job {job.job_id}: {type(error).__name__}: {error}", file=sys.stderr)
-                yield 1
 
 
 def task(launch: Launch, cell: CellSpec) -> Task:

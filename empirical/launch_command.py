@@ -14,7 +14,7 @@ from qtheory import _check, command
 
 if TYPE_CHECKING:
     from empirical.cells import CellSpec
-    from empirical.launch import Executor
+    from empirical.executors import Executor
     from empirical.setup import Launch
     from qtheory.results import Table
 
@@ -41,8 +41,11 @@ class Arguments:
             ``1x1`` (convolutions of one position) and ``none``.
         seed: First seed.
         out: Results folder; everything is under ``launch/<preset>`` in it.
-        executor: Run the cells here, one after the other, or as jobs of a Slurm cluster.
+        executor: Run the cells here, side by side where there are cards for several, or as jobs of a Slurm
+            cluster.
         partition: Partition of the Slurm cluster.
+        slurm: Further parameters of submitit, as KEY=VALUE: ``timeout_min=1440`` (48 hours by default),
+            ``mem_gb=64``, ``slurm_account=NAME``.
         processes: Processes that share the batches of a cell, each with a card on CUDA.
         device: Where to compute.
         bf16: Compute convolutions in bfloat16, the quantizers in float32 all the same.
@@ -74,6 +77,7 @@ class Arguments:
     out: Path = Path("results")
     executor: Literal["local", "slurm"] = "local"
     partition: str | None = None
+    slurm: tuple[str, ...] = ()
     processes: int = 1
     device: Literal["cpu", "cuda"] | None = None
     bf16: bool = False
@@ -135,7 +139,7 @@ def _require(package: str, option: str) -> None:
         raise ModuleNotFoundError(f"{option} needs the package {package}: pip install 'qtheory[launch]'")
 
 
-def _prepared(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
+def _prepared(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...], Executor]":
     from empirical.data import POCKET_PHOTOS
     from empirical.setup import prepared
     from qtheory.errors import DomainError
@@ -150,17 +154,21 @@ def _prepared(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
         _require("submitit", "--executor slurm")
     command.output_folder("--out", given.out)
     launch, cells = _launch(given)
+    executor = _executor(given, launch)  # before a look at the images, which takes minutes
     imagenet = "" if given.imagenet is None else str(given.imagenet.resolve())
-    return prepared(launch, imagenet=imagenet, threads=max(1, given.workers)), cells
+    return prepared(launch, imagenet=imagenet, threads=max(1, given.workers)), cells, executor
 
 
 def _executor(given: Arguments, launch: "Launch") -> "Executor":
-    from empirical.launch import LocalExecutor, SlurmExecutor
+    from empirical.executors import LocalExecutor, SlurmExecutor, slurm_options
+    from qtheory.errors import DomainError
 
-    if given.executor == "local":
-        return LocalExecutor()
-    options = {} if given.partition is None else {"slurm_partition": given.partition}
-    return SlurmExecutor(Path(launch.out) / "slurm", options)
+    options = slurm_options(given.slurm, given.partition)
+    if given.executor == "slurm":
+        return SlurmExecutor(Path(launch.out) / "slurm", options)
+    if options:
+        raise DomainError(f"--slurm and --partition need --executor slurm, got {', '.join(options)}")
+    return LocalExecutor(launch.processes if launch.device == "cuda" else 0)
 
 
 def launch(given: Arguments) -> int:
@@ -179,9 +187,9 @@ def launch(given: Arguments) -> int:
         hardware = given.hardware or ("h100-bf16" if given.bf16 else usual)
         print(forecast(planned, cells, hardware))
         return 0
-    planned, cells = _prepared(given)
+    planned, cells, executor = _prepared(given)
     outcomes = []
-    for number, (cell, outcome) in enumerate(walk(planned, cells, _executor(given, planned)), 1):
+    for number, (cell, outcome) in enumerate(walk(planned, cells, executor), 1):
         said = f"failed: {outcome}" if isinstance(outcome, str) else f"{outcome['seconds']:.0f} s"
         print(f"[{number}/{len(cells)}] {cell.name}: {said}", flush=True)
         outcomes.append((cell, outcome))

@@ -15,7 +15,7 @@ from empirical.runtime import Runtime, average
 POLL = 2.0  # seconds between two looks at a lock that another process has
 
 
-def _taken(path: Path) -> int | None:
+def _taken(path: Path, kind: int = fcntl.LOCK_EX) -> int | None:
     """Return the open file once this process has its lock, None where another one has it.
 
     The lock goes with the process that has it, however that ends, so that none is left behind. Network file
@@ -25,7 +25,7 @@ def _taken(path: Path) -> int | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
         # a folder that was renamed or removed in the meantime took the file with it
         if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
             return file
@@ -53,7 +53,7 @@ def held(path: Path) -> bool:
     """
     if not path.exists():
         return False
-    if (file := _taken(path)) is None:
+    if (file := _taken(path, fcntl.LOCK_SH)) is None:  # which does not keep out others that only look
         return True
     os.close(file)
     return False

@@ -9,7 +9,7 @@ from PIL import Image as PilImage
 from empirical import cell as cells_module
 from empirical.cells import matrix
 from empirical.config import Budget
-from empirical.launch import Executor
+from empirical.executors import Executor
 from empirical.launch_config import LaunchPreset
 from empirical.setup import Launch, prepared
 from empirical.tokenizers import PocketTokenizer

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from empirical.checkpoint import load
-from empirical.launch import LocalExecutor, collect, walk
+from empirical.executors import LocalExecutor
+from empirical.launch import collect, walk
 from tests.empirical.helpers import contents
 from tests.empirical.launched import Here, chosen
 

@@ -15,8 +15,9 @@ from empirical.cells import CellSpec
 from empirical.checkpoint import load
 from empirical.cost import cost
 from empirical.counts import counts
+from empirical.executors import LocalExecutor, Task, perform
 from empirical.head import REFERENCES
-from empirical.launch import LocalExecutor, Task, collect, perform, task, walk
+from empirical.launch import collect, task, walk
 from empirical.launch_table import render, side_by_side
 from empirical.outcomes import failure, image_manifests
 from empirical.tokenizers import Tokenizer
@@ -231,7 +232,7 @@ def test_a_cell_runs_as_a_process_and_its_words_are_kept_where_it_dies(launch, m
 
 LAUNCHER = """
 import sys
-from empirical.launch import Task, perform
+from empirical.executors import Task, perform
 perform(Task((sys.executable, "-c", sys.argv[1], sys.argv[2]), sys.argv[3]))
 """
 LAUNCHED = """

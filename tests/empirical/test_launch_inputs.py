@@ -173,7 +173,7 @@ def test_a_launch_needs_its_images_and_packages(capsys, monkeypatch, tmp_path):
 
 
 def test_the_smoke_preset_goes_all_the_way_on_the_packaged_photographs(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("empirical.launch.LocalExecutor", Here)
+    monkeypatch.setattr("empirical.executors.LocalExecutor", lambda cards: Here())
     given = ["--preset", "smoke", "--out", str(tmp_path)]
     assert main(["launch", *given, "--tables", "7", "--device", "cpu"]) == 0
     printed = capsys.readouterr().out

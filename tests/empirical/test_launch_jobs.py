@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from empirical.launch import SlurmExecutor, Task, task
+from empirical.__main__ import main
+from empirical.executors import SlurmExecutor, Task, slurm_options
+from empirical.launch import task
 from qtheory.errors import DomainError
 from tests.empirical.launched import chosen
 
@@ -48,3 +50,50 @@ def test_jobs_ask_for_the_cards_and_cores_of_their_cells(launch, tmp_path, monke
     monkeypatch.setattr(executor.executor, "submit", lambda _, one: Job(one))
     assert list(executor.run(tasks)) == [0, 1, 2]  # in the order of the tasks
     assert sorted(submitted) == [(1, 1, 4, 4), (2, 2, 8, 8), (2, 2, 8, 8)]
+
+
+def test_limits_of_a_cluster_reach_submitit_and_what_it_refuses_is_named(tmp_path, monkeypatch):
+    given = slurm_options(["timeout_min=1440", "mem_gb=64", "slurm_account=NAME", "name=a=b"], "gpu")
+    assert given == {
+        **{"slurm_partition": "gpu", "timeout_min": 1440, "mem_gb": 64},
+        **{"slurm_account": "NAME", "name": "a=b"},
+    }
+    updated = []
+    monkeypatch.setattr(
+        submitit.AutoExecutor, "update_parameters", lambda _, **settings: updated.append(settings)
+    )
+    SlurmExecutor(tmp_path, given, cluster="debug")
+    SlurmExecutor(tmp_path, cluster="debug")
+    fixed = {"nodes": 1, "tasks_per_node": 1}
+    assert updated == [{**given, **fixed}, {"timeout_min": 48 * 60, **fixed}]
+    monkeypatch.undo()
+    refused = {
+        "slurm_acount=NAME": "must give parameters that submitit knows: Unknown argument 'acount'",
+        "acount=NAME": "must give parameters that submitit knows: Parameter 'acount' need to be prefixed",
+        "timeout_min=2h": 'must give parameters that submitit knows: Parameter "timeout_min" expected type',
+        "slurm_gpus_per_node=4": "must leave nodes, cards and cores to the cells, got slurm_gpus_per_node",
+    }
+    for entry, words in refused.items():
+        with pytest.raises(DomainError, match=f"--slurm {words}"):
+            SlurmExecutor(tmp_path, slurm_options([entry]), cluster="debug")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--executor", "slurm", "--slurm", "timeout_min"],
+            "must be KEY=VALUE, such as timeout_min=1440, got",
+        ),
+        (["--executor", "slurm", "--slurm", "mem_gb=1", "mem_gb=2"], "must give mem_gb once, got 1 and 2"),
+        (["--slurm", "mem_gb=1"], "and --partition need --executor slurm, got mem_gb"),
+        (["--partition", "gpu"], "and --partition need --executor slurm, got slurm_partition"),
+    ],
+)
+def test_limits_that_cannot_be_are_named_before_a_look_at_the_images(
+    arguments, words, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("empirical.setup.prepared", lambda *_, **__: pytest.fail("it looked at the images"))
+    given = ["launch", "--preset", "desk", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main([*given, "--device", "cpu", *arguments]) == 2
+    assert f"--slurm {words}" in capsys.readouterr().err

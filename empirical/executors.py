@@ -1,0 +1,235 @@
+"""How the cells of a comparison are run: on this machine, or as jobs of a cluster."""
+
+import os
+import signal
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+from threading import Event, Lock
+from typing import Any
+
+from empirical.locks import held
+from empirical.runtime import FOLLOWS
+from qtheory.errors import DomainError
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_OURS = ("cpus_per_task", "gpus_per_node", "nodes", "tasks_per_node")  # follow from the cells
+
+
+@dataclass(frozen=True)
+class Task:
+    """A command, where its output goes, and what it needs.
+
+    Attributes
+    ----------
+    command : tuple of str
+        Program and arguments.
+    log : str
+        File of its output.
+    cards : int
+        GPUs.
+    cores : int
+        Cores: one for each process that trains, and for each that decodes images.
+    lock : str
+        A lock that the command takes; while another job has it, the log is that job's, and is added to.
+    """
+
+    command: tuple[str, ...]
+    log: str
+    cards: int = 0
+    cores: int = 1
+    lock: str = ""
+
+
+def perform(task: Task, environment: Mapping[str, str] | None = None, stop: Event | None = None) -> int:
+    """Run a task and return its exit status; it ends with this process, see `end_with_launcher`.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    environment : mapping of str to str, optional
+        Variables beside those of this process.
+    stop : threading.Event, optional
+        Ends the task when it is set.
+    """
+    log = Path(task.log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if not (task.lock and held(Path(task.lock))):
+        log.write_bytes(b"")
+    with (
+        log.open("a") as output,
+        # the pipe is written to by nobody: it closes when this process is gone, killed for example
+        subprocess.Popen(
+            task.command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, FOLLOWS: "1", **(environment or {})},
+        ) as process,
+    ):
+        if stop is None:
+            return process.wait()
+        while not stop.is_set():
+            try:
+                return process.wait(timeout=0.5)
+            except subprocess.TimeoutExpired:
+                pass
+    return -signal.SIGTERM
+
+
+class Executor(ABC):
+    """Runs tasks that do not depend on each other."""
+
+    @abstractmethod
+    def run(self, tasks: Sequence[Task]) -> Iterator[int]:
+        """Yield the exit status of each task, in their order."""
+
+
+class LocalExecutor(Executor):
+    """On this machine: as many tasks side by side as there are cards for, without cards one after the other.
+
+    Parameters
+    ----------
+    cards : int, optional
+        GPUs for all tasks: the first of those that ``CUDA_VISIBLE_DEVICES`` shows, where it is set.
+
+    Raises
+    ------
+    DomainError
+        If it shows fewer.
+    """
+
+    def __init__(self, cards: int = 0) -> None:
+        shown = os.environ.get(_VISIBLE)
+        names = [str(number) for number in range(cards)] if shown is None else shown.split(",")
+        names = [name for name in names if name.strip()]
+        if len(names) < cards:
+            raise DomainError(
+                f"--processes must be at most the {len(names)} card(s) of {_VISIBLE}={shown}, got {cards}; "
+                "show more of them, or take fewer processes"
+            )
+        self.cards = tuple(names[:cards])
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[int]:
+        """Yield the exit status of each task, in their order; where the walk ends early, they end with it."""
+        most = max((task.cards for task in tasks), default=0)
+        if not most:
+            yield from map(perform, tasks)
+            return
+        if most > len(self.cards):
+            raise DomainError(f"cards must be at least the {most} of a cell, got {len(self.cards)}")
+        free: Queue[str] = Queue()
+        for card in self.cards:
+            free.put(card)
+        turn, stop = Lock(), Event()
+
+        def with_cards(task: Task) -> int:
+            with turn:  # a task that needs all cards must not be passed by others again and again
+                own = [free.get() for _ in range(task.cards)]
+            try:
+                visible = ",".join(sorted(own, key=self.cards.index))
+                return 1 if stop.is_set() else perform(task, {_VISIBLE: visible}, stop)
+            finally:
+                for card in own:
+                    free.put(card)
+
+        with ThreadPoolExecutor(len(self.cards)) as pool:
+            try:
+                yield from pool.map(with_cards, tasks)
+            finally:
+                stop.set()
+
+
+class SlurmExecutor(Executor):
+    """As jobs of a cluster, all at once.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        For submitit's own files.
+    options : dict, optional
+        Further parameters of submitit, such as ``timeout_min`` or ``slurm_partition``. Cards and cores are
+        those of each task.
+    cluster : str, optional
+        Submitit's cluster; Slurm by default.
+
+    Raises
+    ------
+    DomainError
+        If there is no Slurm here, or submitit refuses a parameter.
+    ModuleNotFoundError
+        If submitit is not installed.
+    """
+
+    def __init__(self, folder: Path, options: dict[str, Any] | None = None, cluster: str = "slurm") -> None:
+        import submitit
+
+        settings = {"timeout_min": 48 * 60, **(options or {})}
+        if own := [name for name in settings if name.removeprefix("slurm_") in _OURS]:
+            raise DomainError(
+                f"--slurm must leave nodes, cards and cores to the cells, got {', '.join(own)}; give "
+                "--processes and --workers"
+            )
+        try:
+            self.executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
+        except RuntimeError as error:
+            raise DomainError(f"executor slurm needs Slurm's srun: {error}; use --executor local") from error
+        try:
+            self.executor.update_parameters(nodes=1, tasks_per_node=1, **settings)
+        except (NameError, AssertionError, TypeError, ValueError) as error:
+            reason = "; ".join(line.rstrip(".") for line in str(error).splitlines())
+            raise DomainError(f"--slurm must give parameters that submitit knows: {reason}") from error
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[int]:
+        """Submit all tasks, and yield their exit statuses as they are waited for."""
+        jobs: dict[Task, Any] = {}
+        for cards, cores in dict.fromkeys((task.cards, task.cores) for task in tasks):
+            self.executor.update_parameters(
+                cpus_per_task=cores, **({"gpus_per_node": cards} if cards else {})
+            )
+            alike = [task for task in tasks if (task.cards, task.cores) == (cards, cores)]
+            with self.executor.batch():
+                jobs |= {task: self.executor.submit(perform, task) for task in alike}
+        for job in (jobs[task] for task in tasks):
+            try:
+                yield job.result()
+            except Exception as error:  # a job that was cancelled or lost must not end the walk
+                print(f"job {job.job_id}: {type(error).__name__}: {error}", file=sys.stderr)
+                yield 1
+
+
+def slurm_options(given: Sequence[str], partition: str | None = None) -> dict[str, Any]:
+    """Return parameters of submitit from arguments, integers as such.
+
+    Parameters
+    ----------
+    given : sequence of str
+        Each of the form KEY=VALUE.
+    partition : str, optional
+        Partition of the cluster.
+
+    Raises
+    ------
+    DomainError
+        If one is not of that form, or given twice.
+
+    Examples
+    --------
+    >>> slurm_options(["timeout_min=1440", "slurm_account=NAME"], "gpu")
+    {'slurm_partition': 'gpu', 'timeout_min': 1440, 'slurm_account': 'NAME'}
+    """
+    found: dict[str, Any] = {} if partition is None else {"slurm_partition": partition}
+    for entry in given:
+        key, separator, value = entry.partition("=")
+        if not (key.isidentifier() and separator and value):
+            raise DomainError(f"--slurm must be KEY=VALUE, such as timeout_min=1440, got {entry!r}")
+        if key in found:
+            raise DomainError(f"--slurm must give {key} once, got {found[key]} and {value}; leave one out")
+        found[key] = int(value) if value.removeprefix("-").isdecimal() else value
+    return found

@@ -1,0 +1,101 @@
+"""Cells on the cards of one machine, and what an interruption leaves running."""
+
+import sys
+import threading
+import time
+
+import pytest
+
+from empirical import executors
+from empirical.executors import LocalExecutor, Task, perform
+from empirical.locks import alone
+from qtheory.errors import DomainError
+
+FOLLOWER = """
+import sys, time
+from empirical.runtime import end_with_launcher
+end_with_launcher()
+print("began", flush=True)
+time.sleep(100)
+"""
+
+
+class Cards:
+    """Stands for `perform`: follows which cards are used at the same time."""
+
+    def __init__(self, monkeypatch, together):
+        self.lock, self.now, self.most = threading.Lock(), [], []
+        self.meet = threading.Barrier(together)
+        monkeypatch.setattr(executors, "perform", self)
+
+    def __call__(self, task, environment=None, stop=None):
+        own = [] if environment is None else environment["CUDA_VISIBLE_DEVICES"].split(",")
+        with self.lock:
+            self.now.append((task.log, own))
+            self.most.append(list(self.now))
+        if task.cards == 1:
+            self.meet.wait(timeout=10)
+        with self.lock:
+            self.now.remove((task.log, own))
+        return int(task.log)
+
+
+def tasks(*cards):
+    return [Task(("true",), str(number), cards=count) for number, count in enumerate(cards)]
+
+
+def test_cells_of_one_card_run_side_by_side_and_those_of_all_cards_alone(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    seen = Cards(monkeypatch, together=4)
+    given = tasks(4, 1, 1, 1, 1, 4, 1, 1, 1, 1)
+    assert list(LocalExecutor(4).run(given)) == list(range(len(given)))  # in their order
+    used = [[card for _, own in running for card in own] for running in seen.most]
+    assert all(len(cards) == len(set(cards)) for cards in used)  # no card by two at a time
+    assert max(len(running) for running in seen.most) == 4
+    whole = [running for running in seen.most if any(log in "05" for log, _ in running)]
+    assert [[own for _, own in running] for running in whole] == [[["0", "1", "2", "3"]]] * 2
+
+
+def test_cards_are_those_that_are_visible(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-a,7")
+    seen = Cards(monkeypatch, together=2)
+    assert list(LocalExecutor(2).run(tasks(1, 1))) == [0, 1]
+    assert {card for running in seen.most for _, own in running for card in own} == {"5", "GPU-a"}
+    with pytest.raises(
+        DomainError, match=r"--processes must be at most the 3 card\(s\) of CUDA_VISIBLE_DEVICES"
+    ):
+        LocalExecutor(4)
+    with pytest.raises(DomainError, match="cards must be at least the 2 of a cell, got 1"):
+        list(LocalExecutor(1).run(tasks(2)))
+
+
+def test_without_cards_one_task_runs_after_the_other(monkeypatch):
+    seen = Cards(monkeypatch, together=1)
+    assert list(LocalExecutor().run(tasks(0, 0, 0))) == [0, 1, 2]
+    assert seen.most == [[(str(number), [])] for number in range(3)]
+
+
+def test_cells_that_run_side_by_side_end_with_the_walk_that_is_interrupted(tmp_path):
+    logs = [tmp_path / f"{number}.log" for number in range(3)]
+    follower = (sys.executable, "-c", FOLLOWER)
+    given = [Task(("true",), str(tmp_path / "first.log"), cards=1)]
+    given += [Task(follower, str(log), cards=1) for log in logs]
+    statuses = LocalExecutor(2).run(given)
+    assert next(statuses) == 0
+    while not all(log.exists() and log.read_text() for log in logs[:2]):
+        time.sleep(0.05)
+    start = time.monotonic()
+    statuses.close()
+    assert time.monotonic() - start < 50
+    assert not logs[2].exists()  # and none starts any more
+
+
+def test_the_log_of_a_cell_that_another_job_runs_is_added_to(tmp_path):
+    log, lock = tmp_path / "output.log", tmp_path / "lock"
+    say = [Task(("echo", word), str(log), lock=str(lock)) for word in ("first", "second", "third")]
+    with alone(lock):
+        perform(say[0])
+        perform(say[1])
+    assert log.read_text() == "first\nsecond\n"
+    perform(say[2])
+    assert log.read_text() == "third\n"
