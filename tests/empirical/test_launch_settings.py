@@ -33,7 +33,7 @@ def test_a_launch_is_read_as_it_was_written_and_its_digest_knows_what_matters(la
     read, again = Launch.read(launch.write(spec))
     assert (read, again) == (launch, spec)
     digest = launch.digest(spec)
-    same = replace(launch, workers=3, out="elsewhere", accumulate=1, evaluation_batch=5)
+    same = replace(launch, workers=3, out=f"{launch.out}-elsewhere", accumulate=1, evaluation_batch=5)
     assert same.digest(spec) == digest
     assert Launch.read(same.write(spec))[0] == same
     assert launch.digest(replace(spec, tables=(3,))) == digest
