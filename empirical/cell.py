@@ -2,7 +2,8 @@
 
 The file says what to do, see `empirical.setup.Launch.write`. Beside it appear ``log.jsonl``,
 ``state.safetensors`` while the training runs, ``weights.safetensors``, ``weights-best.safetensors`` where the
-best epoch is kept, and last ``result.json`` or ``failure.json``.
+best epoch is kept, and last ``result.json`` or ``failure.json``. The file ``lock`` is locked by the first
+process as long as it runs: of two jobs that get the same cell, one waits for the other.
 """
 
 import json
@@ -17,7 +18,8 @@ import torch
 from empirical.cell_run import CellRun, Row
 from empirical.cells import CellSpec
 from empirical.determinism import as_launched
-from empirical.outcomes import less_memory
+from empirical.locks import alone, of_first
+from empirical.outcomes import less_memory, lock, result
 from empirical.runtime import EvaluationMemoryError, Runtime, end_with_launcher, memory_ran_out, processes
 from empirical.setup import Launch
 from qtheory.errors import DomainError, SchemaError, ShapeError
@@ -67,18 +69,29 @@ def _told(file: Path, digest: str) -> Iterator[None]:
         raise
 
 
+def _begins(launch: Launch, cell: CellSpec, runtime: Runtime) -> bool:
+    """Return whether there is something to do: a job that waited for another one may find it done."""
+    if runtime.first:  # while the others wait, so that none has failed yet in this job
+        (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
+    return not of_first(runtime.first and result(launch, cell) is not None, runtime)
+
+
 def main(path: str) -> None:
-    """Run the cell of a file; a failure is written beside it and ends with status 1."""
+    """Run the cell of a file, unless it is done; a failure is written beside it and ends with status 1.
+
+    While another job runs the cell, this one waits.
+    """
     launch, cell = Launch.read(Path(path))
-    file = launch.folder(cell) / "failure.json"
-    file.unlink(missing_ok=True)
+    file, digest = launch.folder(cell) / "failure.json", launch.digest(cell)
     with (
-        _told(file, launch.digest(cell)),
+        _told(file, digest),
         processes(device=launch.device, bf16=launch.bf16, compiled=launch.compiled) as runtime,
-        _told(file, launch.digest(cell)),  # the other processes fail as soon as this one has left them
+        alone(lock(launch, cell), runtime),
+        _told(file, digest),  # the other processes fail as soon as this one has left them
         as_launched(launch.device),
     ):
-        run(launch, cell, runtime)
+        if _begins(launch, cell, runtime):
+            run(launch, cell, runtime)
 
 
 if __name__ == "__main__":

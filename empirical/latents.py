@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from empirical import checkpoint
 from empirical.checkpoint import load_matching
-from empirical.locks import alone
-from empirical.runtime import Runtime, average, wait
+from empirical.locks import alone, of_first
+from empirical.runtime import Runtime, wait
 from empirical.streaming import Crops, to_float
 from empirical.tokenizers import Tokenizer
 from qtheory import _check
@@ -172,7 +172,7 @@ def _written(folder: Path, shards: int, digest: str, runtime: Runtime) -> bool:
     """Return whether all files are there; the first process looks, and all get its answer."""
     found = runtime.first and _manifest(folder).get("digest") == digest
     found = found and all(_shard(folder, number).exists() for number in range(shards))
-    return average(torch.tensor(float(found), device=runtime.device), runtime) > 0
+    return of_first(found, runtime)
 
 
 def _compute(

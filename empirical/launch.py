@@ -12,7 +12,8 @@ from empirical.cells import CellSpec
 from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
 from empirical.counts import counts, latent_side
 from empirical.executors import Executor, Task
-from empirical.outcomes import failure, result, set_aside, with_digests
+from empirical.locks import held
+from empirical.outcomes import failure, lock, result, set_aside, with_digests
 from empirical.setup import VERSION, Launch
 from empirical.variants import adversarial_recipe, substitution_recipe
 from qtheory import _check
@@ -27,7 +28,8 @@ def task(launch: Launch, cell: CellSpec) -> Task:
     command = (sys.executable, *start, "-m", "empirical.cell", str(path))
     cards = processes if launch.device == "cuda" else 0
     cores = processes * (1 + launch.workers)
-    return Task(command, str(launch.folder(cell) / "output.log"), cards, cores)
+    log = launch.folder(cell) / "output.log"
+    return Task(command, str(log), cards, cores, str(lock(launch, cell)))
 
 
 def walk(
@@ -48,19 +50,25 @@ def walk(
     ------
     CellSpec, dict or str
         The cell with its result, or with the reason why there is none.
+
+    Raises
+    ------
+    DomainError
+        If a job runs one of the cells with another configuration.
     """
     failed: set[str] = set()
+    set_aside(launch, cells)
     for _, group in groupby(cells, key=lambda cell: cell.phase):
         waiting = []
         for cell in group:
-            set_aside(launch, cell)
             if (stored := result(launch, cell)) is not None:
                 yield cell, stored
             elif cell.start is not None and cell.start.name in failed:
                 failed.add(cell.name)
                 yield cell, f"starts from {cell.start.name}, which failed"
             else:
-                (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
+                if not held(lock(launch, cell)):  # of an earlier launch, for whose end the new job waits
+                    (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
                 waiting.append(cell)
         statuses = executor.run([task(launch, cell) for cell in waiting])
         for cell, status in zip(waiting, statuses, strict=True):

@@ -59,6 +59,19 @@ def held(path: Path) -> bool:
     return False
 
 
+def of_first(found: bool, runtime: Runtime) -> bool:
+    """Return what the first process found to all of them.
+
+    Parameters
+    ----------
+    found : bool
+        What this process found; it counts in the first one.
+    runtime : Runtime
+        Processes of a job.
+    """
+    return average(torch.tensor(float(found and runtime.first), device=runtime.device), runtime) > 0
+
+
 @contextmanager
 def alone(path: Path, runtime: Runtime | None = None) -> Iterator[None]:
     """Let one job after the other into what is done inside.
@@ -82,7 +95,7 @@ def alone(path: Path, runtime: Runtime | None = None) -> Iterator[None]:
             if runtime.first:
                 file = _taken(path)
             # asked again and again, since a wait for the other processes may not last as long as a job
-            if average(torch.tensor(float(file is not None), device=runtime.device), runtime) > 0:
+            if of_first(file is not None, runtime):
                 break
             if runtime.first and not told:
                 print(f"waits for another job, which has {path}", file=sys.stderr, flush=True)

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from empirical.cells import CellSpec
+from empirical.locks import held
 from empirical.runtime import how_to_evaluate_in_less, how_to_save_memory
 from empirical.setup import Launch, indexed
 from empirical.variants import substitution_recipe
+from qtheory.errors import DomainError
 
 _TAIL = 2000  # characters of a cell's output that a failure keeps
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # of a process, and as a shell passes it on
@@ -25,6 +27,11 @@ def result(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
         return None
     stored: dict[str, Any] = json.loads(path.read_text())
     return stored if stored["digest"] == launch.digest(cell) else None
+
+
+def lock(launch: Launch, cell: CellSpec) -> Path:
+    """Return the file whose lock a job has while it runs the cell."""
+    return launch.folder(cell) / "lock"
 
 
 def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
@@ -92,18 +99,30 @@ def _killed_process(output: str) -> str | None:
     return None
 
 
-def set_aside(launch: Launch, cell: CellSpec) -> None:
-    """Keep what a cell has stored of another configuration beside it, and fetch back what it has of this one.
+def set_aside(launch: Launch, cells: Iterable[CellSpec]) -> None:
+    """Keep what cells have stored of another configuration beside them, and fetch back what is of this one.
 
     A setting that changes the numbers, bfloat16 for example, would else cost every training that is there.
+
+    Raises
+    ------
+    DomainError
+        If a job runs one of the cells with another configuration; then all stay where they are.
     """
-    folder, digest = launch.folder(cell), launch.digest(cell)
-    other = _stored_digest(folder)
-    if other not in (None, digest):
-        folder.replace(_kept(folder, str(other)))
-    own = _kept(folder, digest)
-    if own.exists() and not folder.exists():
-        own.replace(folder)
+    own = {cell: launch.digest(cell) for cell in cells}
+    stored = {cell: _stored_digest(launch.folder(cell)) for cell in own}
+    others = {cell: kept for cell, kept in stored.items() if kept not in (None, own[cell])}
+    if running := [cell for cell in others if held(lock(launch, cell))]:
+        raise DomainError(
+            f"cells must not run with other settings at the same time, but {len(running)} do, such as "
+            f"{running[0].name}; wait for their jobs, cancel them, or take another --out"
+        )
+    for cell, kept in others.items():
+        launch.folder(cell).replace(_kept(launch.folder(cell), str(kept)))
+    for cell, digest in own.items():
+        folder = launch.folder(cell)
+        if _kept(folder, digest).exists() and not folder.exists():
+            _kept(folder, digest).replace(folder)
 
 
 def _kept(folder: Path, digest: str) -> Path:
