@@ -70,8 +70,9 @@ def _discrepancy(cell: CellSpec, preset: LaunchPreset, processes: int) -> float:
     vectors = latent_side(preset) ** 2 * batch // processes
     blocks = BLOCKS if cell.method == "mmd_vp2" else 1
     codewords = round(cell.codebook_size ** (1 / blocks))
-    most = MMD[base(cell.protocol)].rows or max(vectors, codewords)
-    n, k = min(vectors, most), min(codewords, most)
+    n, k, rows = vectors, codewords, MMD[base(cell.protocol)].rows
+    if rows is not None:
+        n, k = min(n, max(1, rows // processes)), min(k, rows)
     return _PAIR * processes * cell.chunks * blocks * (n * n / 2 + n * k + k * k / 2)
 
 

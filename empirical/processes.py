@@ -9,6 +9,11 @@ def several_processes() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
+def number_of_processes(*, synced: bool = True) -> int:
+    """Return how many processes share what is asked about: 1 where each is on its own."""
+    return torch.distributed.get_world_size() if synced and several_processes() else 1
+
+
 def summed_over_ranks(statistics: Tensor, *, synced: bool = True) -> Tensor:
     """Return sums or counts added up over all processes, where there are several."""
     if synced and several_processes():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from empirical.processes import summed_over_ranks
+from empirical.processes import number_of_processes, summed_over_ranks
 from empirical.quantizers._discrepancy import squared_mmd
 from empirical.quantizers.base import Losses
 from empirical.quantizers.vanilla import SETTINGS as VANILLA
@@ -29,8 +29,9 @@ class MMDSettings:
         the samples: between equal distributions the biased value is 1e-3 at 2048 rows a side, against
         0.06 for codewords that are 0.7 times too small.
     rows : int or None
-        Most vectors of a process, and most codewords, of a step, drawn at random in each; None takes
-        all, which at K = 65536 is two thousand million pairs a step.
+        Most vectors, and most codewords, of a step, drawn at random in each; None takes all, which at
+        K = 65536 is two thousand million pairs a step. Of several processes each draws ``rows // processes``
+        of its vectors, at least one, so that a remainder is left out.
     """
 
     gradient: GradientSettings
@@ -100,8 +101,8 @@ class MMDQuantizer(GradientCodebook):
     Appendix F of the paper, equation (12). The bandwidth of the kernel is the mean squared distance
     of vectors and codewords together. Neither it nor the vectors get a gradient.
 
-    Of several processes each takes the discrepancy of its own vectors, with the bandwidth of all; the mean
-    of their gradients is that of all vectors, see `Quantized`.
+    Of several processes each takes the discrepancy of its own vectors, with the bandwidth of all and the
+    same codewords; the mean of their gradients is that of all vectors, see `Quantized`.
 
     Examples
     --------
@@ -123,18 +124,23 @@ class MMDQuantizer(GradientCodebook):
         self._seed = int(torch.randint(2**62, (), generator=generator))
         self.register_buffer("step", torch.tensor(0))
 
-    def _sample(self, x: Tensor, name: str) -> Tensor:
-        if self.rows is None or len(x) <= self.rows:
+    def _sample(self, x: Tensor, name: str, processes: int = 1) -> Tensor:
+        """Return this process's share of the drawn rows of what so many processes have parts of."""
+        if self.rows is None:
+            return x
+        share = max(1, self.rows // processes)
+        if len(x) <= share:
             return x
         stream = torch_stream(self._seed, "mmd", name, f"step={int(self.step)}")
-        return x[torch.randperm(len(x), generator=stream)[: self.rows].to(x.device)]
+        return x[torch.randperm(len(x), generator=stream)[:share].to(x.device)]
 
     def _matching(self, u: Tensor) -> Losses:
         codebook = self.codebook.to(u.dtype)
         if self.unbiased and len(codebook) < 2:
             return {}  # no pairs; of vectors there may be more in other processes, which wait for this one
         bandwidth = mean_squared_distance(u, codebook, synced=self.settings.synced).to(u.dtype)
-        features, codewords = self._sample(u, "features"), self._sample(codebook, "codewords")
+        processes = number_of_processes(synced=self.settings.synced)
+        features, codewords = self._sample(u, "features", processes), self._sample(codebook, "codewords")
         # where all are equal, any bandwidth gives zero
         bandwidth = bandwidth.clamp_min(torch.finfo(u.dtype).tiny ** 0.5)
         return {"mmd": self.gamma * squared_mmd(features, codewords, bandwidth, unbiased=self.unbiased)}

@@ -172,6 +172,18 @@ def test_the_hours_of_the_desk_preset_are_near_those_that_it_took():
     assert f"{found} {max(ratios):.1f} times" == STORED_RUN
 
 
+def test_vectors_that_processes_share_cost_as_many_pairs_with_the_codewords():
+    """8192 rows a side: two processes have half as many pairs of vectors, and each those of codewords."""
+    preset, costs = PRESETS["paper"], {}
+    for cell in matrix(preset, tables=[3], methods=["mmd", "vanilla"]):
+        if (cell.phase, cell.seed) == ("substitution", 0):
+            for processes in (1, 2):
+                found = cost(cell, preset, counts(preset), processes=processes)
+                costs[cell.method, processes] = found.training
+    alone, two = (costs["mmd", n] - costs["vanilla", n] for n in (1, 2))
+    assert two / alone == pytest.approx((1 / 4 + 1 + 1) / (1 / 2 + 1 + 1 / 2))
+
+
 def test_what_measures_needs_the_memory_of_measuring_and_a_training_that_of_both():
     """Baselines and references are not trained; smaller heads cost less, and none cost nothing."""
     preset = PRESETS["paper"]

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from empirical import processes
 from empirical.quantizers import MMDQuantizer, _discrepancy, build, mmd
 from empirical.quantizers._discrepancy import squared_mmd
 from empirical.quantizers.mmd import SETTINGS, VP2_SETTINGS, mean_squared_distance
@@ -128,6 +129,74 @@ def test_a_subsample_of_rows_has_the_mean_of_all_pairs():
                 quantizer.step += 1
         far[unbiased] = abs(float(values.mean()) - whole) / (float(values.std()) / len(values) ** 0.5)
     assert far[True] < 6.1 < far[False]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The vectors and codewords of each discrepancy."""
+    found = []
+
+    def seen(features, codewords, bandwidth, *, unbiased):
+        found.append((features, codewords.detach()))
+        return squared_mmd(features, codewords, bandwidth, unbiased=unbiased)
+
+    monkeypatch.setattr(mmd, "squared_mmd", seen)
+    return found
+
+
+@pytest.fixture
+def among(monkeypatch):
+    """A function that makes this process one of several."""
+
+    def several(world):
+        monkeypatch.setattr(processes, "several_processes", lambda: True)
+        monkeypatch.setattr(torch.distributed, "get_world_size", lambda: world)
+        monkeypatch.setattr(torch.distributed, "all_reduce", lambda sums: sums.mul_(world))
+
+    return several
+
+
+@pytest.mark.parametrize(("world", "share"), [(1, 12), (2, 6), (3, 4), (5, 2), (40, 1)])
+def test_any_number_of_processes_draws_as_many_vectors_and_the_same_codewords(world, share, drawn, among):
+    """12 of 120 vectors, of which each process has its part; 5 do not divide them, 40 are more."""
+    settings, z = dataclasses.replace(SETTINGS["fair"], rows=12), vectors(120, 3).float()
+    make(64, settings)._matching(z)
+    among(world)
+    make(64, settings)._matching(z[: 120 // world])
+    (_, codewords), (features, same) = drawn
+    assert len(features) == share
+    assert torch.equal(same, codewords)
+
+
+@pytest.mark.parametrize(("synced", "rows", "count"), [(True, 60, 30), (True, 40, 20), (False, 20, 20)])
+def test_all_vectors_are_taken_where_those_of_all_processes_are_few(synced, rows, count, drawn, among):
+    """30 vectors of 60; a process whose statistics are its own draws as many as it would alone."""
+    gradient = dataclasses.replace(SETTINGS["fair"].gradient, synced=synced)
+    among(2)
+    make(64, dataclasses.replace(SETTINGS["fair"], rows=rows, gradient=gradient))._matching(
+        vectors(30, 3).float()
+    )
+    assert len(drawn[0][0]) == count
+
+
+def test_the_mean_gradient_of_two_processes_is_that_of_all_vectors(among, monkeypatch):
+    """4 of 30 vectors in each, in the mean over 300 draws: within 6.1 standard errors, as above."""
+    z, c = vectors(60, 2), 0.8 * vectors(40, 2, seed=1)
+    whole, bandwidth = c.clone().requires_grad_(), mean_squared_distance(z, c)
+    (expected,) = torch.autograd.grad(dense_mmd(z, whole, bandwidth, unbiased=True), whole)
+    quantizer = make(40, dataclasses.replace(SETTINGS["fair"], gamma=1.0, rows=8), dim=2).double()
+    quantizer.codebook.data.copy_(c)
+    among(2)
+    monkeypatch.setattr(mmd, "mean_squared_distance", lambda *_, **__: bandwidth)
+    found = torch.empty(300).double()
+    for i in range(len(found)):
+        terms = [quantizer._matching(part)["mmd"] for part in z.chunk(2)]
+        (slope,) = torch.autograd.grad(sum(terms) / 2, quantizer.codebook)
+        found[i] = (slope * expected).sum()
+        quantizer.step += 1
+    error = float(found.std()) / len(found) ** 0.5
+    length = float(expected.square().sum())
+    assert abs(float(found.mean()) - length) < 6.1 * error < 0.5 * length
 
 
 def test_all_codewords_take_turns_and_a_resumed_run_draws_the_same():
