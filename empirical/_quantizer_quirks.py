@@ -1,9 +1,14 @@
 """Where the settings of the quantizers differ between the protocols."""
 
 from empirical._quirk import RUN, Quirk
+from empirical.quantizers.product import HEADS_DECAY
 
 _GRADIENT = ("vanilla", "online", "wasserstein", "mmd")
 _GRADIENT_VP2 = ("vanilla_vp2", "online_vp2", "wasserstein_vp2", "mmd_vp2")
+_PRODUCT_RATES = (
+    "stored trainer of the products: its decay is commented out, for heads and codebooks; whether the "
+    "published run had it is unknown; Appendix G has a linear decay"
+)
 
 _LOSSES = (
     Quirk(
@@ -133,9 +138,22 @@ _CODEBOOKS = (
     ),
     Quirk(
         "learning rate of the codebook decays",
-        ("wasserstein", "mmd", *_GRADIENT_VP2),
+        ("wasserstein", "mmd"),
         "decays",
-        f"{RUN}: constant; those of the heads, of vanilla and online fall to a tenth, as in Appendix G",
+        f"{RUN}: constant; that of the heads alone falls to a tenth, and vanilla and online share it; "
+        "Appendix G has a linear decay",
+    ),
+    Quirk(
+        "learning rate of the codebook decays",
+        _GRADIENT_VP2,
+        "decays",
+        _PRODUCT_RATES,
+    ),
+    Quirk(
+        "learning rate of the heads decays in substitution",
+        tuple(f"{name}_vp2" for name in ("vanilla", "ema", *_GRADIENT[1:])),
+        lambda p: HEADS_DECAY[p],
+        f"{_PRODUCT_RATES}; the heads of all other methods fall to a tenth",
     ),
     Quirk(
         "decay of the averages",

@@ -34,7 +34,8 @@ from qtheory.results import configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256
 
 # raised whenever the numbers of a row change
-# 5: the vectors that MMD VQ draws are as many for any number of processes
+# 5: the vectors that MMD VQ draws are as many for any number of processes; the heads of
+#    products as run learn at a constant rate
 # 4: the images of in-sample columns, and those that references are fitted on, are of all classes
 # 3: MMD VQ and Vanilla VQ as run; on cards no quantizer and no metric rounds products to TF32
 # 2: presets with networks have KID on the features of r-FID too

@@ -9,6 +9,10 @@ from torch import Tensor, nn
 from empirical.quantizers.base import Losses, Quantizer
 from qtheory.errors import ShapeError
 
+# whether the learning rate of the heads around a product decays, where that of all heads does; the trainer
+# that is stored of the published products has the decay commented out, for heads and codebooks
+HEADS_DECAY = {"as_run": False, "paper": True, "fair": True}
+
 
 class ProductQuantizer(Quantizer):
     """Independent quantizers on consecutive blocks, with one composite code.
@@ -17,6 +21,8 @@ class ProductQuantizer(Quantizer):
     ----------
     blocks : sequence of Quantizer
         Their dimensions add up, their codebook sizes multiply.
+    heads_decay : bool, optional
+        Whether the learning rate of the heads around it decays, see `HEADS_DECAY`.
 
     Notes
     -----
@@ -25,13 +31,14 @@ class ProductQuantizer(Quantizer):
     one over the concatenation.
     """
 
-    def __init__(self, blocks: Sequence[Quantizer]) -> None:
+    def __init__(self, blocks: Sequence[Quantizer], *, heads_decay: bool = True) -> None:
         if not blocks:
             raise ShapeError("blocks must not be empty; give one quantizer a block")
         super().__init__(
             sum(block.dim for block in blocks), math.prod(block.codebook_size for block in blocks)
         )
         self.blocks = nn.ModuleList(blocks)
+        self.heads_decay = heads_decay
 
     @property
     def block_dims(self) -> tuple[int, ...]:

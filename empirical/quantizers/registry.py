@@ -17,7 +17,7 @@ from empirical.quantizers.fsq import COMMITMENT, FSQQuantizer, equal_levels
 from empirical.quantizers.lfq import SETTINGS as LFQ_SETTINGS
 from empirical.quantizers.lfq import LFQQuantizer
 from empirical.quantizers.opq import OPQQuantizer
-from empirical.quantizers.product import ProductQuantizer
+from empirical.quantizers.product import HEADS_DECAY, ProductQuantizer
 from empirical.quantizers.reference import KMeansQuantizer, LloydMaxQuantizer
 from empirical.quantizers.residual import MultiScaleQuantizer, ResidualQuantizer
 from qtheory import _check
@@ -77,7 +77,8 @@ def _vp2(kind: Callable[..., Quantizer], settings: Mapping[str, Any]) -> Builder
         dim: int, codebook_size: int, protocol: str, generator: torch.Generator, **changes: Any
     ) -> Quantizer:
         parts = zip(*_equal_blocks(dim, codebook_size), strict=True)
-        return ProductQuantizer([block(*part, protocol, generator, **changes) for part in parts])
+        blocks = [block(*part, protocol, generator, **changes) for part in parts]
+        return ProductQuantizer(blocks, heads_decay=HEADS_DECAY[protocol])
 
     return _with_options(builder, settings)
 

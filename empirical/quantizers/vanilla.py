@@ -11,6 +11,7 @@ from empirical.processes import gathered_over_ranks
 from empirical.quantizers._codebook import CodebookQuantizer
 from empirical.quantizers._gradients import mean_square
 from empirical.quantizers.base import Losses
+from empirical.quantizers.product import ProductQuantizer
 from qtheory import _check
 
 
@@ -75,7 +76,7 @@ SETTINGS = {
         synced=True,
     ),
 }
-# the published products kept their learning rates
+# the published products kept their learning rates, see `HEADS_DECAY` for those of their heads
 VP2_SETTINGS = SETTINGS | {"as_run": replace(SETTINGS["as_run"], decays=False)}
 
 
@@ -186,7 +187,9 @@ def parameter_groups(module: nn.Module) -> list[dict[str, Any]]:
     codebooks = [part for part in module.modules() if isinstance(part, GradientCodebook)]
     own = {id(part.codebook) for part in codebooks}
     rest = [p for p in module.parameters() if id(p) not in own and p.requires_grad]
-    groups: list[dict[str, Any]] = [{"params": rest, "ratio": 1.0, "decays": True}] if rest else []
+    products = [part for part in module.modules() if isinstance(part, ProductQuantizer)]
+    heads = {"ratio": 1.0, "decays": all(product.heads_decay for product in products)}
+    groups: list[dict[str, Any]] = [{"params": rest, **heads}] if rest else []
     for part in codebooks:
         ratio, decays = part.settings.learning_rate_ratio, part.settings.decays
         groups.append({"params": [part.codebook], "ratio": ratio, "decays": decays})

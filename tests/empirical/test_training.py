@@ -8,8 +8,9 @@ import torch
 
 from empirical.checkpoint import State, pack
 from empirical.config import PRESETS
-from empirical.head import build_transplant
+from empirical.head import TRAINED, build_transplant
 from empirical.protocol import RECIPES
+from empirical.quantizers import PROTOCOLS
 from empirical.runtime import Runtime
 from empirical.substitute import SubstitutionObjective
 from empirical.tokenizers import PocketTokenizer
@@ -42,6 +43,18 @@ def rates(made, step):
 def test_heads_decay_linearly_to_a_tenth():
     made = trainer("ema", "full", "fair")
     np.testing.assert_allclose([rates(made, step)[0] for step in (0, 5, 10)], [1e-3, 5.5e-4, 1e-4])
+
+
+@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_heads_decay_to_a_tenth_but_around_the_published_products(method, protocol):
+    """The stored trainer of the products has the decay commented out, for all that it trains."""
+    made = trainer(method, "full", protocol)
+    constant = protocol == "as_run" and method.endswith("_vp2")
+    assert rates(made, 0)[0] == pytest.approx(1e-3)
+    assert rates(made, 10)[0] == pytest.approx(1e-3 if constant else 1e-4)
+    if constant:
+        assert rates(made, 10) == rates(made, 0)
 
 
 @pytest.mark.parametrize(
