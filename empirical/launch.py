@@ -1,19 +1,33 @@
 """Walks the cells of a comparison: finished ones are skipped, failed ones recorded, and it goes on."""
 
 import math
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from empirical.cells import CellSpec
+from empirical.cells import CellSpec, matrix
 from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
 from empirical.counts import counts, latent_side
 from empirical.executors import Executor, Task
+from empirical.head import HEADS
 from empirical.locks import held
-from empirical.outcomes import failure, lock, result, set_aside, with_digests
+from empirical.outcomes import (
+    failure,
+    finished,
+    image_manifests,
+    lock,
+    result,
+    set_aside,
+    with_digests,
+    with_tables,
+)
 from empirical.setup import VERSION, Launch
 from empirical.variants import adversarial_recipe, substitution_recipe
 from qtheory import _check
@@ -22,7 +36,7 @@ from qtheory.results import Table, configuration_digest, write_table
 
 def task(launch: Launch, cell: CellSpec) -> Task:
     """Return the task of a cell."""
-    path, processes = launch.write(cell), launch.ranks(cell)
+    path, processes = launch.write(with_tables(launch, cell)), launch.ranks(cell)
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     start = torchrun if processes > 1 else []
     command = (sys.executable, *start, "-m", "empirical.cell", str(path))
@@ -62,6 +76,7 @@ def walk(
         waiting = []
         for cell in group:
             if (stored := result(launch, cell)) is not None:
+                launch.write(with_tables(launch, cell))
                 yield cell, stored
             elif cell.start is not None and cell.start.name in failed:
                 failed.add(cell.name)
@@ -72,7 +87,7 @@ def walk(
                 waiting.append(cell)
         statuses = executor.run([task(launch, cell) for cell in waiting])
         for cell, status in zip(waiting, statuses, strict=True):
-            stored = result(launch, cell) if status == 0 else None
+            stored = result(launch, cell)
             if stored is None:
                 failed.add(cell.name)
             yield cell, stored or failure(launch, cell, status)
@@ -90,13 +105,44 @@ def loss(launch: Launch, cell: CellSpec) -> str:
     return (f"pixel + lpips{gan}" if launch.sizes.networks else "pixel + gradient") + vq
 
 
+def _row(launch: Launch, cell: CellSpec, measured: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a finished cell."""
+    budget = launch.sizes.budget(cell.phase, cell.protocol, cell.method)
+    positions = latent_side(launch.sizes) ** 2
+    # the native quantizer brings sizes of its own
+    found = {**cell.row, "image_tokens": positions * cell.chunks, **measured}
+    spent = found["image_tokens"] * math.log2(found["codebook_size"] or 1)
+    tokens = {"image_tokens": found["image_tokens"], "image_bits": spent}
+    trained = {"loss": loss(launch, cell), "steps": budget.steps, "batch_size": budget.batch_size}
+    return {**cell.row, **tokens, **(trained if cell.trained else {"loss": ""}), **found}
+
+
+def _in_order(launch: Launch, cells: Sequence[CellSpec]) -> list[CellSpec]:
+    """Return cells of several launches in the order of the matrix that holds them all."""
+
+    def place(cell: CellSpec) -> tuple[Any, ...]:
+        return cell.phase, cell.protocol, cell.method, cell.head, cell.codebook_size, cell.chunks
+
+    # baselines have a protocol of their own, in whose order nobody asked for
+    asked = sorted(cells, key=lambda cell: cell.phase == "baseline")
+    whole = matrix(
+        launch.sizes,
+        dict.fromkeys(cell.protocol for cell in asked),
+        {number for cell in cells for number in cell.tables},
+        heads=HEADS[::-1],
+        native=launch.sizes.networks,
+    )
+    places = {place(cell): number for number, cell in enumerate(whole)}
+    return sorted(cells, key=lambda cell: (places.get(place(cell), len(whole)), cell.seed))
+
+
 def collect(
     launch: Launch,
     outcomes: Sequence[tuple[CellSpec, dict[str, Any] | str]],
     command: str,
     images: dict[str, Any] | None = None,
 ) -> Table:
-    """Write the table of all cells, with the failures in its manifest.
+    """Write the table of all cells that are finished, with this run's failures in its manifest.
 
     Parameters
     ----------
@@ -112,41 +158,89 @@ def collect(
     Returns
     -------
     Table
-        ``<preset>.csv`` in the launch's folder, a row a finished cell.
+        ``<preset>.csv`` in the launch's folder, a row a finished cell: those of this run, and those that
+        launches of the same configuration before it finished there, in the order of one launch of all. A
+        cell's ``tables`` are all that any of them asked for. Settings on which no number depends, such as
+        ``processes``, are in the manifest as this run has them.
     """
     import pandas as pd
 
-    rows, failures, seconds = [], [], {}
-    for cell, outcome in outcomes:
-        if isinstance(outcome, str):
-            failures.append({"cell": cell.name, "error": outcome})
-            continue
-        budget = launch.sizes.budget(cell.phase, cell.protocol, cell.method)
-        positions = latent_side(launch.sizes) ** 2
-        # the native quantizer brings sizes of its own
-        found = {**cell.row, "image_tokens": positions * cell.chunks, **outcome["row"]}
-        spent = found["image_tokens"] * math.log2(found["codebook_size"] or 1)
-        tokens = {"image_tokens": found["image_tokens"], "image_bits": spent}
-        trained = {"loss": loss(launch, cell), "steps": budget.steps, "batch_size": budget.batch_size}
-        rows.append({**cell.row, **tokens, **(trained if cell.trained else {"loss": ""}), **found})
-        seconds[cell.name] = outcome["seconds"]
+    failures = [{"cell": cell.name, "error": found} for cell, found in outcomes if isinstance(found, str)]
+    done = {cell.name: (cell, found) for cell, found in outcomes if not isinstance(found, str)}
+    done |= {cell.name: (cell, found) for cell, found in finished(launch)}  # with all their tables
+    known = {cell.name: cell for cell, _ in [*outcomes, *done.values()]}
+    order = _in_order(launch, list(known.values()))
+    rows = [done[cell.name] for cell in order if cell.name in done]
     places = ("out", "train", "heldout", "tokenizer", "weights")
     settings = {key: value for key, value in asdict(launch).items() if key not in places}
-    cells = [cell.name for cell, _ in outcomes]
-    configuration = {"version": VERSION, "launch": settings, "cells": cells}
+    configuration = {"version": VERSION, "launch": settings, "cells": [cell.name for cell in order]}
     return write_table(
         Path(launch.out) / f"{launch.name}.csv",
-        pd.DataFrame(rows),
+        pd.DataFrame([_row(launch, cell, found["row"]) for cell, found in rows]),
         study="launch",
         digest=configuration_digest(configuration),
-        seed=min(cell.seed for cell, _ in outcomes),
+        seed=min(cell.seed for cell in order),
         configuration=configuration,
         failures=failures,
         preset=launch.name,
         command=command,
-        seconds=seconds,
+        seconds={cell.name: found["seconds"] for cell, found in rows},
         **({} if images is None else {"images": images}),
     )
+
+
+def run(
+    launch: Launch,
+    cells: Sequence[CellSpec],
+    executor: Executor,
+    command: str,
+    told: Callable[[CellSpec, dict[str, Any] | str], None],
+) -> Table:
+    """Run what is missing; write the table after each phase, and where Ctrl-C or SIGTERM ends it early.
+
+    Parameters
+    ----------
+    launch, cells, executor
+        As in `walk`.
+    command : str
+        For the manifest.
+    told : callable
+        Gets each cell as it ends, with its result or the reason why there is none.
+
+    Returns
+    -------
+    Table
+        As of `collect`.
+    """
+    images, left = image_manifests(launch), Counter(cell.phase for cell in cells)
+    outcomes: list[tuple[CellSpec, dict[str, Any] | str]] = []
+    try:
+        with _terminated(), closing(walk(launch, cells, executor)) as found:
+            for cell, outcome in found:
+                outcomes.append((cell, outcome))
+                told(cell, outcome)
+                left[cell.phase] -= 1
+                if not left[cell.phase]:
+                    table = collect(launch, outcomes, command, images)
+    except (KeyboardInterrupt, SystemExit):
+        if outcomes or any(finished(launch)):
+            path = collect(launch, outcomes, command, images).path
+            print(f"\n{path} has the cells that are finished; the same command goes on", file=sys.stderr)
+        raise
+    return table
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """Let SIGTERM end what is inside as Ctrl-C does, with the status that shells give it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:

@@ -4,8 +4,9 @@ import importlib.util
 import shlex
 import sys
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -95,10 +96,8 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     """Return the comparison and its cells, before its inputs are looked at."""
     import torch
 
-    from empirical.accumulation import equal_parts
     from empirical.cells import matrix
     from empirical.launch_config import METHODS, PRESETS
-    from empirical.runtime import Runtime
     from empirical.setup import Launch
     from empirical.variants import first_stage, substitution_recipe
     from qtheory.weights import weights_folder
@@ -127,10 +126,26 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     methods = given.methods or METHODS.get(given.preset)
     chosen = given.protocols, given.tables, methods, given.heads
     cells = matrix(sizes, *chosen, seed=given.seed, native=sizes.networks)
-    for cell in cells:
-        batch = torch.empty(sizes.budget(cell.phase, cell.protocol, cell.method).batch_size)
-        equal_parts(len(Runtime(world=launch.ranks(cell)).share(batch)), launch.accumulate)
+    _require_cells(given, launch, cells)
     return launch, cells
+
+
+def _require_cells(given: Arguments, launch: "Launch", cells: "tuple[CellSpec, ...]") -> None:
+    """Raise where there is none, processes do not share a batch evenly, or its part does not split."""
+    import torch
+
+    from empirical.accumulation import equal_parts
+    from empirical.runtime import Runtime
+    from qtheory.errors import DomainError
+
+    if not cells:
+        raise DomainError(
+            f"tables and methods must have cells in common, got {given.tables} and {given.methods}: Tables 4 "
+            "to 6 are of mmd"
+        )
+    for cell in cells:
+        batch = torch.empty(launch.sizes.budget(cell.phase, cell.protocol, cell.method).batch_size)
+        equal_parts(len(Runtime(world=launch.ranks(cell)).share(batch)), launch.accumulate)
 
 
 def _require(package: str, option: str) -> None:
@@ -175,11 +190,11 @@ def launch(given: Arguments) -> int:
     """Run the paper's comparison cell by cell, and write its table.
 
     Finished cells are skipped and failed ones recorded, so the same command continues where it
-    stopped and tries again what failed.
+    stopped and tries again what failed. The table has a row of every cell that is finished, of launches with
+    the same settings before this one too; it is written after each phase, and where Ctrl-C or SIGTERM comes.
     """
-    from empirical.launch import collect, forecast, walk
+    from empirical.launch import forecast, run
     from empirical.launch_table import render
-    from empirical.outcomes import image_manifests
 
     if given.dry_run:
         planned, cells = _launch(given)
@@ -188,19 +203,19 @@ def launch(given: Arguments) -> int:
         print(forecast(planned, cells, hardware))
         return 0
     planned, cells, executor = _prepared(given)
-    outcomes = []
-    for number, (cell, outcome) in enumerate(walk(planned, cells, executor), 1):
+    ended = count(1)
+
+    def told(cell: "CellSpec", outcome: dict[str, Any] | str) -> None:
         said = f"failed: {outcome}" if isinstance(outcome, str) else f"{outcome['seconds']:.0f} s"
-        print(f"[{number}/{len(cells)}] {cell.name}: {said}", flush=True)
-        outcomes.append((cell, outcome))
-    outcomes.sort(key=lambda pair: cells.index(pair[0]))
+        print(f"[{next(ended)}/{len(cells)}] {cell.name}: {said}", flush=True)
+
     made_by = shlex.join(["python", "-m", "empirical", *sys.argv[1:]])
-    table = collect(planned, outcomes, made_by, image_manifests(planned))
-    for number in given.tables if outcomes and len(table.frame) else ():
+    table = run(planned, cells, executor, made_by, told)
+    for number in given.tables if len(table.frame) else ():
         print(f"\nTable {number}", render(number, table.frame), sep="\n")
     print(f"\n{table.path}")
     _print_picture(Path(planned.out), table)
-    failures = sum(isinstance(outcome, str) for _, outcome in outcomes)
+    failures = len(table.manifest["failures"])
     if failures:
         print(f"{failures} cell(s) failed; the same command tries them again", file=sys.stderr)
     return 1 if failures else 0

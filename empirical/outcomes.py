@@ -3,7 +3,7 @@
 import json
 import re
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,30 @@ def result(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
         return None
     stored: dict[str, Any] = json.loads(path.read_text())
     return stored if stored["digest"] == launch.digest(cell) else None
+
+
+def finished(launch: Launch) -> Iterator[tuple[CellSpec, dict[str, Any]]]:
+    """Yield every cell that has a result of this configuration in the launch's folder, with that.
+
+    Launches before this one may have asked for it. What `set_aside` keeps beside the cells is left out.
+    """
+    for path in sorted(Path(launch.out).glob("*/*/cell.json")):
+        try:
+            cell = Launch.read(path)[1]
+        except (TypeError, KeyError):  # of a version that had other settings
+            continue
+        stored = result(launch, cell) if launch.folder(cell) == path.parent else None
+        if stored is not None:
+            yield cell, stored
+
+
+def with_tables(launch: Launch, cell: CellSpec) -> CellSpec:
+    """Return the cell as a row also of the tables that launches before this one asked for."""
+    path = launch.folder(cell) / "cell.json"
+    if _stored_digest(path.parent) != launch.digest(cell) or not path.exists():
+        return cell
+    tables = json.loads(path.read_text())["cell"]["tables"]
+    return replace(cell, tables=tuple(sorted({*cell.tables, *tables})))
 
 
 def lock(launch: Launch, cell: CellSpec) -> Path:
