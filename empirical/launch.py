@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from itertools import groupby
@@ -48,7 +48,7 @@ def task(launch: Launch, cell: CellSpec) -> Task:
 
 def walk(
     launch: Launch, cells: Sequence[CellSpec], executor: Executor
-) -> Iterator[tuple[CellSpec, dict[str, Any] | str]]:
+) -> Generator[tuple[CellSpec, dict[str, Any] | str], None, None]:
     """Run what is missing, phase after phase.
 
     Parameters
