@@ -52,7 +52,7 @@ class Cost:
         return (self.training + self.evaluation) * 1e6 / sustained / 3600
 
 
-def _heads(cell: CellSpec) -> float:
+def head_share(cell: CellSpec) -> float:
     """Return the size of both heads, over that of a full one."""
     return 2 * (KERNELS[cell.head] / KERNELS["full"]) ** 2 if cell.head in KERNELS else 0.0
 
@@ -78,7 +78,7 @@ def _discrepancy(cell: CellSpec, preset: LaunchPreset, processes: int) -> float:
 
 def _image(cell: CellSpec, own: Counts, preset: LaunchPreset, recompute: bool) -> float:
     """Return GFLOP of training on one image; backward passes cost twice the forward one."""
-    heads = _heads(cell)
+    heads = head_share(cell)
     perceptual = _VGG if preset.networks else 0.0
     adversary = _ADVERSARY if _adversarial(cell, preset) else 0.0
     side = latent_side(preset)
@@ -107,7 +107,7 @@ def _measured(cell: CellSpec, own: Counts, preset: LaunchPreset, batch: int) -> 
     """Return MiB of a process that measures, or caches latents, so many images at a time."""
     images = batch * max(own.encoder_peak, own.decoder_peak)
     features = preset.heldout * _FEATURE_BYTES / MIB if preset.networks else 0.0
-    return images + features + _weights(0, own, _heads(cell))
+    return images + features + _weights(0, own, head_share(cell))
 
 
 def _memory(
@@ -126,7 +126,7 @@ def _memory(
     measured = _measured(cell, own, preset, evaluation_batch)
     if not cell.trained:
         return (measured + _FIXED) / 1024
-    heads = _heads(cell)
+    heads = head_share(cell)
     kept, trained = heads * own.head_kept, int(heads * own.head_parameters)
     if cell.phase != "substitution" or substitution_recipe(cell.protocol).pixel:
         kept += (own.decoder_kept + (_VGG_KEPT if preset.networks else 0)) / accumulate
@@ -167,7 +167,7 @@ def cost(
     bf16, recompute, accumulate, evaluation_batch : bool, bool, int, int, optional
         As the cell is run.
     """
-    passes = own.encoder + own.decoder + _heads(cell) * own.head + 2 * _INCEPTION * preset.networks
+    passes = own.encoder + own.decoder + head_share(cell) * own.head + 2 * _INCEPTION * preset.networks
     evaluated = preset.heldout * passes
     budget = preset.budget(cell.phase, cell.protocol, cell.method)
     step = budget.batch_size * _image(cell, own, preset, recompute) + _discrepancy(cell, preset, processes)

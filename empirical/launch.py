@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from empirical import disk
 from empirical.cells import CellSpec, matrix
 from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
 from empirical.counts import counts, latent_side
@@ -244,7 +245,7 @@ def _terminated() -> Iterator[None]:
 
 
 def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
-    """Return the cells with what they cost, as text; no image or weight is read, and nothing is run.
+    """Return the cells with what they cost and keep on disk, as text; nothing is read or run.
 
     Parameters
     ----------
@@ -280,4 +281,5 @@ def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
         f"TFLOP/s; memory is of each of {launch.processes} process(es)\n"
         f"estimated: the stored run of the desk preset took {STORED_RUN}"
     )
-    return "\n".join([*lines, *([cached] if cached else []), summary])
+    kept = disk.summary(cells, launch.sizes, own, cached=launch.cached)
+    return "\n".join([*lines, *([cached] if cached else []), kept, summary])

@@ -61,7 +61,7 @@ class Arguments:
             core for each of both.
         tensorboard: Write TensorBoard's files beside the logs.
         dry_run: Print cells, which of them are done (with the images and weights of the last launch there),
-            operations, hours and memory, and run nothing; of ``pocket`` estimated seconds.
+            operations, hours, memory and GB on disk, and run nothing; of ``pocket`` estimated seconds.
         hardware: What the hours of a dry run are of; by default follows from device and bf16.
     """
 

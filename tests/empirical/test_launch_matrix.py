@@ -213,12 +213,13 @@ def test_the_dry_run_prints_every_cell_with_its_cost_and_touches_nothing(tmp_pat
     monkeypatch.chdir(tmp_path)
     given = ["launch", "--preset", "paper", "--dry-run", "--tables", "7", "--methods", "mmd", "--bf16"]
     assert main([*given, "--device", "cpu", "--processes", "8"]) == 0
-    *lines, cached, summary, uncertainty = capsys.readouterr().out.splitlines()
+    *lines, cached, disk, summary, uncertainty = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[::3]] == [
         f"{phase}/mmd-full-65536x2-fair-0" for phase in ("substitution", "adaptation", "joint")
     ]
     assert "to do" in lines[0]
     assert cached.startswith("latents, once: 0.51 h")
+    assert disk.startswith("on disk: latents 42 GB, weights ")
     assert summary.startswith("9 cells, ")
     assert uncertainty.startswith("estimated: ")
     more = ["--tables", "3", "--heads", "full", "none", "--device", "cpu"]
