@@ -110,7 +110,7 @@ def substitute(given: Arguments) -> int:
 
     An interrupted run continues where it stopped when the same command is given again.
     """
-    from empirical.substitute import Substitution
+    from empirical.phases import Substitution
 
     return comparison_command.run(Substitution, given)
 
@@ -121,7 +121,7 @@ def adapt(given: Arguments) -> int:
     Starts from what ``substitute`` stored under the same arguments. An interrupted run continues
     where it stopped when the same command is given again.
     """
-    from empirical.adapt import Adaptation
+    from empirical.phases import Adaptation
 
     return comparison_command.run(Adaptation, given)
 
@@ -132,7 +132,7 @@ def joint(given: Arguments) -> int:
     Starts from what ``substitute`` stored under the same arguments. An interrupted run continues
     where it stopped when the same command is given again.
     """
-    from empirical.joint import Joint
+    from empirical.phases import Joint
 
     return comparison_command.run(Joint, given)
 

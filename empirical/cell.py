@@ -12,21 +12,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from empirical.cell_run import CellRun, Row
 from empirical.cells import CellSpec
 from empirical.determinism import as_launched
 from empirical.locks import alone, of_first
 from empirical.outcomes import less_memory, lock, result
 from empirical.runtime import EvaluationMemoryError, Runtime, end_with_launcher, memory_ran_out, processes
 from empirical.setup import Launch
+from empirical.streamed import cell_run
 from qtheory.errors import DomainError, SchemaError, ShapeError
 from qtheory.results import write_bytes_atomically
 
 
-def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> Row:
+def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any]:
     """Run a cell and store its result, or why there is none.
 
     Raises
@@ -37,7 +38,7 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> Row:
     start = time.perf_counter()
     folder = launch.folder(cell)
     try:
-        row = CellRun(launch, cell, runtime).row()
+        row = cell_run(launch, cell, runtime).evaluation().row
     except (MemoryError, RuntimeError) as error:
         if not memory_ran_out(error):
             raise

@@ -65,8 +65,11 @@ class CellSpec:
     def trained(self) -> bool:
         """Whether it is trained step by step.
 
-        Baselines do nothing, references are fitted once, and fixed rules without heads have nothing to train.
+        Baselines do nothing; in substitution references are fitted once, and fixed rules without heads have
+        nothing to train.
         """
+        if self.phase in SECOND_STAGE:
+            return True  # the decoder is, whatever lies before it
         return self.method in TRAINED and not (self.head == "none" and FAMILIES[self.method] == "SQ")
 
     @property

@@ -17,6 +17,7 @@ from empirical.determinism import deterministic
 from empirical.evaluate import Evaluation
 from empirical.job import SUBSTITUTION, THREADS, Job
 from empirical.phase import Phase
+from empirical.photographs import usable_images
 from empirical.tokenizers.pocket import WEIGHTS
 from empirical.variants import EVERY, adversarial_recipe, base, phases
 from qtheory import _check, command
@@ -116,7 +117,7 @@ def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Tab
         preset=job.name,
         command=made_by,
         seconds=seconds,
-        images=job.phase.images(job).manifest,
+        images=usable_images(job).manifest,
     )
     failed = {failure["cell"]: failure["error"] for failure in comparison.manifest["failures"]}
 
@@ -171,7 +172,7 @@ def compare(
     Parameters
     ----------
     phase : type of Phase
-        `Substitution`, `Adaptation` or `Joint`.
+        One of `empirical.phases.PHASES`.
     preset : str
         A key of `empirical.config.PRESETS`.
     protocol : str

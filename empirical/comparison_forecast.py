@@ -2,23 +2,20 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from empirical.adapt import Adaptation
 from empirical.cells import CellSpec
-from empirical.config import PRESETS, SECOND_STAGE, Budget
+from empirical.config import PRESETS, SECOND_STAGE
 from empirical.cost import SUSTAINED, cost
 from empirical.counts import Counts, counts
 from empirical.data import split
 from empirical.head import HALVES, TRAINED, UNQUANTIZED
 from empirical.job import SUBSTITUTION, THREADS, Job
-from empirical.joint import Joint
 from empirical.launch_config import LaunchPreset
 from empirical.phase import Phase
-from empirical.substitute import Substitution
-from empirical.tokenizers.pocket import LATENT_CHANNELS
+from empirical.phases import PHASES, Substitution
+from empirical.photographs import usable_images
 from empirical.variants import first_stage, phases
 from qtheory.results import Cell
 from sims.assign import available_threads
@@ -32,34 +29,11 @@ _HARDWARE = "cpu"
 _STAND_IN = TRAINED[0]
 
 
-@dataclass(frozen=True)
-class _Sizes(LaunchPreset):
-    """Sizes of photographs, whose batches are the same in all protocols."""
-
-    def budget(self, phase: str, protocol: str, method: str) -> Budget:
-        return self.first if phase == SUBSTITUTION else self.second
-
-
 def _sizes(job: Job) -> LaunchPreset:
+    """Return the sizes of a job, with the crops of those photographs that there are."""
     preset = job.preset
-    photographs = min(len(split(job.phase.images(job).names)[1]), preset.heldout_photographs)
-    none: dict[str, Any] = {"codebook_sizes": (), "token_chunks": (), "token_codebook_size": 0, "splits": ()}
-    return _Sizes(
-        size=preset.crop,
-        channels=LATENT_CHANNELS,
-        codebook_size=preset.codebook_size,
-        chunks=HALVES,
-        **none,
-        head_width=preset.head_width,
-        head_groups=8,
-        first=preset,
-        second=job.second_stage,
-        epochs=1,
-        views=1,
-        networks=False,
-        images=preset.train_crops,
-        heldout=photographs * preset.heldout_crops,
-    )
+    photographs = min(len(split(usable_images(job).names)[1]), preset.heldout_photographs)
+    return replace(job.sizes, heldout=photographs * preset.heldout_crops)
 
 
 def _done(job: Job, cell: Cell) -> bool:
@@ -75,14 +49,14 @@ def _seconds(job: Job, cell: Cell, sizes: LaunchPreset, own: Counts) -> float:
     named = method if method in TRAINED or not trained else _STAND_IN
     head, size = cell.parameters["head"], job.preset.codebook_size
     chunks = 0 if method == UNQUANTIZED else HALVES
-    spec = CellSpec(phase, named, head, size, chunks, job.protocol, job.seed, ())  # type: ignore[arg-type]
+    spec = CellSpec(phase, named, head, size, chunks, job.protocol, job.seed, ())
     counted = cost(spec, sizes, own).hours(SUSTAINED[_HARDWARE]) * 3600
-    return counted + _MEASUREMENT + (_STEP * job.phase.budget(job).steps if trained else 0.0)
+    return counted + _MEASUREMENT + (_STEP * job.phase.budget(job, method).steps if trained else 0.0)
 
 
 def own_phases(protocol: str) -> list[type[Phase]]:
     """Return the phases in which a protocol has trainings of its own, in order."""
-    return [phase for phase in (Substitution, Adaptation, Joint) if phase.study in phases(protocol)]
+    return [phase for phase in PHASES if phase.study in phases(protocol)]
 
 
 def _jobs(job: Job) -> Iterator[Job]:

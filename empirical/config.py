@@ -120,3 +120,7 @@ SECOND_STAGE = {
     # a tenth of the first stage's learning rate, as in the paper
     "pocket": Budget(steps=120, batch_size=16, learning_rate=2e-4, trials=1),
 }
+
+# parts of the second stage after which a protocol that keeps the best one measures, as the published run did
+# after each of five epochs
+EPOCHS = {"smoke": 2, "pocket": 5}

@@ -17,7 +17,7 @@ from qtheory import _check
 from qtheory.errors import DomainError, ShapeError
 
 HALVES = 2
-_GROUPS = 8
+GROUPS = 8
 
 
 class Head(nn.Module):
@@ -44,7 +44,7 @@ class Head(nn.Module):
         channels_in: int,
         channels_out: int,
         width: int,
-        groups: int = _GROUPS,
+        groups: int = GROUPS,
         *,
         kernel: int = 3,
         generator: torch.Generator,
@@ -233,7 +233,7 @@ def build_transplant(
     width: int,
     protocol: str,
     generator: torch.Generator,
-    groups: int = _GROUPS,
+    groups: int = GROUPS,
     chunks: int = HALVES,
     side: int | None = None,
 ) -> Transplant:

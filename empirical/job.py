@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from empirical.config import Budget, Preset
+from empirical.config import EPOCHS, Budget, Preset
 from empirical.data import POCKET_PHOTOS
-from empirical.tokenizers.pocket import WEIGHTS
+from empirical.head import GROUPS, HALVES
+from empirical.launch_config import LaunchPreset
+from empirical.tokenizers.pocket import LATENT_CHANNELS, WEIGHTS
 from empirical.variants import first_stage
 from qtheory.results import Cell
 
@@ -82,6 +84,31 @@ class Job:
     start: str = ""
     digest: str = ""
     training: str = ""
+
+    @property
+    def sizes(self) -> LaunchPreset:
+        """Sizes and budgets, as those of a launch."""
+        preset = self.preset
+        first = Budget(preset.steps, preset.batch_size, preset.learning_rate, preset.trials)
+        return LaunchPreset(
+            size=preset.crop,
+            channels=LATENT_CHANNELS,
+            codebook_size=preset.codebook_size,
+            chunks=HALVES,
+            codebook_sizes=(),
+            token_chunks=(),
+            token_codebook_size=0,
+            splits=(),
+            head_width=preset.head_width,
+            head_groups=GROUPS,
+            first=first,
+            second=self.second_stage,
+            epochs=EPOCHS[self.name],
+            views=1,
+            networks=False,
+            images=preset.train_crops,
+            heldout=preset.heldout_photographs * preset.heldout_crops,
+        )
 
     def table(self, study: str | None = None) -> Path:
         """Return the file of the table; of this phase, or of another that it starts from."""

@@ -7,22 +7,19 @@ the encoder gives after the phase.
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from empirical.evaluate import Evaluation, encode_in_batches, evaluate
 from empirical.head import Transplant
 from empirical.protocol import ImageRecipe
 from empirical.quantizers._binary import BinaryQuantizer
 from empirical.quantizers.ema import EMAQuantizer
 from empirical.quantizers.fsq import FSQQuantizer
 from empirical.quantizers.vanilla import GradientCodebook
-from empirical.second_stage import ImageObjective, SecondStage
+from empirical.second_stage import ImageObjective
 from empirical.tokenizers import Tokenizer
 from empirical.training import Source
 from qtheory.errors import DomainError
-from qtheory.results import Cell
 
 _Committed = EMAQuantizer | GradientCodebook | BinaryQuantizer
 
@@ -106,26 +103,3 @@ class JointObjective(ImageObjective):
         for value in result.losses.values():
             loss = loss + value
         return loss
-
-
-class Joint(SecondStage):
-    """Joint optimisation."""
-
-    study = "joint"
-    command = "joint"
-    version = 2
-    training = 2
-    # their codewords stay while the latents move, so they are best no longer: controls, of which the ends
-    # of the scale will do, near the best vector quantizer and the best scalar one
-    references = ("kmeans", "lloyd_max")
-
-    def objective(self, transplant: Transplant, tokenizer: Tokenizer) -> ImageObjective:
-        """Return everything."""
-        return JointObjective(transplant, tokenizer, self.crops, self.recipe(self.job.protocol))
-
-    def measured(self, cell: Cell, rng: np.random.Generator) -> Evaluation:
-        """Optimise a cell, or load what was optimised of it, and evaluate it with its own encoder."""
-        transplant, tokenizer = self.refined(cell)
-        held_out = replace(self.held_out, z_e=encode_in_batches(tokenizer, self.held_out.crops))
-        z_e = encode_in_batches(tokenizer, self.in_sample)
-        return evaluate(transplant, tokenizer, held_out, z_e, rng=rng)

@@ -265,10 +265,10 @@ def evaluate(cell: Path, batch: int | None = None) -> int:
     """
     import json
 
-    from empirical.cell_run import CellRun
     from empirical.determinism import as_launched
     from empirical.runtime import EvaluationMemoryError, how_to_evaluate_in_less, processes
     from empirical.setup import Launch as Stored
+    from empirical.streamed import cell_run
     from qtheory.errors import DomainError
 
     path = cell / "cell.json" if cell.is_dir() else cell
@@ -279,7 +279,7 @@ def evaluate(cell: Path, batch: int | None = None) -> int:
         stored = replace(stored, evaluation_batch=_check.integer("--batch", batch))
     with processes(device=stored.device) as runtime, as_launched(stored.device):
         try:
-            row = CellRun(stored, spec, runtime).evaluated()
+            row = cell_run(stored, spec, runtime).again()
         except EvaluationMemoryError as error:
             remedy = how_to_evaluate_in_less(stored.evaluation_batch, "--batch")
             raise DomainError(f"memory of {runtime.device} ran out: {remedy} ({error})") from error

@@ -1,40 +1,29 @@
-"""What the phases of the comparison share: their inputs, and the store of what they train and measure."""
+"""What the phases of the comparison on photographs share: their cells, and the store of what they measure."""
 
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-
-from empirical.cells import MAIN_HEAD
-from empirical.checkpoint import State, stored_or_trained
+from empirical import cells
+from empirical.cell_run import CellRun
+from empirical.cells import MAIN_HEAD, CellSpec
+from empirical.checkpoint import State
 from empirical.config import Budget, Preset
-from empirical.data import ImageSet, eval_crops, load_images, require_heldout, split, train_crops
-from empirical.evaluate import Evaluation, HeldOut, encode_in_batches
-from empirical.features import efflite0
-from empirical.head import Transplant, build_transplant
+from empirical.counts import latent_side
+from empirical.data import require_heldout, split
+from empirical.evaluate import Evaluation
+from empirical.head import HALVES, UNQUANTIZED
+from empirical.inputs import Plan, Start
 from empirical.job import SUBSTITUTION, Job
-from empirical.journal import Journal
-from empirical.pixels import varied
-from empirical.streams import torch_stream
-from empirical.tokenizers import PocketTokenizer, default_pocket
-from empirical.tokenizers.pocket import DOWNSAMPLING, LATENT_CHANNELS, WEIGHTS
-from empirical.training import Objective, train
-from empirical.variants import VARIANTS, base
-from qtheory.results import Cell, Sweep, configuration_digest, stream, write_bytes_atomically
+from empirical.photographs import Photographs, load_tokenizer, usable_images
+from empirical.variants import VARIANTS, conduct
+from qtheory.results import Cell, Sweep, configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256
 
 Row = dict[str, Any]
-
-_IN_SAMPLE = 1024  # training crops behind the columns that start with train_
-_SHOWN = 4  # held-out photographs of which one crop is kept as a picture
 
 
 @dataclass(frozen=True)
@@ -59,26 +48,8 @@ class MethodSweep(Sweep):
         return tuple(cell for cell in super().cells() if cell.trial < self.counts[cell.parameters["method"]])
 
 
-def spread_over_groups(groups: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Return the numbers of at most `most` members of each group, evenly spread, in order.
-
-    Examples
-    --------
-    >>> spread_over_groups(np.array([0, 0, 0, 0, 1]), 2).tolist()
-    [0, 2, 4]
-    """
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    picked = [own[np.arange(min(most, len(own))) * len(own) // min(most, len(own))] for own in members]
-    return np.sort(np.concatenate(picked))
-
-
-def _tokenizer(job: Job) -> PocketTokenizer:
-    packaged = job.tokenizer == WEIGHTS
-    return default_pocket() if packaged else PocketTokenizer.from_checkpoint(job.tokenizer)
-
-
 class Phase(ABC):
-    """One phase, in one process: the inputs of its cells, made when first needed, and their results.
+    """One phase, in one process: its cells on the same inputs, and their results.
 
     Attributes
     ----------
@@ -92,15 +63,13 @@ class Phase(ABC):
         Raised whenever the trained weights change.
     """
 
-    study: ClassVar[str]
+    study: ClassVar[cells.Phase]
     command: ClassVar[str]
     version: ClassVar[int]
     training: ClassVar[int]
 
     def __init__(self, job: Job) -> None:
-        self.job = job
-        self.tokenizer = _tokenizer(job)
-        self._images = self.images(job)
+        self.job, self.inputs = job, Photographs(job)
 
     @classmethod
     @abstractmethod
@@ -109,35 +78,33 @@ class Phase(ABC):
 
     @classmethod
     def own_points(cls, job: Job) -> tuple[Row, ...]:
-        """Return the points of a job: of a variant those with heads, without which nothing changes."""
+        """Return the points of a job: of a variant those with heads, without which nothing changes.
+
+        Where methods have budgets of their own, each point says its.
+        """
         points = cls.points(job.preset)
         if job.protocol in VARIANTS:
-            return tuple(point for point in points if point["head"] == MAIN_HEAD)
-        return points
+            points = tuple(point for point in points if point["head"] == MAIN_HEAD)
+        budgets = [cls.budget(job, point["method"]) for point in points]
+        if all(budget == cls.budget(job) for budget in budgets):
+            return points
+        own = [{"steps": budget.steps, "batch_size": budget.batch_size} for budget in budgets]
+        return tuple({**point, **sizes} for point, sizes in zip(points, own, strict=True))
 
     @classmethod
-    @abstractmethod
-    def budget(cls, job: Job) -> Budget:
-        """Return the budget of the phase."""
+    def budget(cls, job: Job, method: str = "") -> Budget:
+        """Return the budget of a method, or that of most of them."""
+        return job.sizes.budget(cls.study, job.protocol, method)
 
     @classmethod
     @abstractmethod
     def loss(cls, protocol: str) -> str:
         """Return the loss in words."""
 
-    @abstractmethod
-    def measured(self, cell: Cell, rng: np.random.Generator) -> Evaluation:
-        """Train a cell, or load what was trained of it, and evaluate it."""
-
     @classmethod
     def prepared(cls, job: Job) -> Job:
         """Return the job with the digest of what it starts from, after a check that it is there."""
         return job
-
-    @staticmethod
-    def images(job: Job) -> ImageSet:
-        """Return the photographs that are large enough to cut crops from."""
-        return load_images(job.data, job.preset.crop)
 
     @classmethod
     def require_inputs(cls, job: Job) -> None:
@@ -151,8 +118,8 @@ class Phase(ABC):
         DomainError
             If there are too few photographs.
         """
-        _tokenizer(job)
-        images = cls.images(job)
+        load_tokenizer(job)
+        images = usable_images(job)
         require_heldout(min(len(split(images.names)[1]), job.preset.heldout_photographs), job.data)
 
     @classmethod
@@ -165,7 +132,7 @@ class Phase(ABC):
             "protocol": job.protocol,
             "loss": cls.loss(job.protocol),
             **{key: value for key, value in sizes.items() if key not in left_out},
-            "images": cls.images(job).digest[:12],
+            "images": usable_images(job).digest[:12],
             "tokenizer": file_sha256(job.tokenizer)[:12],
             "threads": job.threads,
             **({"start": job.start[:12]} if job.start else {}),
@@ -176,7 +143,7 @@ class Phase(ABC):
         """Return the number of independent trainings of a method."""
         if job.trials is not None:
             return job.trials
-        return cls.budget(job).trials if method in job.preset.repeated else 1
+        return cls.budget(job, method).trials if method in job.preset.repeated else 1
 
     @classmethod
     def sweep(cls, job: Job) -> Sweep:
@@ -201,84 +168,34 @@ class Phase(ABC):
         """Return the digest that marks the trained weights."""
         return cls.cell_digest(job, cls.training)
 
-    @cached_property
-    def crops(self) -> Tensor:
-        """Training crops, the same for every cell of every phase."""
-        photographs = [self._images.images[i] for i in split(self._images.names)[0]]
-        generator = torch_stream(self.job.seed, SUBSTITUTION, "train_crops")
-        sizes = self.job.preset
-        return train_crops(photographs, sizes.train_crops, sizes.crop, generator=generator)
+    @classmethod
+    def spec(cls, job: Job, cell: Cell) -> CellSpec:
+        """Return a cell of the sweep as a cell of the comparison."""
+        method, head = cell.parameters["method"], cell.parameters["head"]
+        chunks = 0 if method == UNQUANTIZED else HALVES
+        size = job.preset.codebook_size
+        return CellSpec(cls.study, method, head, size, chunks, job.protocol, job.seed + cell.trial, ())
 
-    @cached_property
-    def z_e(self) -> Tensor:
-        """Latents of the training crops by the encoder as it was pretrained."""
-        z_e = encode_in_batches(self.tokenizer, self.crops)
-        # the heads' convolutions run faster on channels last
-        return z_e.contiguous(memory_format=torch.channels_last)
-
-    @cached_property
-    def in_sample(self) -> Tensor:
-        """Those of the training crops on which errors are measured beside the held-out ones."""
-        return self.crops[:_IN_SAMPLE]
-
-    @cached_property
-    def held_out(self) -> HeldOut:
-        """Crops of the held-out photographs, with latents and features."""
-        preset = self.job.preset
-        chosen = split(self._images.names)[1][: preset.heldout_photographs]
-        crops, photo_index = eval_crops([self._images.images[i] for i in chosen], preset.crop)
-        kept = spread_over_groups(photo_index, preset.heldout_crops)
-        crops, photo_index = crops[torch.from_numpy(kept)], photo_index[kept]
-        names = tuple(self._images.names[i] for i in chosen)
-        shown = tuple(varied(crops, photo_index, _SHOWN))
-        z_e, features = encode_in_batches(self.tokenizer, crops), efflite0(crops)
-        return HeldOut(names, crops, photo_index, z_e, features, shown)
-
-    def built(self, cell: Cell) -> Transplant:
-        """Return the transplant of a cell with its initial weights, the same in every phase."""
-        job, method, head = self.job, cell.parameters["method"], cell.parameters["head"]
-        names = ("weights", method, head, f"trial={cell.trial}")
-        return build_transplant(
-            method,
-            head,
-            channels=LATENT_CHANNELS,
-            codebook_size=job.preset.codebook_size,
-            width=job.preset.head_width,
-            protocol=base(job.protocol),
-            side=self.side,
-            generator=torch_stream(job.seed, SUBSTITUTION, *names),
-        ).to(memory_format=torch.channels_last)
-
-    @property
-    def side(self) -> int:
-        """Side of the latents of a crop."""
-        return self.job.preset.crop // DOWNSAMPLING
+    def run(self, cell: Cell) -> CellRun:
+        """Return the run of a cell."""
+        job, spec = self.job, self.spec(self.job, cell)
+        starts = bool(job.start) and spec.method != UNQUANTIZED
+        transplant = job.file(cell, ".safetensors", SUBSTITUTION)
+        plan = Plan(
+            cell=spec,
+            sizes=job.sizes,
+            weights=job.file(cell, ".safetensors"),
+            best=job.file(cell, ".best.safetensors"),
+            log=job.file(cell, ".jsonl"),
+            epochs=job.file(cell, ".epochs.jsonl"),
+            state=State(job.file(cell, ".state.safetensors"), job.training),
+            start=Start(transplant, job.start, "the command `substitute`") if starts else None,
+        )
+        return CellRun(plan, self.inputs)
 
     def image_bits(self, cell: Cell) -> float:
         """Return the bits that the quantizers of a cell spend on a crop, 0 without any."""
-        return self.built(cell).bits(self.side)
-
-    def train(self, cell: Cell, objective: Objective, state: State) -> None:
-        """Train on the batches of a cell, with a log beside its other files."""
-        with Journal(self.job.file(cell, ".jsonl"), state.steps) as journal:
-            # the batches depend on the trial alone: all methods see the same ones
-            rng = cell.rng("batches")
-            train(objective, self.budget(self.job), rng=rng, state=state, log=journal.log)
-
-    def trained(self, cell: Cell, parts: dict[str, nn.Module], train: Callable[[State], None]) -> None:
-        """Load the parts of a cell, or train and store them; leave them in evaluation mode.
-
-        Parameters
-        ----------
-        cell : Cell
-            The cell.
-        parts : dict of str to torch.nn.Module
-            What is stored.
-        train : callable
-            Trains the parts in place; it gets the state from which to resume.
-        """
-        state = State(self.job.file(cell, ".state.safetensors"), self.job.training)
-        stored_or_trained(self.job.file(cell, ".safetensors"), state, parts, train)
+        return self.run(cell).built().bits(latent_side(self.job.sizes))
 
     def evaluation(self, cell: Cell) -> Evaluation:
         """Return the evaluation of a cell, stored or new."""
@@ -288,9 +205,9 @@ class Phase(ABC):
             if stored["digest"] == self.job.digest:
                 return Evaluation(stored["row"], stored["photographs"], stored["pictures"])
         start = time.perf_counter()
-        # the same photographs are drawn in every phase: what did not change keeps its interval
-        rng = stream(self.job.seed, SUBSTITUTION, "bootstrap", f"trial={cell.trial}")
-        found = self.measured(cell, rng)
+        found = self.run(cell).evaluation()
+        if not conduct(self.job.protocol).best_epoch:
+            found.row.pop("epoch", None)  # always the last
         seconds = round(time.perf_counter() - start, 2)
         content = {"digest": self.job.digest, "seconds": seconds, **asdict(found)}
         write_bytes_atomically(path, json.dumps(content).encode())

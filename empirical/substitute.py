@@ -7,24 +7,16 @@ the same order.
 from functools import reduce
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from empirical.accumulation import in_parts
-from empirical.checkpoint import State
-from empirical.config import Budget, Preset
-from empirical.evaluate import Evaluation, evaluate, pictures
-from empirical.head import REFERENCES, UNQUANTIZED, Transplant
-from empirical.job import SUBSTITUTION, Job
-from empirical.phase import Phase, Row
+from empirical.head import Transplant
 from empirical.protocol import Recipe
 from empirical.quantizers.vanilla import parameter_groups
 from empirical.tokenizers import Tokenizer
-from empirical.training import Objective, Source, fit_references
-from empirical.variants import substitution_recipe
+from empirical.training import Objective, Source
 from qtheory.errors import DomainError
-from qtheory.results import Cell, grid
 
 
 class SubstitutionObjective(Objective):
@@ -104,65 +96,3 @@ class SubstitutionObjective(Objective):
                 distance = self.perceptual(x.float(), x_hat.float()).mean()
             loss = loss + self.recipe.perceptual * distance
         return loss
-
-
-class Substitution(Phase):
-    """The substitution stage; its cells without quantizer or training are references for the others."""
-
-    study = SUBSTITUTION
-    command = "substitute"
-    version = 4
-    training = 3
-
-    @classmethod
-    def points(cls, preset: Preset) -> tuple[Row, ...]:
-        """Return methods and heads of the comparison, in the order of the table."""
-        return (
-            *grid(method=[UNQUANTIZED], head=["none"]),
-            *grid(method=REFERENCES, head=["none"]),
-            *grid(method=preset.methods, head=["none", "full"]),
-            *grid(method=preset.ablated, head=["1x1"]),
-        )
-
-    @classmethod
-    def budget(cls, job: Job) -> Budget:
-        """Return the preset, which holds the budget."""
-        return job.preset
-
-    @classmethod
-    def loss(cls, protocol: str) -> str:
-        """Return the loss in words."""
-        return substitution_recipe(protocol).loss
-
-    @classmethod
-    def trials(cls, job: Job, method: str) -> int:
-        """Return the number of independent trainings; the tokenizer alone has nothing to train."""
-        return 1 if method == UNQUANTIZED else super().trials(job, method)
-
-    def transplant(self, cell: Cell) -> Transplant:
-        """Return the trained transplant of a cell, from the store where it is there."""
-        job, built = self.job, self.built(cell)
-
-        def trained(state: State) -> None:
-            if cell.parameters["method"] in REFERENCES:
-                fit_references(built, self.z_e)
-                return
-            own = substitution_recipe(job.protocol)
-            crops = self.crops if own.pixel else None
-            objective = SubstitutionObjective(built, self.tokenizer, self.z_e, crops, own)
-            self.train(cell, objective, state)
-
-        if built.quantizers:
-            self.trained(cell, {"transplant": built}, trained)
-        return built
-
-    def measured(self, cell: Cell, rng: np.random.Generator) -> Evaluation:
-        """Train a cell, or load what was trained of it, and evaluate it."""
-        found = evaluate(
-            self.transplant(cell), self.tokenizer, self.held_out, self.z_e[: len(self.in_sample)], rng=rng
-        )
-        if cell.parameters["method"] == UNQUANTIZED:
-            # what the reconstructions are of, kept once
-            originals = [row | {"kind": "original"} for row in pictures(self.held_out.crops, self.held_out)]
-            found.pictures.extend(originals)
-        return found

@@ -9,17 +9,15 @@ import pytest
 
 from benchmarks import memory
 from benchmarks.__main__ import RESULTS
-from empirical.adapt import Adaptation
 from empirical.arena.config import Arena
 from empirical.cells import matrix
 from empirical.config import PRESETS, SECOND_STAGE
 from empirical.data import POCKET_PHOTOS
 from empirical.head import MULTISCALE
 from empirical.job import THREADS, Job
-from empirical.joint import Joint
 from empirical.launch_config import PRESETS as LAUNCHED
+from empirical.phases import Adaptation, Joint, Substitution
 from empirical.setup import VERSION
-from empirical.substitute import Substitution
 from empirical.tokenizers.pocket import WEIGHTS
 from figures.recipe import ROOT
 from qtheory.results import read_table

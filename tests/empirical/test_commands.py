@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 import empirical
 from empirical import comparison
 from empirical.__main__ import main
-from empirical.substitute import Substitution
+from empirical.phases import Substitution
 
 
 @pytest.fixture

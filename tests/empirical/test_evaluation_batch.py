@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from empirical import cell_run
+from empirical import cell_run, streamed
 from empirical.__main__ import main
 from empirical.determinism import deterministic
 from empirical.launch import task, walk
@@ -64,7 +64,7 @@ def test_rows_depend_on_the_batch_of_evaluation_by_rounding_alone(launch, tmp_pa
 
 @pytest.mark.parametrize("name", ["cache_latents", "measure", "measure_latents"])
 def test_memory_that_runs_out_where_images_are_encoded_or_measured_names_it(launch, monkeypatch, name):
-    monkeypatch.setattr(cell_run, name, run_out)
+    monkeypatch.setattr(streamed, name, run_out)
     spec = chosen()[0]
     [(_, outcome)] = walk(launch, [spec], Here())
     assert outcome == f"DomainError: memory of cpu ran out in {spec.name}: {WORDS} (CUDA out of memory.)"
@@ -74,9 +74,9 @@ def test_memory_that_runs_out_between_epochs_names_it_and_in_a_training_does_not
     first, second, _ = chosen("as_run")
     launch = replace(launch, sizes=replace(TINY, second=replace(TINY.second, batch_size=4)))
     list(walk(launch, [first], Here()))
-    for name, named in (("measure", True), ("train_on", False)):
+    for module, name, named in ((streamed, "measure", True), (cell_run, "train_on", False)):
         with monkeypatch.context() as patch:
-            patch.setattr(cell_run, name, run_out)
+            patch.setattr(module, name, run_out)
             [(_, outcome)] = walk(launch, [second], Here())
         assert (WORDS in outcome, "--recompute" in outcome) == (named, not named)
 
@@ -105,7 +105,7 @@ def test_a_cell_that_the_system_kills_outside_its_training_names_it(launch):
 def test_the_command_that_measures_names_its_own_argument(launch, monkeypatch, capsys):
     spec = chosen()[0]
     list(walk(launch, [spec], Here()))
-    monkeypatch.setattr(cell_run, "measure", run_out)
+    monkeypatch.setattr(streamed, "measure", run_out)
     given = ["evaluate", "--cell", str(launch.folder(spec))]
     assert main([*given, "--batch", "7"]) == 2
     expected = "memory of cpu ran out: encode and measure fewer than 7 images at a time (--batch) (CUDA out"

@@ -134,10 +134,8 @@ def test_a_contrast_is_paired_by_photograph(monkeypatch):
 
 
 def test_questions_name_cells_that_the_preset_has():
-    from empirical.adapt import Adaptation
     from empirical.config import PRESETS
-    from empirical.joint import Joint
-    from empirical.substitute import Substitution
+    from empirical.phases import Adaptation, Joint, Substitution
 
     cells = {
         (phase.study, point["method"], point["head"])

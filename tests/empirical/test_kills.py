@@ -18,9 +18,9 @@ from empirical.config import PRESETS
 from empirical.images import index_folder
 from empirical.latents import cache_latents
 from empirical.launch import walk
+from empirical.phases import Substitution
 from empirical.pretrain import PretrainConfig, pretrain
 from empirical.streaming import Crops
-from empirical.substitute import Substitution
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import _Trainer
 from tests.empirical.helpers import contents
@@ -45,7 +45,7 @@ SUBSTITUTION = """
 from empirical.checkpoint import State
 from empirical.comparison import compare
 from empirical.config import PRESETS
-from empirical.substitute import Substitution
+from empirical.phases import Substitution
 
 PRESETS["smoke"] = replace(PRESETS["smoke"], train_crops=8, steps=int(sys.argv[1]))
 Substitution.points = lambda preset: ({"method": "fsq", "head": "full"},)
@@ -161,7 +161,7 @@ def test_a_launched_cell_resumes_to_the_same_bytes(launch, phase, taken):
     assert len(taken) == STEPS - kept < STEPS  # it goes on, where to begin again would end in these bytes too
     assert resumed["row"] == straight["row"]
     assert contents(folder) == expected
-    assert {"weights.safetensors", "log.jsonl"} < contents(folder).keys()
+    assert {"weights.safetensors", "log.jsonl"} <= contents(folder).keys()
 
 
 def test_a_discriminator_and_measured_epochs_resume_to_the_same_bytes(tmp_path, taken, monkeypatch):

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from empirical import setup
-from empirical.cell_run import CellRun
 from empirical.cells import CellSpec
 from empirical.head import REFERENCES
 from empirical.launch import collect, task
 from empirical.runtime import Runtime
 from empirical.setup import Launch
+from empirical.streamed import cell_run
 from qtheory.errors import DomainError
 from tests.empirical.launched import TINY, chosen
 
@@ -21,7 +21,7 @@ def test_commitments_as_run_are_those_of_each_split_and_a_stage_that_sets_its_ow
 
     def betas(protocol, method, chunks):
         spec = CellSpec("substitution", method, "none", 16, chunks, protocol, 0, (5,))
-        return {half.settings.commitment for half in CellRun(launch, spec, Runtime()).built().quantizers}
+        return {half.settings.commitment for half in cell_run(launch, spec, Runtime()).built().quantizers}
 
     assert [betas("as_run", "mmd", chunks) for chunks in (1, 2, 4, 8)] == [{0.2}, {1.0}, {0.2}, {0.2}]
     assert [betas("fair", "mmd", chunks) for chunks in (1, 2, 4)] == [{0.25}] * 3

@@ -11,14 +11,11 @@ import pytest
 
 from empirical import journal
 from empirical.__main__ import main
-from empirical.adapt import Adaptation
 from empirical.checkpoint import State, load
 from empirical.comparison import compare
 from empirical.config import PRESETS, SECOND_STAGE
 from empirical.head import REFERENCES, TRAINED
-from empirical.joint import Joint
-from empirical.second_stage import SecondStage
-from empirical.substitute import Substitution
+from empirical.phases import Adaptation, Joint, SecondStage, Substitution
 from empirical.training import _Trainer
 from qtheory.errors import SchemaError
 
@@ -83,9 +80,9 @@ from pathlib import Path
 from empirical.checkpoint import State
 from empirical.comparison import compare
 from empirical.config import PRESETS, SECOND_STAGE
-from empirical.second_stage import SecondStage
-from empirical.adapt import Adaptation
-from empirical.joint import Joint
+from empirical.phases import SecondStage
+from empirical.phases import Adaptation
+from empirical.phases import Joint
 from empirical.training import _Trainer
 
 PRESETS["smoke"] = replace(PRESETS["smoke"], methods=("ema", "fsq"), train_crops=8, steps=3)
@@ -233,3 +230,34 @@ def test_a_launch_on_the_photographs_runs_all_phases_and_prints_the_tables(
         assert contents(tmp_path / "launched" / phase.study) == contents(tmp_path / phase.study)
     assert main([*given, "--device", "cpu", "--workers", "2"]) == 2
     assert "must be launched without --device, --workers" in capsys.readouterr().err
+
+
+def test_as_run_has_half_the_batch_one_seed_and_the_best_epoch_on_photographs_too(tmp_path, arguments):
+    first, _ = run(Substitution, tmp_path, arguments, protocol="as_run")
+    found, photographs = run(Adaptation, tmp_path, arguments, protocol="as_run")
+    assert set(first.frame["batch_size"]) == set(found.frame["batch_size"]) == {2}
+    assert set(first.frame["epoch"]) == {"last"}
+    for (_, row), method in zip(found.frame.iterrows(), ("ema", "fsq"), strict=True):
+        lines = (tmp_path / f"adaptation/smoke-as_run/{method}-full-0.epochs.jsonl").read_text().splitlines()
+        values = [json.loads(line)["kid_efflite0"] for line in lines]
+        assert len(values) == 2
+        best = int(np.argmin(values))
+        assert row["epoch"] == f"{best + 1}, of 2 by kid_efflite0"
+        assert row["kid_efflite0"] == values[best]
+        own = photographs.frame[photographs.frame["method"] == method]
+        assert np.average(own["psnr"], weights=own["crops"]) == pytest.approx(row["psnr"], rel=1e-6)
+
+
+def test_a_method_with_a_budget_of_its_own_says_so_in_its_row(tmp_path, arguments, monkeypatch):
+    points = tuple({"method": method, "head": "full"} for method in ("vanilla", "fsq"))
+    for phase in (Substitution, SecondStage):
+        monkeypatch.setattr(phase, "points", lambda preset: points)
+    run(Substitution, tmp_path, arguments, protocol="as_run")
+    found, _ = run(Adaptation, tmp_path, arguments, protocol="as_run")
+    # half of the others' batch, for twice the steps
+    assert found.frame[["method", "steps", "batch_size"]].to_numpy().tolist() == [
+        ["vanilla", 2 * 3, 1],
+        ["fsq", 3, 2],
+    ]
+    log = (tmp_path / "adaptation/smoke-as_run/vanilla-full-0.epochs.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in log] == [3, 6]

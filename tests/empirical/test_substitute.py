@@ -11,17 +11,17 @@ import pytest
 import torch
 from PIL import Image
 
-from empirical import phase
-from empirical import substitute as module
+from empirical import cell_run as module
 from empirical.__main__ import main
 from empirical.checkpoint import State, load
 from empirical.comparison import compare
 from empirical.config import PRESETS
 from empirical.head import build_transplant
+from empirical.phases import Substitution
 from empirical.protocol import RECIPES
-from empirical.substitute import Substitution, SubstitutionObjective
+from empirical.substitute import SubstitutionObjective
 from empirical.tokenizers import PocketTokenizer
-from empirical.training import train
+from empirical.training import train, train_on
 from qtheory.errors import SchemaError
 from qtheory.results import read_table
 
@@ -111,7 +111,7 @@ def test_cells_run_side_by_side_give_the_same_bytes(tmp_path, arguments):
 def test_more_trials_keep_the_cells_that_are_there(tmp_path, arguments, monkeypatch):
     first, _ = run(tmp_path, arguments)
     trained = []
-    monkeypatch.setattr(phase, "train", lambda *args, **kw: trained.append(args) or train(*args, **kw))
+    monkeypatch.setattr(module, "train_on", lambda *args, **kw: trained.append(args) or train_on(*args, **kw))
     second, _ = compare(Substitution, "smoke", "fair", out=tmp_path, jobs=1, trials=2, **arguments)
     assert len(trained) == 3
     assert second.frame.query("trial == 0").reset_index(drop=True).equals(first.frame)
@@ -159,14 +159,14 @@ def test_a_lost_table_is_rebuilt_from_the_stored_transplants(tmp_path, arguments
     for path in (tmp_path / "substitution").rglob("*"):
         if path.suffix in (".csv", ".json"):
             path.unlink()
-    monkeypatch.setattr(phase, "train", None)
+    monkeypatch.setattr(module, "train_on", None)
     run(tmp_path, arguments)
     assert contents(tmp_path) == before
 
 
 def test_a_finished_table_is_returned_without_training(tmp_path, arguments, monkeypatch):
     first, _ = run(tmp_path, arguments)
-    monkeypatch.setattr(phase, "train", None)
+    monkeypatch.setattr(module, "train_on", None)
     second, _ = run(tmp_path, arguments)
     assert first.frame.equals(second.frame)
 

@@ -10,7 +10,6 @@ import pytest
 
 from empirical import losses
 from empirical.__main__ import main
-from empirical.adapt import Adaptation
 from empirical.cell import run as run_cell
 from empirical.cells import matrix
 from empirical.comparison import compare
@@ -19,14 +18,12 @@ from empirical.config import PRESETS, SECOND_STAGE
 from empirical.cost import _ADVERSARY, cost
 from empirical.counts import counts
 from empirical.head import REFERENCES, TRAINED
-from empirical.joint import Joint
 from empirical.launch import loss
 from empirical.launch_config import PRESETS as LAUNCHED
+from empirical.phases import Adaptation, Joint, SecondStage, Substitution
 from empirical.protocol import ADAPTATION, RECIPES
 from empirical.quantizers import PROTOCOLS
 from empirical.runtime import Runtime
-from empirical.second_stage import SecondStage
-from empirical.substitute import Substitution
 from empirical.switches import both, switched
 from empirical.variants import (
     EVERY,
