@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from empirical import checkpoint
+from empirical._tensor_file import opened
 from empirical.config import Preset
 from empirical.head import REFERENCES, UNQUANTIZED
 from empirical.job import SUBSTITUTION, Job
@@ -49,8 +49,9 @@ def _require(path: Path, digest: str, command: str) -> None:
         raise FileNotFoundError(
             f"{path} does not exist: this phase starts from trained transplants; run `{command}` first"
         )
-    _, metadata = checkpoint.load(path)
-    if metadata.get("digest") != digest:
+    with opened(path) as (_, metadata):
+        stored = metadata.get("digest")
+    if stored != digest:
         raise SchemaError(
             f"{path} must hold a transplant of this configuration, got one of another; run `{command}` first"
         )
