@@ -31,18 +31,27 @@ def trainings(monkeypatch):
     return begun
 
 
-def waiting(path, capsys):
-    """Return a job that waits for the one which has the cell."""
-    job = threading.Thread(target=cells_module.main, args=(str(path),))
-    job.start()
-    said = ""
-    while "waits for another job" not in said:
-        said += capsys.readouterr().err
-        assert job.is_alive()
-    return job
+@pytest.fixture
+def waiting(monkeypatch):
+    """Starts a job, and returns it once it has found that another one has the cell."""
+    taken, refused = locks._taken, threading.Event()
+
+    def looked(*given):
+        if (file := taken(*given)) is None:
+            refused.set()
+        return file
+
+    def begun(path):
+        monkeypatch.setattr(locks, "_taken", looked)
+        job = threading.Thread(target=cells_module.main, args=(str(path),))
+        job.start()
+        assert refused.wait(60)
+        return job
+
+    return begun
 
 
-def test_a_second_job_of_a_cell_waits_and_finds_it_done(launch, trainings, capsys):
+def test_a_second_job_of_a_cell_waits_and_finds_it_done(launch, trainings, waiting):
     spec = chosen()[0]
     [(_, outcome)] = walk(launch, [spec], Here())
     folder, path = launch.folder(spec), launch.folder(spec) / "cell.json"
@@ -52,7 +61,7 @@ def test_a_second_job_of_a_cell_waits_and_finds_it_done(launch, trainings, capsy
     before = files(folder)
     trainings.clear()
     with alone(lock(launch, spec)):
-        job = waiting(path, capsys)
+        job = waiting(path)
         assert files(folder) == before
         (folder / "result.json").write_bytes(stored)
     job.join()
@@ -61,12 +70,12 @@ def test_a_second_job_of_a_cell_waits_and_finds_it_done(launch, trainings, capsy
     assert dict(walk(launch, [spec], Here()))[spec] == outcome
 
 
-def test_a_second_job_of_a_cell_trains_it_where_the_first_one_died(launch, trainings, capsys):
+def test_a_second_job_of_a_cell_trains_it_where_the_first_one_died(launch, trainings, waiting):
     spec = chosen()[0]
     path = launch.write(spec)
     old = {"digest": launch.digest(spec), "error": "of the job that died"}
     with alone(lock(launch, spec)):
-        job = waiting(path, capsys)
+        job = waiting(path)
         (path.parent / "failure.json").write_text(json.dumps(old))
     job.join()
     assert len(trainings) == 1
