@@ -28,7 +28,7 @@ SETTINGS: dict[str, Mapping[str, Any]] = {
     "adaptation": protocol.ADAPTATION,
     "joint": dict.fromkeys(PROTOCOLS, protocol.JOINT),
     "adversary": losses.ADAPTATION,
-    "launch": protocol.CONDUCT,
+    "training": protocol.CONDUCT,
 }
 
 

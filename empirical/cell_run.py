@@ -209,26 +209,50 @@ class CellRun:
         if load_matching(path, self.plan.state.digest) is None:
             raise FileNotFoundError(f"{path} does not exist or is of another configuration; launch it first")
         transplant, tokenizer = self.trained()
-        epoch = "last"
+        epoch = self.best(transplant, tokenizer) if self.chooses else "last"
+        return self.measured(transplant, tokenizer).row | {"epoch": epoch or "last"}
+
+    def best(self, transplant: Transplant, tokenizer: Tokenizer) -> str | None:
+        """Load what the best epoch ended with and return which one it was, None where that is not kept.
+
+        On a card, a training that was interrupted after an epoch may have chosen another one since.
+        """
         stored = load_matching(self.plan.best, self.plan.state.digest)
-        # on a card, a training that was interrupted after an epoch may have chosen another one since
-        if stored is not None and stored[1]["epoch"] == str(self._chosen()):
-            checkpoint.unpack(stored[0], **self.parts(transplant, tokenizer))
-            epoch = best_epoch(self.plan.epochs, self.inputs.quality)["epoch"]
-        return self.measured(transplant, tokenizer).row | {"epoch": epoch}
+        if stored is None or stored[1]["epoch"] != str(self._chosen()):
+            return None
+        checkpoint.unpack(stored[0], **self.parts(transplant, tokenizer))
+        epoch: str = best_epoch(self.plan.epochs, self.inputs.quality)["epoch"]
+        return epoch
 
     def evaluation(self) -> Evaluation:
         """Train, measure and keep what is to be kept."""
-        transplant: Transplant | None = None
         if self.cell.phase == "baseline":
             tokenizer = self.inputs.tokenizer(self.cell)
             self.inputs.prepare(tokenizer)
-        else:
-            transplant, tokenizer = self.trained()
-            if self.chooses:  # with pictures of its own
-                best = best_epoch(self.plan.epochs, self.inputs.quality)
-                beside = best.pop(_BESIDE, {"photographs": [], "pictures": []})
-                return Evaluation(best, **beside)
+            return self._kept(None, tokenizer)
+        transplant, tokenizer = self.trained()
+        epoch = "last"
+        if self.chooses:
+            if self._chosen() is None:
+                raise SchemaError(
+                    f"{self.plan.epochs} must hold the measurements of {self.sizes.epochs} epochs, got none; "
+                    f"remove {self.plan.weights}, and the cell is trained again"
+                )
+            chosen = self.best(transplant, tokenizer)
+            if chosen is None:  # its row and pictures are there, its weights are not
+                return self._as_chosen()
+            epoch = chosen
+        found = self._kept(transplant, tokenizer)
+        return replace(found, row=found.row | {"epoch": epoch})
+
+    def _kept(self, transplant: Transplant | None, tokenizer: Tokenizer) -> Evaluation:
+        """Return the measurement of the cell as it is, and keep what it leaves."""
         found = self.measured(transplant, tokenizer)
         self.inputs.keep(self.cell, transplant, tokenizer)
-        return found if transplant is None else replace(found, row=found.row | {"epoch": "last"})
+        return found
+
+    def _as_chosen(self) -> Evaluation:
+        """Return the measurement of the best epoch as it was chosen."""
+        row = best_epoch(self.plan.epochs, self.inputs.quality)
+        beside, epoch = row.pop(_BESIDE, {"photographs": [], "pictures": []}), row.pop("epoch")
+        return Evaluation(row | {"epoch": epoch}, **beside)

@@ -11,11 +11,14 @@ from typing import Any
 
 from tqdm import tqdm
 
+from empirical._tensor_file import opened
 from empirical.config import PRESETS, SECOND_STAGE
 from empirical.data import POCKET_PHOTOS
 from empirical.determinism import deterministic
 from empirical.evaluate import Evaluation
 from empirical.job import SUBSTITUTION, THREADS, Job
+from empirical.locks import alone
+from empirical.outcomes import kept_beside
 from empirical.phase import Phase
 from empirical.photographs import usable_images
 from empirical.tokenizers.pocket import WEIGHTS
@@ -94,6 +97,23 @@ def _prepared(job: Job) -> tuple[Job, Sweep]:
     return replace(job, digest=digest, training=job.phase.training_digest(job), trials=None), sweep
 
 
+def _set_aside(job: Job) -> None:
+    """Keep what was trained in another configuration beside the folder, and fetch back what is of this one.
+
+    A seed of another run, for example, would else overwrite every training that is there.
+    """
+    folder = job.table().with_suffix("")
+    trained = next(iter(sorted(folder.glob("*.safetensors"))), None)
+    if trained is not None:
+        with opened(trained) as (_, metadata):
+            other = metadata.get("digest", "")
+        if other != job.training:
+            folder.replace(kept_beside(folder, other))
+    own = kept_beside(folder, job.training)
+    if own.exists() and not folder.exists():
+        own.replace(folder)
+
+
 def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Table]:
     """Run the cells that are missing in so many processes, and write what all have stored."""
     seconds: dict[str, float] = {}
@@ -137,7 +157,8 @@ def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Tab
     return comparison, photographs
 
 
-def _require_own(phase: type[Phase], protocol: str) -> None:
+def require_own(phase: type[Phase], protocol: str) -> None:
+    """Raise `DomainError` unless a protocol has trainings of its own in a phase on photographs."""
     own = phases(_check.one_of("protocol", protocol, EVERY))
     if adversarial_recipe(protocol).adversarial == 0:
         raise DomainError(
@@ -167,7 +188,8 @@ def compare(
     """Run what is missing of a phase of the comparison and write its tables.
 
     An interrupted run continues where it stopped, within a training too, and ends in the same bytes.
-    A later run with more trials keeps the cells that are there.
+    A later run with more trials keeps the cells that are there; trainings of another configuration are set
+    aside, and come back when it is asked for again. A second run into the same folder waits for the first.
 
     Parameters
     ----------
@@ -207,7 +229,7 @@ def compare(
         a crop, or the phase starts from transplants that are missing or of another configuration.
     """
     _check.one_of("preset", preset, PRESETS)
-    _require_own(phase, protocol)
+    require_own(phase, protocol)
     threads = _check.integer("threads", threads)
     if threads > _MOST_THREADS:
         raise DomainError(f"threads must be at most {_MOST_THREADS}, got {threads}")
@@ -216,4 +238,8 @@ def compare(
     budgets = (PRESETS[preset], SECOND_STAGE[preset])
     job = Job(phase, preset, *budgets, protocol, seed, out, data, tokenizer, threads, trials)
     made_by = replace(job, out=Path("results")).command(phase.command)
-    return _tables(*_prepared(job), made_by, jobs)
+    job, sweep = _prepared(job)
+    # of a second command the trainings would get into those of the first
+    with alone(job.table().with_suffix(".lock")):
+        _set_aside(job)
+        return _tables(job, sweep, made_by, jobs)

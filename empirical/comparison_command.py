@@ -91,6 +91,7 @@ def launch(given: "Arguments") -> int:
     DomainError
         If an argument is of no use here.
     """
+    from empirical.comparison import require_own
     from empirical.comparison_forecast import forecast, own_phases
     from empirical.variants import with_bases
 
@@ -101,6 +102,9 @@ def launch(given: "Arguments") -> int:
             f"preset pocket must be launched without {options}: it runs on the CPU in as many processes as "
             "there are cores, with networks that come with the package; take preset smoke, desk or paper"
         )
+    for asked in given.protocols:
+        for own_phase in own_phases(asked):
+            require_own(own_phase, asked)
     if given.dry_run:
         from empirical.data import POCKET_PHOTOS
         from empirical.tokenizers.pocket import WEIGHTS

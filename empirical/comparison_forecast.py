@@ -16,7 +16,7 @@ from empirical.launch_config import LaunchPreset
 from empirical.phase import Phase
 from empirical.phases import PHASES, Substitution
 from empirical.photographs import usable_images
-from empirical.variants import first_stage, phases
+from empirical.variants import conduct, first_stage, phases
 from qtheory.results import Cell
 from sims.assign import available_threads
 
@@ -51,7 +51,12 @@ def _seconds(job: Job, cell: Cell, sizes: LaunchPreset, own: Counts) -> float:
     chunks = 0 if method == UNQUANTIZED else HALVES
     spec = CellSpec(phase, named, head, size, chunks, job.protocol, job.seed, ())
     counted = cost(spec, sizes, own).hours(SUSTAINED[_HARDWARE]) * 3600
-    return counted + _MEASUREMENT + (_STEP * job.phase.budget(job, method).steps if trained else 0.0)
+    measured = 1
+    if conduct(job.protocol).best_epoch and phase != SUBSTITUTION:
+        measured += sizes.epochs
+    return (
+        counted + measured * _MEASUREMENT + (_STEP * job.phase.budget(job, method).steps if trained else 0.0)
+    )
 
 
 def own_phases(protocol: str) -> list[type[Phase]]:

@@ -172,7 +172,7 @@ def cost(
     budget = preset.budget(cell.phase, cell.protocol, cell.method)
     step = budget.batch_size * _image(cell, own, preset, recompute) + _discrepancy(cell, preset, processes)
     if conduct(cell.protocol).best_epoch and cell.phase in SECOND_STAGE:
-        evaluated *= preset.epochs  # it is measured after each, to choose the best
+        evaluated *= preset.epochs + 1  # it is measured after each, and as the best one left it
     return Cost(
         training=budget.steps * step / 1e9 if cell.trained else 0.0,
         evaluation=evaluated / 1e9,

@@ -238,12 +238,19 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
     from empirical.launch_findings import write_correlations
     from empirical.launch_table import render
     from empirical.table import render_findings
+    from qtheory.errors import SchemaError
     from qtheory.results import read_table
 
     found = read_table(launched_path(out, preset))
     frame = found.frame
     if protocol is not None:
         frame = frame[frame["protocol"] == protocol]
+        if frame.empty:
+            there = ", ".join(found.frame["protocol"].unique())
+            raise SchemaError(
+                f"{found.path} must have rows of protocol {protocol}, it has {there}; run `python -m "
+                f"empirical launch --preset {preset} --protocols {protocol}` first"
+            )
     measured = {int(number) for tables in frame["tables"] for number in str(tables).split()}
     for number in sorted(measured):
         print(f"Table {number}", render(number, frame), "", sep="\n")
@@ -266,9 +273,11 @@ def evaluate(cell: Path, batch: int | None = None) -> int:
     import json
 
     from empirical.determinism import as_launched
+    from empirical.launch_config import SECOND_STAGE
     from empirical.runtime import EvaluationMemoryError, how_to_evaluate_in_less, processes
     from empirical.setup import Launch as Stored
     from empirical.streamed import cell_run
+    from empirical.variants import conduct
     from qtheory.errors import DomainError
 
     path = cell / "cell.json" if cell.is_dir() else cell
@@ -283,5 +292,7 @@ def evaluate(cell: Path, batch: int | None = None) -> int:
         except EvaluationMemoryError as error:
             remedy = how_to_evaluate_in_less(stored.evaluation_batch, "--batch")
             raise DomainError(f"memory of {runtime.device} ran out: {remedy} ({error})") from error
+    if conduct(spec.protocol).best_epoch and row.get("epoch") == "last" and spec.phase in SECOND_STAGE:
+        print("the weights of the best epoch are not kept: these are of the last one", file=sys.stderr)
     print(json.dumps({**spec.row, **row}, indent=2))
     return 0

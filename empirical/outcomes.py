@@ -142,14 +142,15 @@ def set_aside(launch: Launch, cells: Iterable[CellSpec]) -> None:
             f"{running[0].name}; wait for their jobs, cancel them, or take another --out"
         )
     for cell, kept in others.items():
-        launch.folder(cell).replace(_kept(launch.folder(cell), str(kept)))
+        launch.folder(cell).replace(kept_beside(launch.folder(cell), str(kept)))
     for cell, digest in own.items():
         folder = launch.folder(cell)
-        if _kept(folder, digest).exists() and not folder.exists():
-            _kept(folder, digest).replace(folder)
+        if kept_beside(folder, digest).exists() and not folder.exists():
+            kept_beside(folder, digest).replace(folder)
 
 
-def _kept(folder: Path, digest: str) -> Path:
+def kept_beside(folder: Path, digest: str) -> Path:
+    """Return where a folder is kept that holds another configuration than its name says."""
     return folder.with_name(f"{folder.name}@{digest[:12]}")
 
 

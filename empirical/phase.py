@@ -19,11 +19,14 @@ from empirical.head import HALVES, UNQUANTIZED
 from empirical.inputs import Plan, Start
 from empirical.job import SUBSTITUTION, Job
 from empirical.photographs import Photographs, load_tokenizer, usable_images
+from empirical.protocol import Conduct
 from empirical.variants import VARIANTS, conduct
 from qtheory.results import Cell, Sweep, configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256
 
 Row = dict[str, Any]
+
+_STATES = 10  # states that a training writes on its way
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,17 @@ class MethodSweep(Sweep):
     ----------
     counts : dict of str to int
         Trials of each method; `trials` is their maximum.
+    conducted : dict
+        How the trainings are run, where that is a protocol's own.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
+    conducted: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def configuration(self) -> dict[str, Any]:
         """All that the numbers depend on, apart from code and machine."""
-        return {**super().configuration, "counts": dict(self.counts)}
+        return {**super().configuration, "counts": dict(self.counts), **self.conducted}
 
     def cells(self) -> tuple[Cell, ...]:
         """Return all cells, trials running fastest."""
@@ -151,7 +157,8 @@ class Phase(ABC):
         points = cls.own_points(job)
         counts = {point["method"]: cls.trials(job, point["method"]) for point in points}
         most = max(counts.values())
-        return MethodSweep(cls.study, cls.version, job.seed, most, points, cls.shared(job), counts)
+        shared, conducted = cls.shared(job), cls.conducted(job)
+        return MethodSweep(cls.study, cls.version, job.seed, most, points, shared, counts, conducted)
 
     @classmethod
     def cell_digest(cls, job: Job, version: int) -> str:
@@ -161,7 +168,15 @@ class Phase(ABC):
         keeps what it has.
         """
         content = {"study": cls.study, "version": version, "seed": job.seed, "shared": cls.shared(job)}
-        return configuration_digest(content)
+        return configuration_digest({**content, **cls.conducted(job)})
+
+    @classmethod
+    def conducted(cls, job: Job) -> Row:
+        """Return what a digest says of how the trainings are run, where a protocol has something to say."""
+        own = conduct(job.protocol)
+        if own == Conduct():
+            return {}
+        return {"conduct": repr(own)} | ({} if cls.study == SUBSTITUTION else {"epochs": job.sizes.epochs})
 
     @classmethod
     def training_digest(cls, job: Job) -> str:
@@ -179,6 +194,7 @@ class Phase(ABC):
     def run(self, cell: Cell) -> CellRun:
         """Return the run of a cell."""
         job, spec = self.job, self.spec(self.job, cell)
+        every = max(1, self.budget(job, spec.method).steps // _STATES)
         starts = bool(job.start) and spec.method != UNQUANTIZED
         transplant = job.file(cell, ".safetensors", SUBSTITUTION)
         plan = Plan(
@@ -188,7 +204,7 @@ class Phase(ABC):
             best=job.file(cell, ".best.safetensors"),
             log=job.file(cell, ".jsonl"),
             epochs=job.file(cell, ".epochs.jsonl"),
-            state=State(job.file(cell, ".state.safetensors"), job.training),
+            state=State(job.file(cell, ".state.safetensors"), job.training, every),
             start=Start(transplant, job.start, "the command `substitute`") if starts else None,
         )
         return CellRun(plan, self.inputs)

@@ -43,11 +43,13 @@ class Substitution(Phase):
         return 1 if method == UNQUANTIZED else super().trials(job, method)
 
 
-def _require(path: Path, digest: str, command: str) -> None:
+def _require(path: Path, digest: str, command: str, table: Path) -> None:
     """Raise unless a transplant of the configuration is stored."""
     if not path.exists():
+        # a table without its trainings would be taken for done
+        lost = f"remove {table.with_suffix('.*')} and then " if table.exists() else ""
         raise FileNotFoundError(
-            f"{path} does not exist: this phase starts from trained transplants; run `{command}` first"
+            f"{path} does not exist: this phase starts from trained transplants; {lost}run `{command}` first"
         )
     with opened(path) as (_, metadata):
         stored = metadata.get("digest")
@@ -96,7 +98,7 @@ class SecondStage(Phase):
         for cell in cls.sweep(job).cells():
             if cell.parameters["method"] != UNQUANTIZED:
                 path = job.file(cell, ".safetensors", SUBSTITUTION)
-                _require(path, job.start, first.command(Substitution.command))
+                _require(path, job.start, first.command(Substitution.command), job.table(SUBSTITUTION))
         return job
 
 

@@ -132,7 +132,7 @@ JOINT = ImageRecipe(
 
 @dataclass(frozen=True, kw_only=True)
 class Conduct:
-    """How launched trainings are run, apart from losses and optimizers.
+    """How trainings are run, apart from losses and optimizers.
 
     Attributes
     ----------
@@ -149,7 +149,8 @@ class Conduct:
     seeds : int or None
         Trainings of each method; None takes those of the preset.
     best_epoch : bool
-        Keep the best epoch of the second stage, by r-FID on the held-out images, instead of the last.
+        Keep the best epoch of the second stage, by r-FID on the held-out images (by KID where a preset
+        has no networks), instead of the last.
     """
 
     batch_divisor: int = 1

@@ -43,42 +43,42 @@ _TRAINING = (
     ),
 )
 
-_LAUNCH = (
+_CONDUCT = (
     Quirk(
         "batch of the preset over that of a training",
-        ("launch",),
+        ("training",),
         "batch_divisor",
         f"{RUN}: 32 in each of two replicas whose gradients never met, where Appendix G has 64; of joint "
         "optimisation none is public, and as_run goes on as in adaptation",
     ),
     Quirk(
         "methods by what the batch of the second stage is divided once more, for as many more steps",
-        ("launch",),
+        ("training",),
         "second_stage_divisors",
         f"{RUN}: 16 in each replica for Vanilla VQ, 32 for all others; the paper has 64 for all",
     ),
     Quirk(
         "commitment beta of methods at numbers of quantizers a position",
-        ("launch",),
+        ("training",),
         "commitments",
         f"{RUN}: in Table 5 at 256, 1024 and 2048 tokens and in split rows of Table 6, beside 1 in Tables 3 "
         "and 4 and at 512 tokens; rows of one table differ in it; the paper does not say",
     ),
     Quirk(
         "most processes of a training",
-        ("launch",),
+        ("training",),
         "most_processes",
         f"{RUN}: gradients were not averaged, so that one replica is what was trained",
     ),
     Quirk(
         "most seeds of a method",
-        ("launch",),
+        ("training",),
         "seeds",
         f"{RUN}: one; the paper does not say, and its tables have no intervals",
     ),
     Quirk(
         "best epoch of the second stage kept instead of the last",
-        ("launch",),
+        ("training",),
         "best_epoch",
         f"{RUN}: the best of five by r-FID on the images of the table; the paper does not say",
     ),
@@ -123,7 +123,7 @@ _ADVERSARY = (
     ),
 )
 
-QUIRKS = _quantizer_quirks.QUIRKS + _TRAINING + _LAUNCH + _ADVERSARY
+QUIRKS = _quantizer_quirks.QUIRKS + _TRAINING + _CONDUCT + _ADVERSARY
 
 
 def table() -> "pd.DataFrame":

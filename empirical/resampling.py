@@ -87,6 +87,10 @@ class Resampling:
         self.weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
         self._found: dict[tuple[Key, str], Sample] = {}
 
+    def trials_of(self, key: Key) -> Key:
+        """Return whose draws of trials a cell has: its own."""
+        return key
+
     def __contains__(self, key: Key) -> bool:
         """Whether there is such a cell."""
         return key in self.rows
@@ -113,7 +117,7 @@ class Resampling:
             trials = error / rows["latent_variance"].to_numpy()[:, None]
         else:
             trials = self._trials(key, column)
-        draws = stream(self.seed, "resampling", "trials", *key)
+        draws = stream(self.seed, "resampling", "trials", *self.trials_of(key))
         count = len(rows)
         picked = draws.multinomial(count, np.full(count, 1 / count), size=self.resamples).T / count
         return Sample(float(rows[column].mean()), (picked * trials).sum(axis=0))

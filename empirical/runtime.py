@@ -1,5 +1,6 @@
 """Where a training runs: device, precision, and its place among several processes."""
 
+import math
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -74,7 +75,8 @@ class Runtime:
         """
         if batch.shape[-1] % self.world:
             raise DomainError(
-                f"batch_size must be a multiple of the {self.world} processes, got {batch.shape[-1]}"
+                f"batch_size must be a multiple of the {self.world} processes, got {batch.shape[-1]}; take "
+                f"--processes {math.gcd(self.world, batch.shape[-1])}, or another that divides it"
             )
         return batch.chunk(self.world, dim=-1)[self.rank]
 

@@ -21,7 +21,21 @@ Row = dict[str, Any]
 VERSION = 1
 _COLUMNS = ("latent_nmse", "psnr", "kid_efflite0")
 _FEWEST = 3
+_ALIKE = ("images", "tokenizer", "threads")
 _SIDES = _BASE, _OWN = "base", "variant"
+
+
+class Sides(Resampling):
+    """One resampling of both sides: a trial of a method is drawn on both or on neither.
+
+    Its initial weights and batches are the same on both sides, and where the switch changes only a later
+    phase so is the transplant.
+    """
+
+    def trials_of(self, key: Key) -> Key:
+        """Return the cell without its side."""
+        phase, method, head = key
+        return phase.split("/")[-1], method, head
 
 
 def paired(base: "pd.DataFrame", own: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":
@@ -33,7 +47,7 @@ def paired(base: "pd.DataFrame", own: "pd.DataFrame") -> "tuple[pd.DataFrame, pd
 
 def both(
     base: "tuple[pd.DataFrame, pd.DataFrame]", own: "tuple[pd.DataFrame, pd.DataFrame]", *, seed: int
-) -> Resampling:
+) -> Sides:
     """Return one resampling of both sides, whose phases have the side's name before their own.
 
     Parameters
@@ -59,7 +73,7 @@ def both(
         return pd.concat([part.assign(phase=f"{side}/" + part["phase"]) for side, part in parts])
 
     rows, photographs = map(named, sides)
-    return Resampling(rows, photographs, seed=seed)
+    return Sides(rows, photographs, seed=seed)
 
 
 def _mean(data: Resampling, side: str, phase: str, methods: Sequence[str], column: str) -> Sample:
@@ -126,6 +140,21 @@ def switched(data: Resampling) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
+def _require_alike(base: Table, own: Table) -> None:
+    """Raise unless two tables are of one seed and of the same photographs, tokenizer and threads."""
+    sides = [
+        {"seed": table.manifest["seed"]}
+        | {name: table.manifest["configuration"]["fixed"][name] for name in _ALIKE}
+        for table in (base, own)
+    ]
+    if odd := [name for name in sides[0] if sides[0][name] != sides[1][name]]:
+        listed = ", ".join(f"{name} {sides[0][name]} and {sides[1][name]}" for name in odd)
+        raise SchemaError(
+            f"{base.path} and {own.path} must differ in the protocol alone, got {listed}; run one of them "
+            f"again: `{own.manifest['command']}`"
+        )
+
+
 def write_switch(base: Sequence[Table], own: Sequence[Table], path: Path, protocol: str) -> Table:
     """Compute what a variant changes and write it; the manifest names its sources by their SHA-256.
 
@@ -141,9 +170,12 @@ def write_switch(base: Sequence[Table], own: Sequence[Table], path: Path, protoc
     Raises
     ------
     SchemaError
-        If the two have no trial of a method in common.
+        If the two have another seed, other photographs or another tokenizer, or no trial of a method in
+        common.
     """
     import pandas as pd
+
+    _require_alike(base[0], own[0])
 
     def sides(tables: Sequence[Table]) -> "tuple[pd.DataFrame, pd.DataFrame]":
         half = len(tables) // 2

@@ -28,7 +28,7 @@ def test_every_setting_in_which_protocols_differ_is_listed_once():
 
 
 def test_all_methods_and_stages_are_compared():
-    assert set(SETTINGS) == {*TRAINED, "substitution", "adaptation", "joint", "adversary", "launch"}
+    assert set(SETTINGS) == {*TRAINED, "substitution", "adaptation", "joint", "adversary", "training"}
     assert all(tuple(found) == PROTOCOLS for found in SETTINGS.values())
 
 

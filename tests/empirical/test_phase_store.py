@@ -1,0 +1,127 @@
+"""What photographs keep of trainings: the best epoch, other configurations, and one command at a time."""
+
+import json
+import threading
+from dataclasses import replace
+
+import pytest
+
+from empirical import comparison, config
+from empirical.comparison import compare
+from empirical.config import PRESETS, SECOND_STAGE
+from empirical.locks import alone
+from empirical.phases import Adaptation, SecondStage, Substitution
+from empirical.photographs import Photographs
+from qtheory.errors import SchemaError
+from tests.empirical.helpers import contents, interrupted
+
+STEPS = 8
+
+
+@pytest.fixture
+def arguments(tiny, monkeypatch):
+    """One method, and two epochs of four steps in the later phases."""
+    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], heldout_photographs=3, steps=2))
+    monkeypatch.setitem(SECOND_STAGE, "smoke", replace(SECOND_STAGE["smoke"], steps=STEPS))
+    for phase in (Substitution, SecondStage):
+        monkeypatch.setattr(phase, "points", lambda preset: ({"method": "fsq", "head": "full"},))
+    return {"jobs": 1, **tiny}
+
+
+def run(phase, out, arguments, protocol="as_run", seed=0):
+    return compare(phase, "smoke", protocol, out=out, seed=seed, **arguments)[0].frame.iloc[0]
+
+
+def drop(out, *names):
+    """Remove the tables of an adaptation, and of its cell what ends with these names."""
+    folder = out / "adaptation" / "smoke-as_run"
+    for path in [*folder.parent.glob("*.json"), *(folder / f"fsq-full-0{name}" for name in names)]:
+        path.unlink()
+
+
+@pytest.mark.parametrize("step", [3, 4, 5])
+def test_an_interruption_around_an_epoch_ends_in_the_same_bytes(tmp_path, arguments, monkeypatch, step):
+    monkeypatch.setattr("empirical.phase._STATES", 3)  # after steps 2, 4 and 6
+    run(Substitution, tmp_path, arguments)
+    straight = run(Adaptation, tmp_path, arguments)
+    expected = contents(tmp_path / "adaptation")
+    assert straight["epoch"].endswith("of 2 by kid_efflite0")
+    (tmp_path / "adaptation").rename(tmp_path / "straight")
+    with interrupted(before=step):
+        run(Adaptation, tmp_path, arguments)
+    assert run(Adaptation, tmp_path, arguments).equals(straight)
+    assert contents(tmp_path / "adaptation") == expected
+
+
+def test_a_new_version_of_the_measurement_measures_the_best_epoch_anew(tmp_path, arguments, monkeypatch):
+    run(Substitution, tmp_path, arguments)
+    before = run(Adaptation, tmp_path, arguments)
+    measured = Photographs.measured
+
+    def other(self, *args):
+        found = measured(self, *args)
+        found.row["psnr"] += 100
+        return found
+
+    monkeypatch.setattr(Photographs, "measured", other)
+    monkeypatch.setattr(Adaptation, "version", Adaptation.version + 1)
+    after = run(Adaptation, tmp_path, arguments)
+    assert (after["psnr"], after["epoch"]) == (before["psnr"] + 100, before["epoch"])
+
+
+def test_epochs_that_are_lost_are_said_and_without_its_weights_the_best_one_stands_as_chosen(
+    tmp_path, arguments
+):
+    run(Substitution, tmp_path, arguments)
+    row = run(Adaptation, tmp_path, arguments)
+    drop(tmp_path, ".json", ".best.safetensors")
+    assert run(Adaptation, tmp_path, arguments).equals(row)
+    drop(tmp_path, ".json", ".epochs.jsonl")
+    _, manifest = compare(Adaptation, "smoke", "as_run", out=tmp_path, **arguments)
+    (failure,) = manifest.manifest["failures"]
+    assert "must hold the measurements of 2 epochs, got none; remove " in failure["error"]
+
+
+def test_how_often_it_measures_is_part_of_what_a_row_depends_on(tmp_path, arguments, monkeypatch):
+    run(Substitution, tmp_path, arguments)
+    assert run(Adaptation, tmp_path, arguments)["epoch"].endswith("of 2 by kid_efflite0")
+    monkeypatch.setitem(config.EPOCHS, "smoke", 4)
+    assert run(Adaptation, tmp_path, arguments)["epoch"].endswith("of 4 by kid_efflite0")
+
+
+def test_another_seed_keeps_what_is_there_and_the_first_one_comes_back(tmp_path, arguments, monkeypatch):
+    rows = {seed: run(Substitution, tmp_path, arguments, "fair", seed) for seed in (0, 1)}
+    assert rows[0]["psnr"] != rows[1]["psnr"]
+    folder = tmp_path / "substitution"
+    assert len([path for path in folder.iterdir() if path.name.startswith("smoke@") and path.is_dir()]) == 1
+    monkeypatch.setattr("empirical.cell_run.train_on", None)  # nothing is trained again
+    assert run(Substitution, tmp_path, arguments, "fair", 0)["psnr"] == rows[0]["psnr"]
+    monkeypatch.undo()
+
+
+def test_after_another_seed_the_later_phases_find_their_transplants_again(tmp_path, arguments):
+    for seed in (0, 1, 0):
+        run(Substitution, tmp_path, arguments, "fair", seed)
+    run(Adaptation, tmp_path, arguments, "fair", 0)
+    with pytest.raises(SchemaError, match=r"--seed 1 .* first$"):
+        run(Adaptation, tmp_path, arguments, "fair", 1)
+
+
+def test_a_second_command_waits_for_the_first(tmp_path, arguments, monkeypatch):
+    started, rows = threading.Event(), []
+    monkeypatch.setattr("empirical.locks.POLL", 0.05)
+    tables = comparison._tables
+
+    def told(*args):
+        started.set()
+        return tables(*args)
+
+    monkeypatch.setattr(comparison, "_tables", told)
+    second = threading.Thread(target=lambda: rows.append(run(Substitution, tmp_path, arguments)))
+    with alone(tmp_path / "substitution" / "smoke-as_run.lock"):
+        second.start()
+        assert not started.wait(1.0)
+    second.join()
+    assert started.is_set()
+    stored = json.loads((tmp_path / "substitution" / "smoke-as_run" / "fsq-full-0.json").read_text())
+    assert rows[0]["psnr"] == pytest.approx(stored["row"]["psnr"])
