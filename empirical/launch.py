@@ -17,7 +17,7 @@ from empirical.cells import CellSpec, matrix
 from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
 from empirical.counts import counts, latent_side
 from empirical.executors import Executor, Task
-from empirical.head import HEADS
+from empirical.head import HEADS, REFERENCES
 from empirical.locks import held
 from empirical.outcomes import (
     failure,
@@ -42,7 +42,8 @@ def task(launch: Launch, cell: CellSpec) -> Task:
     start = torchrun if processes > 1 else []
     command = (sys.executable, *start, "-m", "empirical.cell", str(path))
     cards = processes if launch.device == "cuda" else 0
-    cores = processes * (1 + launch.workers)
+    # a fit runs in one process, with the cores of all
+    cores = (launch.processes if cell.method in REFERENCES else processes) * (1 + launch.workers)
     log = launch.folder(cell) / "output.log"
     return Task(command, str(log), cards, cores, str(lock(launch, cell)))
 

@@ -35,6 +35,9 @@ def test_jobs_ask_for_the_cards_and_cores_of_their_cells(launch, tmp_path, monke
     tasks = [task(several, chosen(protocol)[0]) for protocol in ("fair", "as_run", "paper")]
     assert [(one.cards, one.cores) for one in tasks] == [(2, 8), (1, 4), (2, 8)]
     assert task(replace(several, device="cpu"), chosen()[0]).cards == 0
+    # k-means is fitted in one process, which takes the cores of all
+    fitted = next(cell for cell in chosen(tables=[3]) if cell.method == "kmeans")
+    assert (task(several, fitted).cards, task(several, fitted).cores) == (1, 8)
     executor, asked, submitted = SlurmExecutor(tmp_path / "jobs", cluster="debug"), {}, []
     monkeypatch.setattr(executor.executor, "update_parameters", lambda **given: asked.update(given))
 
