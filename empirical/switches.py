@@ -95,6 +95,7 @@ def _differences(data: Resampling, phase: str, methods: Sequence[str]) -> Iterat
         for column in _COLUMNS:
             before, after = (_mean(data, side, phase, own, column) for side in (_BASE, _OWN))
             row: Row = {"phase": phase, "statistic": "difference", "subject": subject, "column": column}
+            row["trials"] = min(len(data.rows[_key(_BASE, phase, method)]) for method in own)
             row |= {"base": before.value, "variant": after.value, "value": after.value - before.value}
             yield row | interval(after.resampled - before.resampled)
 
@@ -128,7 +129,7 @@ def switched(data: Resampling) -> "pd.DataFrame":
     pandas.DataFrame
         Of each method and family with published heads the values ``base`` and ``variant``, and as
         ``value`` their difference, variant minus base, with its percentile interval over photographs and
-        seeds, paired by photograph. Rows with ``spearman`` as ``statistic`` have the rank correlation
+        seeds, paired by photograph and over ``trials`` seeds that both sides have. Rows with ``spearman`` as ``statistic`` have the rank correlation
         between the trained methods' values on both sides.
     """
     import pandas as pd

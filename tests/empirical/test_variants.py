@@ -249,6 +249,7 @@ def test_of_trials_that_one_side_has_alone_nothing_is_taken():
     found = switched(both((rows, photographs), first, seed=0)).set_index(["statistic", "subject", "column"])
     own = rows[(rows["method"] == "ema") & (rows["trial"] == 0)]["psnr"].item()
     assert found.loc["difference", "ema", "psnr"]["base"] == pytest.approx(own)
+    assert found.loc["difference", "ema", "psnr"]["trials"] == 1
 
 
 def test_a_switch_between_tables_of_other_seeds_is_refused(tmp_path, arguments):
