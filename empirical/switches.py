@@ -86,6 +86,10 @@ def _key(side: str, phase: str, method: str) -> Key:
     return f"{side}/{phase}", method, main_head(method)
 
 
+def _trials(data: Resampling, phase: str, methods: Sequence[str]) -> int:
+    return min(len(data.rows[_key(_BASE, phase, method)]) for method in methods)
+
+
 def _differences(data: Resampling, phase: str, methods: Sequence[str]) -> Iterator[Row]:
     families = {
         kind: [method for method in methods if FAMILIES[method] == kind] for kind in ("VQ", "PQ", "SQ")
@@ -95,7 +99,7 @@ def _differences(data: Resampling, phase: str, methods: Sequence[str]) -> Iterat
         for column in _COLUMNS:
             before, after = (_mean(data, side, phase, own, column) for side in (_BASE, _OWN))
             row: Row = {"phase": phase, "statistic": "difference", "subject": subject, "column": column}
-            row["trials"] = min(len(data.rows[_key(_BASE, phase, method)]) for method in own)
+            row["trials"] = _trials(data, phase, own)
             row |= {"base": before.value, "variant": after.value, "value": after.value - before.value}
             yield row | interval(after.resampled - before.resampled)
 
@@ -112,7 +116,7 @@ def _agreements(data: Resampling, phase: str, methods: Sequence[str]) -> Iterato
         )
         rho = rank_correlations(*resampled)
         row: Row = {"phase": phase, "statistic": "spearman", "subject": f"{len(methods)} methods"}
-        row |= {"column": column, "value": spearman(*values)}
+        row |= {"column": column, "trials": _trials(data, phase, methods), "value": spearman(*values)}
         yield row | interval(rho[np.isfinite(rho)])
 
 
@@ -129,8 +133,8 @@ def switched(data: Resampling) -> "pd.DataFrame":
     pandas.DataFrame
         Of each method and family with published heads the values ``base`` and ``variant``, and as
         ``value`` their difference, variant minus base, with its percentile interval over photographs and
-        seeds, paired by photograph and over ``trials`` seeds that both sides have. Rows with ``spearman`` as ``statistic`` have the rank correlation
-        between the trained methods' values on both sides.
+        seeds, paired by photograph and over ``trials`` seeds that both sides have. Rows with ``spearman`` as
+        ``statistic`` have the rank correlation between the trained methods' values on both sides.
     """
     import pandas as pd
 
