@@ -9,7 +9,18 @@ from qtheory.results import Table
 from qtheory.results.comparison import averages
 
 PHASES = ("substitution", "adaptation", "joint")
-TABLES = (*(f"{phase}/pocket" for phase in PHASES), "correlations/pocket", "contrasts/pocket")
+# variants of the fair protocol, and what each changes
+SWITCHES = {
+    "fair_images": "Where the first stage learns from images too, through the frozen decoder as published",
+    "fair_decoder": "Where adaptation trains the decoder alone, and not the second head with it",
+}
+TABLES = (
+    *(f"{phase}/pocket" for phase in PHASES),
+    "correlations/pocket",
+    "contrasts/pocket",
+    *(f"switches/pocket-{name}" for name in SWITCHES),
+    "correlations/pocket-fair_images",
+)
 
 _IN = {"substitution": "after substitution", "adaptation": "after adaptation", "joint": "trained jointly"}
 
@@ -163,6 +174,43 @@ def _moving_latents(first: Table, joint: Table) -> str:
     )
 
 
+def _switch(frame: pd.DataFrame, name: str) -> str:
+    """Say what a switch of the fair protocol changes in quality, and in the order of methods."""
+    parts = []
+    for phase, rows in frame.groupby("phase", sort=False):
+        psnr = rows[(rows["statistic"] == "difference") & (rows["column"] == "psnr")]
+        moved = ", ".join(
+            f"{_interval(psnr[psnr['subject'] == kind].iloc[0], 'value', 2)} dB for {kind}"
+            for kind in ("VQ", "PQ", "SQ")
+        )
+        agreed = rows[(rows["statistic"] == "spearman") & (rows["column"] == "kid_efflite0")].iloc[0]
+        parts.append(
+            f"{_IN[str(phase)]} {moved}, and the methods' KID has ρ = {_interval(agreed, 'value', 2)}"
+        )
+    trials = int(frame["trials"].min())
+    seeds = "1 seed" if trials == 1 else f"{trials} seeds"
+    return (
+        f"{SWITCHES[name]} (`{name}`), PSNR changes, on the same photographs and {seeds}: {'; '.join(parts)} "
+        "with theirs under `fair`."
+    )
+
+
+def _ranks_of_images(correlations: pd.DataFrame) -> str:
+    """Say what ranks quality where the first stage learns from images."""
+    chosen = correlations[correlations["quality"] == "kid_efflite0"].set_index(["phase", "predictor"])
+    parts = [
+        " and ".join(
+            _interval(chosen.loc[(phase, name)], "rho", 2)
+            for name in ("latent_distortion_per_dim", "perplexity")
+        )
+        + f" {_IN[phase]}"
+        for phase in dict.fromkeys(correlations["phase"])
+    ]
+    return (
+        f"Under that loss Spearman's ρ with KID is, for the error E and for perplexity: {'; '.join(parts)}."
+    )
+
+
 def _photographs(table: Table) -> str:
     """Compare held-out errors with those in sample."""
     means = averages(table.frame).dropna(subset=["latent_distortion_per_dim"])
@@ -240,5 +288,9 @@ def details(tables: Mapping[str, Table]) -> Iterator[str]:
     yield _scales(contrasts)
     for phase in PHASES[1:]:
         yield _gains(contrasts, phase, tables[f"{phase}/pocket"])
+    for name in SWITCHES:
+        yield _switch(tables[f"switches/pocket-{name}"].frame, name)
+        if name == "fair_images":
+            yield _ranks_of_images(tables["correlations/pocket-fair_images"].frame)
     yield _moving_latents(first, tables["joint/pocket"])
     yield _photographs(first)

@@ -16,9 +16,11 @@ from empirical.data import POCKET_PHOTOS
 from empirical.head import MULTISCALE
 from empirical.job import THREADS, Job
 from empirical.launch_config import PRESETS as LAUNCHED
-from empirical.phases import Adaptation, Joint, Substitution
+from empirical.phases import PHASES as COMPARISON
+from empirical.phases import Substitution
 from empirical.setup import VERSION
 from empirical.tokenizers.pocket import WEIGHTS
+from empirical.variants import VARIANTS, first_stage
 from figures.recipe import ROOT
 from qtheory.results import read_table
 from sims.studies import STUDIES
@@ -62,10 +64,18 @@ def test_tables_derived_from_those_of_studies_follow_from_their_rows(study, name
     pd.testing.assert_frame_equal(derived.frame, study.derived[name](table.frame), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["pocket", "pocket-photographs", "pocket-pictures"])
-@pytest.mark.parametrize("phase", [Substitution, Adaptation, Joint])
-def test_tables_of_the_comparison_carry_the_digest_of_the_code(phase, name):
-    path = EMPIRICAL / phase.study / f"{name}.json"
+COMPARED = [("fair", phase) for phase in COMPARISON] + [
+    (name, phase)
+    for name, variant in VARIANTS.items()
+    for phase in COMPARISON
+    if variant.discriminator and phase.study in variant.phases
+]
+
+
+@pytest.mark.parametrize("beside", ["", "-photographs", "-pictures"])
+@pytest.mark.parametrize(("protocol", "phase"), COMPARED)
+def test_tables_of_the_comparison_carry_the_digest_of_the_code(protocol, phase, beside):
+    path = EMPIRICAL / phase.study / f"pocket{'' if protocol == 'fair' else f'-{protocol}'}{beside}.json"
     manifest = json.loads(path.read_text())
     trials = re.search(r"--trials (\d+)", manifest["command"])
     job = Job(
@@ -73,7 +83,7 @@ def test_tables_of_the_comparison_carry_the_digest_of_the_code(phase, name):
         name="pocket",
         preset=PRESETS["pocket"],
         second_stage=SECOND_STAGE["pocket"],
-        protocol="fair",
+        protocol=protocol,
         seed=manifest["seed"],
         out=ROOT,
         data=POCKET_PHOTOS,
@@ -82,7 +92,8 @@ def test_tables_of_the_comparison_carry_the_digest_of_the_code(phase, name):
         trials=int(trials[1]) if trials else None,
     )
     if phase is not Substitution:
-        job = replace(job, start=Substitution.training_digest(job))
+        first = replace(job, protocol=first_stage(protocol))
+        job = replace(job, start=Substitution.training_digest(first))
     require_current(path, phase.sweep(job).digest)
 
 
@@ -103,11 +114,27 @@ def test_the_launched_table_is_of_the_matrix_the_preset_and_the_tokenizer_that_a
     assert configuration.get("version", 2) in (2, VERSION)
 
 
-@pytest.mark.parametrize(
-    ("name", "preset"), [("correlations", "pocket"), ("contrasts", "pocket"), ("correlations", "desk")]
+ANSWERS = sorted(
+    path for name in ("correlations", "contrasts", "switches") for path in EMPIRICAL.glob(f"{name}/*.json")
 )
-def test_what_the_comparison_answers_comes_from_its_tables(name, preset):
-    manifest = json.loads((EMPIRICAL / name / f"{preset}.json").read_text())
+
+
+def test_all_that_the_comparison_answers_is_stored():
+    found = {f"{path.parent.name}/{path.stem}" for path in ANSWERS}
+    assert found == {
+        *("correlations/pocket", "contrasts/pocket", "correlations/desk"),
+        *("correlations/pocket-fair_images", "contrasts/pocket-fair_images", "switches/pocket-fair_images"),
+        *(
+            "correlations/pocket-fair_decoder",
+            "contrasts/pocket-fair_decoder",
+            "switches/pocket-fair_decoder",
+        ),
+    }
+
+
+@pytest.mark.parametrize("path", ANSWERS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_what_the_comparison_answers_comes_from_its_tables(path):
+    manifest = json.loads(path.read_text())
     for source, sha256 in manifest["configuration"]["sources"].items():
         assert json.loads((EMPIRICAL / f"{source}.json").read_text())["sha256"] == sha256
 

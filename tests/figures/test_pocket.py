@@ -150,3 +150,25 @@ def test_correlations_of_other_tables_are_refused(stored):
         drawn(pocket.RECIPE, {**stored, "joint/pocket": other})
     with pytest.raises(SchemaError, match="computed from another joint/pocket"):
         list(pocket_answers.answers({**stored, "joint/pocket": other}))
+
+
+@pytest.mark.parametrize("name", pocket_answers.SWITCHES)
+def test_details_say_what_each_switch_changes_in_every_phase_that_has_it(stored, name):
+    (sentence,) = [said for said in pocket_answers.details(stored) if f"(`{name}`)" in said]
+    frame = stored[f"switches/pocket-{name}"].frame
+    for phase in frame["phase"].unique():
+        own = frame[frame["phase"] == phase]
+        for kind in ("VQ", "PQ", "SQ"):
+            row = own[(own["subject"] == kind) & (own["column"] == "psnr")].iloc[0]
+            assert f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}] dB for {kind}" in sentence
+        rho = own[(own["statistic"] == "spearman") & (own["column"] == "kid_efflite0")].iloc[0]["value"]
+        assert f"ρ = {rho:.2f} [" in sentence
+
+
+def test_details_say_what_ranks_quality_under_the_loss_of_images(stored):
+    (sentence,) = [said for said in pocket_answers.details(stored) if said.startswith("Under that loss")]
+    table = stored["correlations/pocket-fair_images"].frame
+    chosen = table[table["quality"] == "kid_efflite0"]
+    for name in ("latent_distortion_per_dim", "perplexity"):
+        for rho in chosen[chosen["predictor"] == name]["rho"]:
+            assert f"{rho:.2f} [" in sentence
