@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from empirical.head import HEADS, MULTISCALE, REFERENCES, TRAINED
 from empirical.launch_config import SECOND_STAGE, LaunchPreset
-from empirical.variants import EVERY, VARIANTS, adversarial_recipe, first_stage, phases
+from empirical.variants import EVERY, VARIANTS, adversarial_recipe, first_stage, phases, substitution_recipe
 from qtheory import _check
 from qtheory.errors import DomainError
 from qtheory.results.comparison import FAMILIES
@@ -71,6 +71,11 @@ class CellSpec:
         if self.phase in SECOND_STAGE:
             return True  # the decoder is, whatever lies before it
         return self.method in TRAINED and not (self.head == "none" and FAMILIES[self.method] == "SQ")
+
+    @property
+    def decodes(self) -> bool:
+        """Whether images pass through the decoder in its training."""
+        return self.trained and (self.phase in SECOND_STAGE or substitution_recipe(self.protocol).pixel > 0)
 
     @property
     def start(self) -> "CellSpec | None":

@@ -133,8 +133,8 @@ def memory_ran_out(error: BaseException) -> bool:
 def how_to_save_memory(batch_size: int) -> str:
     """Return the settings of a launch that lower the memory of a process, as a clause."""
     return (
-        f"turn on --recompute or --bf16, take the batch of {batch_size} in parts (--accumulate 2 or more), "
-        "or share it among more --processes"
+        f"turn on --recompute, or share the batch of {batch_size} among more --processes; --bf16 and "
+        "--accumulate 2 or more lower it too, but start anew the trainings whose numbers they change"
     )
 
 

@@ -110,16 +110,20 @@ class Launch:
         return min(self.processes, conduct(cell.protocol).most_processes or self.processes)
 
     def digest(self, cell: CellSpec) -> str:
-        """Return the digest of all that the numbers of a cell depend on, apart from the machine."""
+        """Return the digest of all that the numbers of a cell depend on, apart from the machine.
+
+        What only trainings depend on is left out where nothing is trained: cells keep their results when
+        it is changed to save memory in others.
+        """
         own = {key: value for key, value in asdict(cell).items() if key != "tables"}
         content = {
             "version": VERSION,
             "sizes": asdict(self.sizes),
             "cell": own,
-            "bf16": self.bf16,
-            "compiled": self.compiled,
+            "bf16": self.bf16 and cell.trained,
+            "compiled": self.compiled and cell.trained,
             "digests": dict(self.digests),
-            **({"accumulate": self.accumulate} if self.accumulate > 1 else {}),
+            **({"accumulate": self.accumulate} if self.accumulate > 1 and cell.decodes else {}),
         }
         return configuration_digest(content)
 
@@ -246,7 +250,7 @@ class Setup:
         made = load_tokenizer(self.launch.tokenizer)
         if isinstance(made, VARTokenizer):
             made.recompute(self.launch.recompute)
-        if self.launch.compiled:
+        if self.launch.compiled and self.cell.trained:
             made.compile_networks()
         return self.placed(made)
 

@@ -28,7 +28,7 @@ from qtheory.results import read_table
 from qtheory.weights import Weights
 from tests.empirical.launched import TINY, Here, chosen
 
-MEMORY_WORDS = "turn on --recompute or --bf16, take the batch of 2 in parts (--accumulate 2 or more), or"
+MEMORY_WORDS = "turn on --recompute, or share the batch of 2 among more --processes; --bf16 and --accumulate 2"
 
 
 @pytest.mark.parametrize(

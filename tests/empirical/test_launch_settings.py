@@ -1,6 +1,6 @@
 """What a launched cell depends on: settings by protocol, digest and version, processes."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -10,9 +10,11 @@ from empirical.cells import CellSpec
 from empirical.head import REFERENCES
 from empirical.launch import collect, task
 from empirical.runtime import Runtime
-from empirical.setup import Launch
+from empirical.setup import Launch, Setup
 from empirical.streamed import cell_run
+from empirical.tokenizers import PocketTokenizer
 from qtheory.errors import DomainError
+from qtheory.results import configuration_digest
 from tests.empirical.launched import TINY, chosen
 
 
@@ -39,12 +41,52 @@ def test_a_launch_is_read_as_it_was_written_and_its_digest_knows_what_matters(la
     assert launch.digest(replace(spec, tables=(3,))) == digest
     others = [
         replace(launch, bf16=True).digest(spec),
-        replace(launch, accumulate=2).digest(spec),
         replace(launch, sizes=replace(TINY, head_width=16)).digest(spec),
         replace(launch, digests={**launch.digests, "train": "0"}).digest(spec),
         launch.digest(replace(spec, seed=1)),
     ]
-    assert len({digest, *others}) == 6
+    assert len({digest, *others}) == 5
+
+
+def test_what_saves_memory_in_some_cells_leaves_the_digest_of_all_others(launch):
+    """Else a launch whose joint trainings do not fit would do hundreds of hours of others again."""
+    asked = {"fair": chosen(tables=[3, 7]), "fair_images": chosen("fair_images", tables=[3])}
+
+    def told(changed):
+        other = replace(launch, **changed)
+        cells = [
+            cell for own in asked.values() for cell in own if cell.method in ("unquantized", "kmeans", "fsq")
+        ]
+        different = {cell for cell in cells if other.digest(cell) != launch.digest(cell)}
+        return {(cell.phase, cell.protocol) for cell in different}
+
+    decoded = {("joint", "fair"), ("adaptation", "fair"), ("substitution", "fair_images")}
+    decoded |= {("adaptation", "fair_images")}
+    assert told({"accumulate": 2}) == decoded
+    assert told({"bf16": True}) == told({"compiled": True}) == decoded | {("substitution", "fair")}
+    fitted = next(cell for cell in asked["fair"] if cell.method == "kmeans")
+    assert replace(launch, bf16=True, accumulate=2).digest(fitted) == launch.digest(fitted)
+
+
+def test_the_digest_of_a_launch_without_such_settings_is_that_of_their_defaults(launch):
+    """A changed digest sets finished cells aside."""
+    for cell in chosen(tables=[3, 7]):
+        own = {key: value for key, value in asdict(cell).items() if key != "tables"}
+        content = {"version": setup.VERSION, "sizes": asdict(TINY), "cell": own}
+        content |= {"bf16": False, "compiled": False, "digests": dict(launch.digests)}
+        assert launch.digest(cell) == configuration_digest(content)
+
+
+def test_only_the_tokenizer_of_a_training_is_compiled(launch, monkeypatch):
+    """What is in no digest must change no number of a baseline, not even by rounding."""
+    compiled = []
+    monkeypatch.setattr(PocketTokenizer, "compile_networks", lambda tokenizer: compiled.append(tokenizer))
+    baseline, *_, joint = chosen(tables=[3])
+    asked = replace(launch, compiled=True)
+    Setup(asked, baseline, Runtime()).tokenizer()
+    assert not compiled
+    Setup(asked, joint, Runtime()).tokenizer()
+    assert len(compiled) == 1
 
 
 def test_a_table_carries_the_version_of_its_cells(launch, monkeypatch):
