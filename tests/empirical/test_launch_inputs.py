@@ -28,7 +28,9 @@ from qtheory.results import read_table
 from qtheory.weights import Weights
 from tests.empirical.launched import TINY, Here, chosen
 
-MEMORY_WORDS = "turn on --recompute, or share the batch of 2 among more --processes; --bf16 and --accumulate 2"
+MEMORY_WORDS = (
+    "turn on --recompute, or share the batch of 2 among more --processes; --bf16 and --accumulate 2"
+)
 
 
 @pytest.mark.parametrize(
