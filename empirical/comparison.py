@@ -4,8 +4,10 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from empirical.tokenizers.pocket import WEIGHTS
 from empirical.variants import EVERY, adversarial_recipe, base, phases
 from qtheory import _check, command
 from qtheory.errors import DomainError
-from qtheory.results import Cell, Sweep, Table, run_sweep
+from qtheory.results import Cell, Sweep, Table, run_sweep, write_bytes_atomically
 from qtheory.results.comparison import main_head
 from sims.assign import available_threads
 
@@ -33,6 +35,7 @@ Row = dict[str, Any]
 Outcome = tuple[Cell, list[Row] | str]
 
 _MOST_THREADS = 1024
+_CONFIGURATION = "configuration.json"  # of the trainings in a folder
 
 
 @lru_cache(maxsize=1)
@@ -103,15 +106,26 @@ def _set_aside(job: Job) -> None:
     A seed of another run, for example, would else overwrite every training that is there.
     """
     folder = job.table().with_suffix("")
-    trained = next(iter(sorted(folder.glob("*.safetensors"))), None)
-    if trained is not None:
-        with opened(trained) as (_, metadata):
-            other = metadata.get("digest", "")
-        if other != job.training:
-            folder.replace(kept_beside(folder, other))
-    own = kept_beside(folder, job.training)
+    other, own = _stored_training(folder), kept_beside(folder, job.training)
+    if other not in (None, job.training):
+        aside = kept_beside(folder, str(other))
+        copies = (aside.with_name(f"{aside.name}-{number}") for number in count(2))
+        folder.replace(next(path for path in chain([aside], copies) if not path.exists()))
     if own.exists() and not folder.exists():
         own.replace(folder)
+    content = json.dumps({"training": job.training}) + "\n"
+    write_bytes_atomically(folder / _CONFIGURATION, content.encode())
+
+
+def _stored_training(folder: Path) -> str | None:
+    """Return the digest of the configuration that a folder is of, None where nothing there says so."""
+    if (said := folder / _CONFIGURATION).exists():
+        digest: str = json.loads(said.read_text())["training"]
+        return digest
+    for path in sorted(folder.glob("*.safetensors")):
+        with opened(path) as (_, metadata):
+            return metadata.get("digest")
+    return None
 
 
 def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Table]:
@@ -239,7 +253,11 @@ def compare(
     job = Job(phase, preset, *budgets, protocol, seed, out, data, tokenizer, threads, trials)
     made_by = replace(job, out=Path("results")).command(phase.command)
     job, sweep = _prepared(job)
-    # of a second command the trainings would get into those of the first
-    with alone(job.table().with_suffix(".lock")):
+    # of a second command the trainings would get into those of the first, and what a later phase starts
+    # from must not be set aside meanwhile
+    with ExitStack() as locked:
+        if job.start:
+            locked.enter_context(alone(job.table(SUBSTITUTION).with_suffix(".lock"), shared=True))
+        locked.enter_context(alone(job.table().with_suffix(".lock")))
         _set_aside(job)
         return _tables(job, sweep, made_by, jobs)

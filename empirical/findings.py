@@ -9,6 +9,7 @@ import numpy as np
 
 from empirical.resampling import Floats, Key, Resampling, Sample
 from qtheory.claims._ranks import permutation_p_value, rank_correlations, spearman
+from qtheory.errors import SchemaError
 from qtheory.results import Table, configuration_digest, write_table
 from qtheory.results.comparison import FAMILIES, UNQUANTIZED
 
@@ -23,6 +24,7 @@ QUALITIES = ("kid_efflite0", "psnr")
 PREDICTORS = ("latent_distortion_per_dim", "latent_nmse", "perplexity", "utilization")
 ERROR, RIVALS = "latent_distortion_per_dim", ("perplexity", "utilization")
 _TAIL = 0.025
+_ALIKE = ("images", "tokenizer", "threads")
 
 
 def interval(values: Floats) -> Row:
@@ -202,6 +204,22 @@ def evaluated(data: Resampling) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
+def require_alike(tables: Sequence[Table]) -> None:
+    """Raise `SchemaError` unless tables are of the same seed, photographs, tokenizer and threads."""
+    sides = [
+        {"seed": table.manifest["seed"]}
+        | {name: table.manifest["configuration"]["fixed"][name] for name in _ALIKE}
+        for table in tables
+    ]
+    for table, side in zip(tables, sides, strict=True):
+        if odd := [name for name in side if side[name] != sides[0][name]]:
+            listed = ", ".join(f"{name} {sides[0][name]} and {side[name]}" for name in odd)
+            raise SchemaError(
+                f"{tables[0].path} and {table.path} must be of the same, got {listed}; run one of them "
+                f"again: `{table.manifest['command']}` made the other"
+            )
+
+
 def write_findings(
     tables: Sequence[Table], beside: Sequence[Table], paths: Mapping[str, Path]
 ) -> list[Table]:
@@ -219,9 +237,15 @@ def write_findings(
     list of Table
         In the order of `paths`; what has no rows, for too few methods, is not written. Each manifest
         names the tables it was computed from by their SHA-256.
+
+    Raises
+    ------
+    SchemaError
+        If the tables are of different seeds, photographs or tokenizers.
     """
     import pandas as pd
 
+    require_alike(tables)
     frame, photographs = (
         pd.concat([table.frame for table in some], ignore_index=True) for some in (tables, beside)
     )

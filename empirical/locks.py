@@ -73,7 +73,7 @@ def of_first(found: bool, runtime: Runtime) -> bool:
 
 
 @contextmanager
-def alone(path: Path, runtime: Runtime | None = None) -> Iterator[None]:
+def alone(path: Path, runtime: Runtime | None = None, *, shared: bool = False) -> Iterator[None]:
     """Let one job after the other into what is done inside.
 
     Parameters
@@ -82,6 +82,8 @@ def alone(path: Path, runtime: Runtime | None = None) -> Iterator[None]:
         File of the lock, which stays.
     runtime : Runtime, optional
         Processes of this job: the first takes the lock, and the others wait for it.
+    shared : bool, optional
+        Go in beside others that share it, and keep out those that want to be alone.
 
     Yields
     ------
@@ -93,7 +95,7 @@ def alone(path: Path, runtime: Runtime | None = None) -> Iterator[None]:
     try:
         while True:
             if runtime.first:
-                file = _taken(path)
+                file = _taken(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             # asked again and again, since a wait for the other processes may not last as long as a job
             if of_first(file is not None, runtime):
                 break

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from empirical.findings import PHASES, interval
+from empirical.findings import PHASES, interval, require_alike
 from empirical.resampling import Key, Resampling, Sample
 from qtheory.claims._ranks import rank_correlations, spearman
 from qtheory.errors import SchemaError
@@ -21,7 +21,6 @@ Row = dict[str, Any]
 VERSION = 1
 _COLUMNS = ("latent_nmse", "psnr", "kid_efflite0")
 _FEWEST = 3
-_ALIKE = ("images", "tokenizer", "threads")
 _SIDES = _BASE, _OWN = "base", "variant"
 
 
@@ -145,21 +144,6 @@ def switched(data: Resampling) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def _require_alike(base: Table, own: Table) -> None:
-    """Raise unless two tables are of one seed and of the same photographs, tokenizer and threads."""
-    sides = [
-        {"seed": table.manifest["seed"]}
-        | {name: table.manifest["configuration"]["fixed"][name] for name in _ALIKE}
-        for table in (base, own)
-    ]
-    if odd := [name for name in sides[0] if sides[0][name] != sides[1][name]]:
-        listed = ", ".join(f"{name} {sides[0][name]} and {sides[1][name]}" for name in odd)
-        raise SchemaError(
-            f"{base.path} and {own.path} must differ in the protocol alone, got {listed}; run one of them "
-            f"again: `{own.manifest['command']}`"
-        )
-
-
 def write_switch(base: Sequence[Table], own: Sequence[Table], path: Path, protocol: str) -> Table:
     """Compute what a variant changes and write it; the manifest names its sources by their SHA-256.
 
@@ -180,7 +164,8 @@ def write_switch(base: Sequence[Table], own: Sequence[Table], path: Path, protoc
     """
     import pandas as pd
 
-    _require_alike(base[0], own[0])
+    for before, after in zip(base, own, strict=True):
+        require_alike([before, after])
 
     def sides(tables: Sequence[Table]) -> "tuple[pd.DataFrame, pd.DataFrame]":
         half = len(tables) // 2

@@ -154,8 +154,10 @@ def test_photographs_of_other_cells_are_refused():
 
 
 def test_findings_name_the_tables_they_come_from(tmp_path):
+    shared = {"fixed": {"images": "a", "tokenizer": "b", "threads": 1}}
+    about = {"study": "substitution", "seed": 3, "preset": "smoke", "configuration": shared}
     made = [
-        write_table(tmp_path / f"{name}.csv", frame, study="substitution", seed=3, preset="smoke")
+        write_table(tmp_path / f"{name}.csv", frame, **about)
         for name, frame in zip(("smoke", "smoke-photographs"), tables(), strict=True)
     ]
     paths = {name: tmp_path / name / "smoke.csv" for name in ("correlations", "contrasts")}

@@ -1,15 +1,17 @@
 """What photographs keep of trainings: the best epoch, other configurations, and one command at a time."""
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 
 import pytest
 
-from empirical import comparison, config
+from empirical import comparison, comparison_command, config
 from empirical.comparison import compare
 from empirical.config import PRESETS, SECOND_STAGE
-from empirical.locks import alone
+from empirical.locks import _taken, alone, held
+from empirical.outcomes import kept_beside
 from empirical.phases import Adaptation, SecondStage, Substitution
 from empirical.photographs import Photographs
 from qtheory.errors import SchemaError
@@ -89,14 +91,28 @@ def test_how_often_it_measures_is_part_of_what_a_row_depends_on(tmp_path, argume
     assert run(Adaptation, tmp_path, arguments)["epoch"].endswith("of 4 by kid_efflite0")
 
 
-def test_another_seed_keeps_what_is_there_and_the_first_one_comes_back(tmp_path, arguments, monkeypatch):
+def aside_of(folder):
+    """Return where the trainings of a folder go when others take it."""
+    said = json.loads((folder / "smoke" / "configuration.json").read_text())
+    return kept_beside(folder / "smoke", said["training"])
+
+
+def test_another_seed_keeps_what_is_there_and_the_first_one_comes_back(tmp_path, arguments):
     rows = {seed: run(Substitution, tmp_path, arguments, "fair", seed) for seed in (0, 1)}
     assert rows[0]["psnr"] != rows[1]["psnr"]
     folder = tmp_path / "substitution"
-    assert len([path for path in folder.iterdir() if path.name.startswith("smoke@") and path.is_dir()]) == 1
-    monkeypatch.setattr("empirical.cell_run.train_on", None)  # nothing is trained again
+    (aside,) = [path for path in folder.iterdir() if path.name.startswith("smoke@") and path.is_dir()]
+    weights = (aside / "fsq-full-0.safetensors").read_bytes()
+    # of a run of that seed that ended before its first state there is nothing but a log
+    for path in (folder / "smoke").iterdir():
+        if path.suffix == ".safetensors":
+            path.unlink()
     assert run(Substitution, tmp_path, arguments, "fair", 0)["psnr"] == rows[0]["psnr"]
-    monkeypatch.undo()
+    assert (folder / "smoke" / "fsq-full-0.safetensors").read_bytes() == weights
+    for seed in (1, 0):  # what is set aside now has a place already
+        shutil.copytree(folder / "smoke", aside_of(folder), dirs_exist_ok=True)
+        run(Substitution, tmp_path, arguments, "fair", seed)
+    assert (folder / "smoke" / "fsq-full-0.safetensors").read_bytes() == weights
 
 
 def test_after_another_seed_the_later_phases_find_their_transplants_again(tmp_path, arguments):
@@ -125,3 +141,27 @@ def test_a_second_command_waits_for_the_first(tmp_path, arguments, monkeypatch):
     assert started.is_set()
     stored = json.loads((tmp_path / "substitution" / "smoke-as_run" / "fsq-full-0.json").read_text())
     assert rows[0]["psnr"] == pytest.approx(stored["row"]["psnr"])
+
+
+def test_what_a_later_phase_starts_from_stays_while_it_runs(tmp_path, arguments, monkeypatch):
+    run(Substitution, tmp_path, arguments, "fair")
+    lock, seen, tables = tmp_path / "substitution" / "smoke.lock", [], comparison._tables
+
+    def told(*args):
+        # another later phase may start from it too
+        with alone(lock, shared=True):
+            seen.append(_taken(lock) is None)
+        return tables(*args)
+
+    monkeypatch.setattr(comparison, "_tables", told)
+    run(Adaptation, tmp_path, arguments, "fair")
+    assert seen == [True]
+    assert not held(lock)
+
+
+def test_phases_of_different_seeds_are_not_compared(tmp_path, arguments):
+    run(Substitution, tmp_path, arguments, "fair", 0)
+    run(Adaptation, tmp_path, arguments, "fair", 0)
+    run(Substitution, tmp_path, arguments, "fair", 1)
+    with pytest.raises(SchemaError, match=r"must be of the same, got seed 1 and 0; run one of them again"):
+        comparison_command.table("smoke", "fair", tmp_path)

@@ -258,7 +258,7 @@ def test_a_switch_between_tables_of_other_seeds_is_refused(tmp_path, arguments):
 
     run("fair", 0)
     run("fair_images", 1)
-    with pytest.raises(SchemaError, match=r"must differ in the protocol alone, got seed 0 and 1; run one"):
+    with pytest.raises(SchemaError, match=r"must be of the same, got seed 0 and 1; run one"):
         table("smoke", "fair_images", tmp_path)
 
 
