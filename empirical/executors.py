@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,17 @@ from queue import Queue
 from threading import Event, Lock
 from typing import Any
 
+import torch
+
 from empirical.locks import held
 from empirical.runtime import FOLLOWS
+from qtheory import _check
 from qtheory.errors import DomainError
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
-_OURS = ("cpus_per_task", "gpus_per_node", "nodes", "tasks_per_node")  # follow from the cells
+_OURS = ("gpus_per_node", "nodes", "tasks_per_node")  # follow from the cells
+_CORES = ("cpus_per_task", "slurm_cpus_per_task")  # follow from the cells too, up to what is given
+PAUSES = (10.0, 60.0, 300.0)  # seconds before jobs that a cluster refused are submitted again
 
 
 @dataclass(frozen=True)
@@ -97,22 +103,27 @@ class LocalExecutor(Executor):
     Parameters
     ----------
     cards : int, optional
-        GPUs for all tasks: the first of those that ``CUDA_VISIBLE_DEVICES`` shows, where it is set.
+        GPUs for all tasks: the first of those that ``CUDA_VISIBLE_DEVICES`` shows, where it is set, else of
+        the machine.
 
     Raises
     ------
     DomainError
-        If it shows fewer.
+        If there are fewer.
     """
 
     def __init__(self, cards: int = 0) -> None:
         shown = os.environ.get(_VISIBLE)
-        names = [str(number) for number in range(cards)] if shown is None else shown.split(",")
-        names = [name for name in names if name.strip()]
+        if shown is None:
+            names = [str(number) for number in range(torch.cuda.device_count() if cards else 0)]
+            place, remedy = "this machine", "take fewer processes"
+        else:
+            names = [name for name in shown.split(",") if name.strip()]
+            place, remedy = f"{_VISIBLE}={shown}", "show more of them, or take fewer processes"
         if len(names) < cards:
             raise DomainError(
-                f"--processes must be at most the {len(names)} card(s) of {_VISIBLE}={shown}, got {cards}; "
-                "show more of them, or take fewer processes"
+                f"--processes must be at most the {len(names)} card(s) of {place}, got {cards}; "
+                f"{remedy if names else 'give --device cpu'}"
             )
         self.cards = tuple(names[:cards])
 
@@ -155,7 +166,7 @@ class SlurmExecutor(Executor):
         For submitit's own files.
     options : dict, optional
         Further parameters of submitit, such as ``timeout_min`` or ``slurm_partition``. Cards and cores are
-        those of each task.
+        those of each task; of cores at most ``cpus_per_task``, where it is given.
     cluster : str, optional
         Submitit's cluster; Slurm by default.
 
@@ -173,9 +184,12 @@ class SlurmExecutor(Executor):
         settings = {"timeout_min": 48 * 60, **(options or {})}
         if own := [name for name in settings if name.removeprefix("slurm_") in _OURS]:
             raise DomainError(
-                f"--slurm must leave nodes, cards and cores to the cells, got {', '.join(own)}; give "
-                "--processes and --workers"
+                f"--slurm must leave nodes and cards to the cells, got {', '.join(own)}; give --processes"
             )
+        limits = [settings.pop(name) for name in _CORES if name in settings]
+        self.most_cores = min(
+            (_check.integer("--slurm cpus_per_task", limit) for limit in limits), default=None
+        )
         try:
             self.executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
         except RuntimeError as error:
@@ -187,21 +201,50 @@ class SlurmExecutor(Executor):
             raise DomainError(f"--slurm must give parameters that submitit knows: {reason}") from error
 
     def run(self, tasks: Sequence[Task]) -> Iterator[int]:
-        """Submit all tasks, and yield their exit statuses as they are waited for."""
+        """Submit all tasks, and yield their exit statuses as they are waited for.
+
+        Raises
+        ------
+        DomainError
+            If the cluster refuses jobs again and again.
+        """
         jobs: dict[Task, Any] = {}
-        for cards, cores in dict.fromkeys((task.cards, task.cores) for task in tasks):
-            self.executor.update_parameters(
-                cpus_per_task=cores, **({"gpus_per_node": cards} if cards else {})
-            )
-            alike = [task for task in tasks if (task.cards, task.cores) == (cards, cores)]
-            with self.executor.batch():
-                jobs |= {task: self.executor.submit(perform, task) for task in alike}
+        for needs in dict.fromkeys((task.cards, self._cores(task)) for task in tasks):
+            alike = [task for task in tasks if (task.cards, self._cores(task)) == needs]
+            jobs |= self._submitted(alike, *needs)
         for job in (jobs[task] for task in tasks):
             try:
                 yield job.result()
             except Exception as error:  # a job that was cancelled or lost must not end the walk
                 print(f"job {job.job_id}: {type(error).__name__}: {error}", file=sys.stderr)
                 yield 1
+
+    def _cores(self, task: Task) -> int:
+        """Return the cores to ask for."""
+        return task.cores if self.most_cores is None else min(task.cores, self.most_cores)
+
+    def _submitted(self, tasks: Sequence[Task], cards: int, cores: int) -> dict[Task, Any]:
+        """Submit tasks of equal needs at once, again after a while where the cluster refuses them.
+
+        An answer that got lost may have been a yes: a cell then has two jobs, which its lock keeps apart.
+        """
+        from submitit.core.utils import FailedJobError
+
+        self.executor.update_parameters(cpus_per_task=cores, **({"gpus_per_node": cards} if cards else {}))
+        pauses = iter(PAUSES)
+        while True:
+            try:
+                with self.executor.batch():
+                    return {task: self.executor.submit(perform, task) for task in tasks}
+            except FailedJobError as error:
+                reason = " ".join(str(error).split())
+                if (pause := next(pauses, None)) is None:
+                    raise DomainError(
+                        f"the cluster must take jobs, but refused {len(tasks)} of them {len(PAUSES) + 1} "
+                        f"times: {reason}; those that it took before go on, run the same command again"
+                    ) from error
+                print(f"jobs refused, once more in {pause:.0f} s: {reason}", file=sys.stderr, flush=True)
+                time.sleep(pause)
 
 
 def slurm_options(given: Sequence[str], partition: str | None = None) -> dict[str, Any]:

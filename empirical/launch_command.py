@@ -46,7 +46,7 @@ class Arguments:
             cluster.
         partition: Partition of the Slurm cluster.
         slurm: Further parameters of submitit, as KEY=VALUE: ``timeout_min=1440`` (48 hours by default),
-            ``mem_gb=64``, ``slurm_account=NAME``.
+            ``mem_gb=64``, ``slurm_account=NAME``; ``cpus_per_task=16`` for at most so many cores a job.
         processes: Processes that share the batches of a cell, each with a card on CUDA.
         device: Where to compute.
         bf16: Compute convolutions in bfloat16, the quantizers in float32 all the same.

@@ -72,7 +72,8 @@ def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
 def failure(launch: Launch, cell: CellSpec, status: int) -> str:
     """Return why a cell failed: that it was killed, its own words, or the end of its output."""
     path, log = launch.folder(cell) / "failure.json", launch.folder(cell) / "output.log"
-    output = log.read_text() if log.exists() else ""
+    # what a library or the system printed may be no text
+    output = log.read_text(errors="replace") if log.exists() else ""
     if (pid := _killed_process(output)) is not None:  # what other processes say follows from that
         who, words = f"one of {launch.ranks(cell)} processes ", f"signal 9 ended process {pid}"
     elif path.exists() and (stored := json.loads(path.read_text()))["digest"] == launch.digest(cell):

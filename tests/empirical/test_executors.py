@@ -44,8 +44,13 @@ def tasks(*cards):
     return [Task(("true",), str(number), cards=count) for number, count in enumerate(cards)]
 
 
-def test_cells_of_one_card_run_side_by_side_and_those_of_all_cards_alone(monkeypatch):
+def machine_of(cards, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: cards)
+
+
+def test_cells_of_one_card_run_side_by_side_and_those_of_all_cards_alone(monkeypatch):
+    machine_of(4, monkeypatch)
     seen = Cards(monkeypatch, together=4)
     given = tasks(4, 1, 1, 1, 1, 4, 1, 1, 1, 1)
     assert list(LocalExecutor(4).run(given)) == list(range(len(given)))  # in their order
@@ -69,17 +74,29 @@ def test_cards_are_those_that_are_visible(monkeypatch):
         list(LocalExecutor(1).run(tasks(2)))
 
 
+def test_processes_are_at_most_the_cards_of_the_machine(monkeypatch):
+    machine_of(2, monkeypatch)
+    assert LocalExecutor(2).cards == ("0", "1")
+    with pytest.raises(DomainError, match=r"at most the 2 card\(s\) of this machine, got 3; take fewer"):
+        LocalExecutor(3)
+    machine_of(0, monkeypatch)
+    with pytest.raises(DomainError, match=r"at most the 0 card\(s\) of this machine, got 1; give --device"):
+        LocalExecutor(1)
+    assert LocalExecutor(0).cards == ()
+
+
 def test_without_cards_one_task_runs_after_the_other(monkeypatch):
     seen = Cards(monkeypatch, together=1)
     assert list(LocalExecutor().run(tasks(0, 0, 0))) == [0, 1, 2]
     assert seen.most == [[(str(number), [])] for number in range(3)]
 
 
-def test_cells_that_run_side_by_side_end_with_the_walk_that_is_interrupted(tmp_path):
+def test_cells_that_run_side_by_side_end_with_the_walk_that_is_interrupted(tmp_path, monkeypatch):
     logs = [tmp_path / f"{number}.log" for number in range(3)]
     follower = (sys.executable, "-c", FOLLOWER)
     given = [Task(("true",), str(tmp_path / "first.log"), cards=1)]
     given += [Task(follower, str(log), cards=1) for log in logs]
+    machine_of(2, monkeypatch)
     statuses = LocalExecutor(2).run(given)
     assert next(statuses) == 0
     while not all(log.exists() and log.read_text() for log in logs[:2]):

@@ -73,6 +73,12 @@ def test_a_cell_that_the_system_kills_says_what_saves_memory(launch):
         assert f"ended with status {status}" in words
 
 
+def test_output_that_is_no_text_ends_no_walk(launch):
+    spec = chosen()[0]
+    Path(task(launch, spec).log).write_bytes(b"before \xff after")
+    assert failure(launch, spec, 1) == "ended with status 1: before \ufffd after"
+
+
 def test_a_process_that_is_killed_to_end_a_cell_is_not_its_reason(launch):
     """Of several, torchrun stops those that do not end when one has failed, and says so."""
     spec = chosen()[0]

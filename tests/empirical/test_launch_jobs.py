@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from empirical import executors
 from empirical.__main__ import main
 from empirical.executors import SlurmExecutor, Task, slurm_options
 from empirical.launch import task
@@ -53,6 +54,47 @@ def test_jobs_ask_for_the_cards_and_cores_of_their_cells(launch, tmp_path, monke
     monkeypatch.setattr(executor.executor, "submit", lambda _, one: Job(one))
     assert list(executor.run(tasks)) == [0, 1, 2]  # in the order of the tasks
     assert sorted(submitted) == [(1, 1, 4, 4), (2, 2, 8, 8), (2, 2, 8, 8)]
+    submitted.clear()
+    executor.most_cores = SlurmExecutor(tmp_path, slurm_options(["cpus_per_task=6"]), "debug").most_cores
+    assert list(executor.run(tasks)) == [0, 1, 2]
+    assert sorted(submitted) == [(1, 1, 4, 4), (2, 2, 8, 6), (2, 2, 8, 6)]
+
+
+def refusing(monkeypatch, executor, times):
+    """Let a cluster refuse jobs so many times, without a wait, and return those pauses."""
+    error = submitit.core.utils.FailedJobError("sbatch: error: Socket timed out\non send/recv operation")
+    submit, refused, pauses = executor.executor.submit, [], []
+
+    def submitted(*given):
+        if len(refused) < times:
+            refused.append(given)
+            raise error
+        return submit(*given)
+
+    monkeypatch.setattr(executor.executor, "batch", nullcontext)
+    monkeypatch.setattr(executor.executor, "submit", submitted)
+    monkeypatch.setattr(executors.time, "sleep", pauses.append)
+    return pauses
+
+
+def test_jobs_that_a_cluster_refuses_are_submitted_again(tmp_path, monkeypatch, capsys):
+    executor = SlurmExecutor(tmp_path / "jobs", cluster="debug")
+    pauses = refusing(monkeypatch, executor, 2)
+    given = [Task(("sh", "-c", f"exit {n}"), str(tmp_path / f"{n}.log")) for n in (0, 3)]
+    statuses = executor.run(given)
+    assert next(statuses) == 0
+    assert pauses == list(executors.PAUSES[:2])
+    assert list(statuses) == [3]
+    assert "jobs refused, once more in 60 s: sbatch: error: Socket timed out" in capsys.readouterr().err
+
+
+def test_a_cluster_that_refuses_all_jobs_is_named(tmp_path, monkeypatch):
+    executor = SlurmExecutor(tmp_path / "jobs", cluster="debug")
+    refusing(monkeypatch, executor, 100)
+    with pytest.raises(
+        DomainError, match=r"refused 1 of them 4 times: sbatch: .* on send/recv .*; those that it took before"
+    ):
+        list(executor.run([Task(("true",), str(tmp_path / "log"))]))
 
 
 def test_limits_of_a_cluster_reach_submitit_and_what_it_refuses_is_named(tmp_path, monkeypatch):
@@ -74,7 +116,8 @@ def test_limits_of_a_cluster_reach_submitit_and_what_it_refuses_is_named(tmp_pat
         "slurm_acount=NAME": "must give parameters that submitit knows: Unknown argument 'acount'",
         "acount=NAME": "must give parameters that submitit knows: Parameter 'acount' need to be prefixed",
         "timeout_min=2h": 'must give parameters that submitit knows: Parameter "timeout_min" expected type',
-        "slurm_gpus_per_node=4": "must leave nodes, cards and cores to the cells, got slurm_gpus_per_node",
+        "slurm_gpus_per_node=4": "must leave nodes and cards to the cells, got slurm_gpus_per_node",
+        "cpus_per_task=0": "cpus_per_task must be at least 1, got 0",
     }
     for entry, words in refused.items():
         with pytest.raises(DomainError, match=f"--slurm {words}"):
