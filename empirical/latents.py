@@ -119,7 +119,8 @@ def cache_latents(
     crops : Crops
         The images; with a seed, each view is another crop.
     folder : pathlib.Path
-        Where the files go.
+        Where the files go, with the first digits of the digest behind its name: what trains on latents of
+        one configuration is not to read those of another that come in between.
     configuration : dict
         What the latents depend on beside the images: the tokenizer's checksum, sizes and seed.
     views : int, optional
@@ -151,6 +152,7 @@ def cache_latents(
     whole |= {"chosen": len(crops), "count": count, "shard": shard}
     digest = configuration_digest(whole)
     shards, computed = -(-count // shard), False
+    folder = _own(folder, digest, runtime)
     if not _written(folder, shards, digest, runtime):
         # beside the folder, which may be removed; several jobs of a cluster come here at the same time
         with alone(folder.with_name(f"{folder.name}.lock"), runtime):
@@ -166,6 +168,13 @@ def cache_latents(
     wait(runtime)
     _slice.cache_clear()
     return CachedLatents(folder, count, shard, digest, runtime.device)
+
+
+def _own(folder: Path, digest: str, runtime: Runtime) -> Path:
+    """Return the folder of a configuration; without a digest in its name where it was written so before."""
+    if of_first(runtime.first and _manifest(folder).get("digest") == digest, runtime):
+        return folder
+    return folder.with_name(f"{folder.name}-{digest[:12]}")
 
 
 def _written(folder: Path, shards: int, digest: str, runtime: Runtime) -> bool:

@@ -32,7 +32,7 @@ def test_latents_weights_and_states_are_as_large_as_forecast(launch, tmp_path):
         list(walk(launch, [cell], Here()))
         assert size(folder / "weights.safetensors") == pytest.approx(disk.weights(cell, TINY, own), rel=0.01)
     images = 24 - 24 // 4
-    stored = sum(size(path) for path in (tmp_path / "out" / "latents").glob("*.safetensors"))
+    stored = sum(size(path) for path in (tmp_path / "out").glob("latents-*/*.safetensors"))
     assert stored == pytest.approx(disk.latents(replace(TINY, images=images)), rel=1e-6)
 
 

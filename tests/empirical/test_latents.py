@@ -66,9 +66,9 @@ def test_an_interrupted_run_computes_the_missing_files_only(tokenizer, crops, tm
     with pytest.raises(KeyboardInterrupt):
         cached(tokenizer, crops, tmp_path / "z")
     monkeypatch.setattr(latents, "_encoded", lambda *given: done.append(given[2]) or encoded(*given))
-    cached(tokenizer, crops, tmp_path / "z")
+    z_e = cached(tokenizer, crops, tmp_path / "z")
     assert done == [range(4), range(4, 8), range(8, 10)]
-    assert contents(tmp_path / "z") == straight
+    assert contents(z_e.folder) == straight
     cached(tokenizer, crops, tmp_path / "z")
     assert len(done) == 3
 
@@ -82,9 +82,28 @@ def test_another_configuration_is_computed_anew(tokenizer, crops, tmp_path):
     assert third.digest not in (one.digest, other.digest)
 
 
+def test_what_another_tokenizer_encodes_is_not_read_in_place_of_ones_own(tokenizer, crops, tmp_path):
+    """Two launches into one folder: the second caches while the first trains."""
+    one, expected = cached(tokenizer, crops, tmp_path / "z"), cached(tokenizer, crops, tmp_path / "apart")
+    with torch.no_grad():
+        tokenizer.encoder[0].weight.mul_(1.5)
+    other = cache_latents(tokenizer, crops, tmp_path / "z", {"tokenizer": "b"}, views=2, shard=4)
+    every = torch.arange(10)
+    assert torch.equal(one[every], expected[every])
+    assert not torch.equal(other[every], expected[every])
+
+
+def test_latents_that_were_written_under_the_plain_name_are_taken_from_there(
+    tokenizer, crops, tmp_path, monkeypatch
+):
+    before = cached(tokenizer, crops, tmp_path / "z").folder.rename(tmp_path / "z")
+    other = cache_latents(tokenizer, crops, tmp_path / "z", {"tokenizer": "b"}, views=2, shard=4)
+    monkeypatch.setattr(latents, "_encoded", None)
+    assert cached(tokenizer, crops, tmp_path / "z").folder == before != other.folder
+
+
 def test_a_file_that_changed_is_refused(tokenizer, crops, tmp_path):
-    cached(tokenizer, crops, tmp_path / "z")
-    path = tmp_path / "z" / "latents-00001.safetensors"
+    path = cached(tokenizer, crops, tmp_path / "z").folder / "latents-00001.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -133,16 +152,17 @@ def test_of_several_jobs_that_need_the_same_latents_one_computes_them(
 
 def test_latents_that_are_there_are_read_while_another_job_has_the_lock(tokenizer, crops, tmp_path):
     """Or the cells of a phase would check the files of the same cache one after another."""
-    cached(tokenizer, crops, tmp_path / "z")
-    with locks.alone(tmp_path / "z.lock"):
+    folder = cached(tokenizer, crops, tmp_path / "z").folder
+    with locks.alone(folder.with_name(f"{folder.name}.lock")):
         assert len(cached(tokenizer, crops, tmp_path / "z")) == 10
 
 
 def test_a_file_that_is_missing_is_computed_again_and_must_be_what_it_was(tokenizer, crops, tmp_path):
-    straight = contents(cached(tokenizer, crops, tmp_path / "z").folder)
-    (tmp_path / "z" / "latents-00001.safetensors").unlink()
+    folder = cached(tokenizer, crops, tmp_path / "z").folder
+    straight = contents(folder)
+    (folder / "latents-00001.safetensors").unlink()
     assert contents(cached(tokenizer, crops, tmp_path / "z").folder) == straight
-    (tmp_path / "z" / "latents-00001.safetensors").unlink()
+    (folder / "latents-00001.safetensors").unlink()
     with torch.no_grad():
         tokenizer.encoder[0].weight.mul_(1.5)
     with pytest.raises(SchemaError, match=r"latents-00001.safetensors changed since"):
