@@ -39,7 +39,10 @@ def equal_parts(images: int, parts: int) -> int:
 def in_parts(loss: Callable[[Tensor, Tensor], Tensor], y: Tensor, x: Tensor, parts: int) -> Tensor:
     """Return a mean loss of images, whose backward pass is done part by part where there are several.
 
-    Each part adds its share to the gradients of the parameters that `loss` uses, and is then forgotten.
+    Each part adds its share to the gradients of the parameters that `loss` uses, and is then forgotten. They
+    are those of the whole batch but for rounding where `loss` is a mean of values of single images, which
+    that of an `empirical.adversary.Adversary` with a discriminator is not.
+
     What comes before `y` sees the whole batch at once, and gets its gradient when the returned loss is
     differentiated: statistics of codebooks and losses of distributions are those of the whole batch.
 

@@ -23,8 +23,10 @@ _CLIP_NORM = 1.0
 class Adversary:
     """A discriminator that is trained beside the decoder, one step for each of the decoder's.
 
-    Of a batch in parts the discriminator learns from the whole, and the adaptive weight is of each
-    part: a ratio of norms, which is no mean over images.
+    Of a batch in parts the discriminator learns from the whole. The decoder's step is another one than of
+    the batch at once, beyond rounding: the adaptive weight is of each part, a ratio of norms, which is no
+    mean over images; views (augmentation and crop) are drawn for each part; and where the discriminator
+    moves in that step, as run, statistics of its batches and power iterations are of each part too.
 
     Parameters
     ----------

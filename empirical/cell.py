@@ -38,7 +38,8 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any]:
     start = time.perf_counter()
     folder = launch.folder(cell)
     try:
-        row = cell_run(launch, cell, runtime).evaluation().row
+        own = cell_run(launch, cell, runtime)
+        row = own.evaluation().row
     except (MemoryError, RuntimeError) as error:
         if not memory_ran_out(error):
             raise
@@ -48,7 +49,7 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any]:
             f"memory of {runtime.device} ran out in {cell.name}: {remedy} ({reason})"
         ) from error
     seconds = round(time.perf_counter() - start, 2)
-    content = {"digest": launch.digest(cell), "seconds": seconds, "processes": runtime.world, "row": row}
+    content = {"digest": launch.digest(cell), "seconds": seconds, "processes": own.processes, "row": row}
     if torch.cuda.is_available() and launch.device == "cuda":
         content["device"] = torch.cuda.get_device_name()
         content["peak_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)

@@ -1,5 +1,6 @@
 """What a cell trains and measures, in one process: the same on photographs in memory and on ImageNet."""
 
+import sys
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -50,7 +51,8 @@ class CellRun:
     """
 
     def __init__(self, plan: Plan, inputs: Inputs, runtime: Runtime | None = None) -> None:
-        self.plan, self.inputs, self.runtime = plan, inputs, runtime or Runtime()
+        self.inputs, self.runtime = inputs, runtime or Runtime()
+        self.plan = replace(plan, state=replace(plan.state, processes=self.runtime.world))
         self.cell, self.sizes = plan.cell, plan.sizes
         self.budget = self.sizes.budget(self.cell.phase, self.cell.protocol, self.cell.method)
         self.conduct = conduct(self.cell.protocol)
@@ -127,6 +129,12 @@ class CellRun:
         own: dict[str, nn.Module] = {"transplant": transplant}
         return own if self.cell.phase == "substitution" else own | {"tokenizer": tokenizer}
 
+    @property
+    def processes(self) -> int:
+        """How many processes trained the cell, or measure it where nothing is stored of a training."""
+        found = checkpoint.header_of(self.plan.weights, self.plan.state.digest)
+        return int(found.get("processes", self.runtime.world))
+
     def trained(self) -> tuple[Transplant, Tokenizer]:
         """Return transplant and tokenizer after the cell's training, from the store where they are there."""
         transplant, tokenizer = self.built(), self.inputs.tokenizer(self.cell)
@@ -150,6 +158,12 @@ class CellRun:
         if not self.cell.trained:
             return
         objective, state = self.objective(transplant, tokenizer), self.plan.state
+        if self.runtime.first and state.others is not None:
+            print(
+                f"{self.cell.name} starts anew: its state is of {state.others} process(es), this training "
+                f"has {state.processes}, which draw otherwise",
+                file=sys.stderr,
+            )
         objective.accumulate = self.plan.accumulate
         batches = self.inputs.batches(self.cell)
         self.inputs.ahead(self.runtime.share(batches[state.steps :]))

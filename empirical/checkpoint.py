@@ -191,6 +191,20 @@ def load_matching(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str,
         return (tensors_of(file), metadata) if metadata.get("digest") == digest else None
 
 
+def header_of(path: Path, digest: str) -> dict[str, str]:
+    """Return the metadata of a file, empty where it is missing or of another configuration.
+
+    Parameters
+    ----------
+    path, digest
+        As of `load_matching`.
+    """
+    if not path.exists():
+        return {}
+    with opened(path) as (_, metadata):
+        return metadata if metadata.get("digest") == digest else {}
+
+
 @dataclass(frozen=True)
 class State:
     """The state of a training on disk, from which an interrupted one continues to the same bits.
@@ -203,16 +217,19 @@ class State:
         Digest of the configuration; the state of another one is overwritten, never continued.
     every : int
         Steps between two writes.
+    processes : int
+        Processes of the training. What each of them draws depends on their number, so that the state of
+        another number is overwritten too.
     """
 
     path: Path
     digest: str
     every: int = 100
+    processes: int = 1
 
     def resume(self, **parts: Part) -> int:
         """Load the parts, where there is a state of them, and return the number of steps done."""
-        stored = load_matching(self.path, self.digest)
-        if stored is None:
+        if self.steps == 0 or (stored := load_matching(self.path, self.digest)) is None:
             return 0
         unpack(stored[0], **parts)
         return int(stored[1]["step"])
@@ -220,15 +237,24 @@ class State:
     @property
     def steps(self) -> int:
         """Steps that the stored state has done, 0 without one."""
-        if not self.path.exists():
-            return 0
-        with opened(self.path) as (_, metadata):
-            return int(metadata["step"]) if metadata.get("digest") == self.digest else 0
+        return int(header_of(self.path, self.digest).get("step", 0)) if self.others is None else 0
+
+    @property
+    def others(self) -> int | None:
+        """The processes that wrote the stored state where they are of another number, else None."""
+        found = header_of(self.path, self.digest)
+        wrote = int(found.get("processes", 1)) if found else self.processes
+        return None if wrote == self.processes else wrote
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """What files of the training say of it."""
+        return {"digest": self.digest, "processes": str(self.processes)}
 
     def save(self, step: int, **parts: Part) -> None:
         """Write the parts after `step` steps, where it is time."""
         if step % self.every == 0:
-            save(self.path, pack(**parts), {"digest": self.digest, "step": str(step)})
+            save(self.path, pack(**parts), self.marks | {"step": str(step)})
 
     def clear(self) -> None:
         """Remove the file."""
@@ -264,7 +290,7 @@ def stored_or_trained(
     else:
         train(state)
         if writes:
-            save(path, pack(**parts), {"digest": state.digest})
+            save(path, pack(**parts), state.marks)
     if writes:  # a kill may have come between the two files
         state.clear()
     for part in parts.values():

@@ -107,8 +107,9 @@ def loss(launch: Launch, cell: CellSpec) -> str:
     return (f"pixel + lpips{gan}" if launch.sizes.networks else "pixel + gradient") + vq
 
 
-def _row(launch: Launch, cell: CellSpec, measured: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of a finished cell."""
+def _row(launch: Launch, cell: CellSpec, stored: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a finished cell, of what it stored."""
+    measured = stored["row"]
     budget = launch.sizes.budget(cell.phase, cell.protocol, cell.method)
     positions = latent_side(launch.sizes) ** 2
     # the native quantizer brings sizes of its own
@@ -116,7 +117,8 @@ def _row(launch: Launch, cell: CellSpec, measured: dict[str, Any]) -> dict[str, 
     spent = found["image_tokens"] * math.log2(found["codebook_size"] or 1)
     tokens = {"image_tokens": found["image_tokens"], "image_bits": spent}
     trained = {"loss": loss(launch, cell), "steps": budget.steps, "batch_size": budget.batch_size}
-    return {**cell.row, **tokens, **(trained if cell.trained else {"loss": ""}), **found}
+    processes = {"processes": stored["processes"]}
+    return {**cell.row, **tokens, **(trained if cell.trained else {"loss": ""}), **processes, **found}
 
 
 def _in_order(launch: Launch, cells: Sequence[CellSpec]) -> list[CellSpec]:
@@ -162,8 +164,10 @@ def collect(
     Table
         ``<preset>.csv`` in the launch's folder, a row a finished cell: those of this run, and those that
         launches of the same configuration before it finished there, in the order of one launch of all. A
-        cell's ``tables`` are all that any of them asked for. Settings on which no number depends, such as
-        ``processes``, are in the manifest as this run has them.
+        cell's ``tables`` are all that any of them asked for. ``processes`` are those that trained the cell:
+        what a discriminator sees and MMD VQ draws depends on their number, which no digest knows. Settings
+        on which numbers depend by rounding at most, such as ``evaluation_batch``, are in the manifest as
+        this run has them.
     """
     import pandas as pd
 
@@ -178,7 +182,7 @@ def collect(
     configuration = {"version": VERSION, "launch": settings, "cells": [cell.name for cell in order]}
     return write_table(
         Path(launch.out) / f"{launch.name}.csv",
-        pd.DataFrame([_row(launch, cell, found["row"]) for cell, found in rows]),
+        pd.DataFrame([_row(launch, cell, found) for cell, found in rows]),
         study="launch",
         digest=configuration_digest(configuration),
         seed=min(cell.seed for cell in order),

@@ -47,14 +47,15 @@ class Arguments:
         partition: Partition of the Slurm cluster.
         slurm: Further parameters of submitit, as KEY=VALUE: ``timeout_min=1440`` (48 hours by default),
             ``mem_gb=64``, ``slurm_account=NAME``; ``cpus_per_task=16`` for at most so many cores a job.
-        processes: Processes that share the batches of a cell, each with a card on CUDA.
+        processes: Processes that share the batches of a cell, each with a card on CUDA. Some draws depend on
+            their number: rows have it, and interrupted trainings go on in the same number or start anew.
         device: Where to compute.
         bf16: Compute convolutions in bfloat16, the quantizers in float32 all the same.
         compiled: Compile encoder and decoder.
         recompute: Keep less for backward passes, at the price of a second forward pass.
         accumulate: Parts in which a process's batch goes through decoder, LPIPS and discriminator, for less
-            memory. Quantizers and heads see the whole batch, so gradients are the same but for rounding;
-            only the adaptive weight of the adversarial term is then of each part.
+            memory. Quantizers and heads see the whole batch. With a discriminator other numbers come out: in
+            the decoder's step its views, adaptive weight and, as run, batch statistics are of each part.
         evaluation_batch: Images that are encoded for the cache of latents, or decoded and measured, at a
             time. Rows depend on it by rounding alone.
         workers: Processes that decode images, for each process that trains; a job of a cluster asks for a

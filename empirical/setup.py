@@ -63,7 +63,8 @@ class Launch:
     device : str
         ``cpu`` or ``cuda``.
     processes : int
-        Processes that share the batches of a cell, where it is trained on batches.
+        Processes that share the batches of a cell, where it is trained on batches. They are in no digest,
+        though what a discriminator sees and MMD VQ draws depends on them, but in the rows.
     bf16, compiled, recompute : bool
         Precision and memory; see `Runtime` and `VARTokenizer.recompute`.
     accumulate : int

@@ -1,4 +1,4 @@
-"""A batch in parts trains as the whole does."""
+"""A batch in parts trains as the whole does, the discriminator's part in the decoder's step apart."""
 
 from dataclasses import replace
 
@@ -95,8 +95,9 @@ def test_the_discriminator_learns_from_the_whole_batch():
             found.append(made.finish())
     assert found[0]["hinge"] > 0
     assert found[2] == pytest.approx(found[0], rel=1e-4)
-    # afterwards the adaptive weight, which is of each part, changes what it multiplies and no other term
+    # afterwards adaptive weight and views, which are of each part, change what they have to do with alone
     assert found[3]["adaptive_weight"] > 0
+    assert found[3]["generator"] != pytest.approx(found[1]["generator"], rel=1e-4)
     for name in ("pixel", "lpips"):
         assert found[3][name] == pytest.approx(found[1][name], rel=1e-4)
 

@@ -43,6 +43,7 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
         "joint",
     ]
     assert frame["method"].tolist() == ["unquantized", *REFERENCES, "fsq", "fsq", "fsq"]
+    assert (frame["processes"] == 1).all()
     quantized = frame[frame["method"] != "unquantized"]
     assert (quantized["utilization"] > 0).all()
     assert frame[["psnr", "psnr_luma", "ssim", "kid_efflite0"]].notna().all(axis=None)

@@ -1,21 +1,23 @@
 """What a launched cell depends on: settings by protocol, digest and version, processes."""
 
+import shutil
 from dataclasses import asdict, replace
 
 import pytest
 import torch
 
-from empirical import setup
+from empirical import checkpoint, setup
 from empirical.cells import CellSpec
 from empirical.head import REFERENCES
-from empirical.launch import collect, task
+from empirical.launch import collect, task, walk
 from empirical.runtime import Runtime
 from empirical.setup import Launch, Setup
 from empirical.streamed import cell_run
 from empirical.tokenizers import PocketTokenizer
 from qtheory.errors import DomainError
 from qtheory.results import configuration_digest
-from tests.empirical.launched import TINY, chosen
+from tests.empirical.helpers import interrupted
+from tests.empirical.launched import TINY, Here, chosen
 
 
 def test_commitments_as_run_are_those_of_each_split_and_a_stage_that_sets_its_own_keeps_it(launch):
@@ -95,6 +97,31 @@ def test_a_table_carries_the_version_of_its_cells(launch, monkeypatch):
     assert table.manifest["configuration"]["version"] == setup.VERSION
     monkeypatch.setattr(setup, "VERSION", setup.VERSION + 1)
     assert launch.digest(spec) != digest
+
+
+def test_a_training_goes_on_in_as_many_processes_as_began_it_and_its_row_says_how_many(launch, capsys):
+    """What a discriminator sees and MMD VQ draws depends on their number."""
+    cells = chosen(methods=["mmd"])[:1]
+    folder = launch.folder(cells[0])
+    [(_, straight)] = walk(launch, cells, Here())
+    shutil.rmtree(folder)
+    with interrupted(before=3):
+        list(walk(launch, cells, Here()))
+    tensors, metadata = checkpoint.load(folder / "state.safetensors")
+    assert (metadata["step"], metadata["processes"]) == ("3", "1")
+    spoiled = {key: torch.zeros_like(tensor) for key, tensor in tensors.items()}
+    checkpoint.save(folder / "state.safetensors", spoiled, metadata | {"processes": "8"})
+    [(cell, stored)] = walk(launch, cells, Here())
+    told = f"{cell.name} starts anew: its state is of 8 process(es), this training has 1"
+    assert told in capsys.readouterr().err
+    assert stored["row"] == straight["row"]
+    # trained in eight processes, and measured in one after an interruption
+    (folder / "result.json").unlink()
+    tensors, metadata = checkpoint.load(folder / "weights.safetensors")
+    checkpoint.save(folder / "weights.safetensors", tensors, metadata | {"processes": "8"})
+    outcomes = list(walk(launch, cells, Here()))
+    assert outcomes[0][1]["row"] == stored["row"]
+    assert collect(launch, outcomes, "test").frame["processes"].tolist() == [8]
 
 
 def test_processes_of_a_machine_share_a_cell_and_the_published_run_has_one(launch):

@@ -139,7 +139,10 @@ def test_a_training_stopped_at_any_step_resumes_to_the_same_bits(tmp_path, monke
     resumed = run(state)
     assert done == [6, 7, 8, 9, 10]
     assert all(torch.equal(resumed[key], straight[key]) for key in straight)
-    other = State(state.path, "another configuration", every=3)
-    done.clear()
-    run(other)
-    assert done == list(range(11))
+    other, several = replace(state, digest="another configuration"), replace(state, processes=2)
+    assert (state.steps, state.others) == (9, None)
+    assert (several.steps, several.others, other.others) == (0, 1, None)
+    for fresh in (several, other):
+        done.clear()
+        run(fresh)
+        assert done == list(range(11))
