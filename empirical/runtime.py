@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +19,9 @@ FOLLOWS = "QTHEORY_FOLLOWS_STDIN"  # set for processes whose standard input clos
 
 # sums of what lies on the CPU, as features that NumPy computed, go where NCCL does not reach
 _BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
-# the others wait while the first reads 40 GB of latents for their checksums, or waits itself for a job that
-# computes them; one that dies does not keep them waiting, torchrun ends them all
+# one that hangs would keep the cards of all; one that dies does not, torchrun ends them all
+_USUAL_WAIT = timedelta(minutes=30)
+# while others compute their share of the latents, or the first reads 40 GB of them for their checksums
 _LONGEST_WAIT = timedelta(hours=24)
 
 
@@ -40,6 +41,9 @@ class Runtime:
         Compile encoder and decoder, this one up to its last layer, with ``torch.compile``.
     rank, world : int
         Number of this process, from 0, and how many there are.
+    patient : torch.distributed.ProcessGroup or None
+        The same processes, as a group in which they wait for each other for a day; where there is none
+        they wait as long as everywhere else.
     """
 
     device: str = "cpu"
@@ -47,6 +51,7 @@ class Runtime:
     compiled: bool = False
     rank: int = 0
     world: int = 1
+    patient: Any = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < _check.integer("world", self.world):
@@ -173,9 +178,12 @@ def evaluating() -> Iterator[None]:
 
 
 def wait(runtime: Runtime) -> None:
-    """Wait until every process is here."""
+    """Wait until every process is here, which may take hours: the place for work of unequal length.
+
+    All other sums and averages give up after half an hour, as when a process hangs.
+    """
     if runtime.world > 1:
-        torch.distributed.barrier()
+        torch.distributed.barrier(runtime.patient)
 
 
 def end_with_launcher() -> None:
@@ -237,8 +245,8 @@ def processes(*, device: str, bf16: bool = False, compiled: bool = False) -> Ite
     if world == 1:
         yield runtime
         return
-    torch.distributed.init_process_group(_BACKENDS[torch.device(device).type], timeout=_LONGEST_WAIT)
+    torch.distributed.init_process_group(_BACKENDS[torch.device(device).type], timeout=_USUAL_WAIT)
     try:
-        yield runtime
+        yield replace(runtime, patient=torch.distributed.new_group(backend="gloo", timeout=_LONGEST_WAIT))
     finally:
         torch.distributed.destroy_process_group()

@@ -47,9 +47,18 @@ def test_processes_on_cards_add_up_what_lies_on_the_cpu(joined):
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_processes_wait_for_hours_while_the_first_reads_or_computes_latents(joined, device):
-    """Torch's own limits are 10 minutes on cards and 30 elsewhere."""
-    with processes(device=device):
+def test_processes_wait_for_hours_for_latents_alone_and_else_give_up_on_one_that_hangs(
+    joined, device, monkeypatch
+):
+    made, waited = [], []
+    group, barrier = torch.distributed.new_group, torch.distributed.barrier
+    monkeypatch.setattr(torch.distributed, "new_group", lambda **own: made.append(own) or group(**own))
+    monkeypatch.setattr(torch.distributed, "barrier", lambda own: waited.append(own) or barrier(own))
+    with processes(device=device) as runtime:
         assert several_processes()
-    [(_, longest)] = joined
-    assert longest >= timedelta(hours=12)
+        wait(runtime)
+        assert runtime.patient is not None
+        assert waited == [runtime.patient]
+    [(_, usual)], [patient] = joined, made
+    assert usual <= timedelta(hours=1)
+    assert patient == {"backend": "gloo", "timeout": timedelta(hours=24)}
