@@ -132,8 +132,8 @@ def test_the_memory_of_a_dry_run_follows_it(capsys):
     found = []
     for batch in (32, 8):
         assert main([*given, "--evaluation-batch", str(batch)]) == 0
-        lines = capsys.readouterr().out.splitlines()
-        found.append({line.split()[0]: float(re.search(r"(\S+) GiB", line)[1]) for line in lines[:-3]})
+        cells = [line for line in capsys.readouterr().out.splitlines() if line.endswith("GiB")]
+        found.append({line.split()[0]: float(re.search(r"(\S+) GiB", line)[1]) for line in cells})
     gained = {name: round(value - found[1][name], 1) for name, value in found[0].items()}
     # 24 images of 5 x 40 MiB each, where measuring takes more than training
     assert gained["baseline/unquantized-none-fair-0"] == pytest.approx(24 * 200 / 1024, abs=0.11)

@@ -191,15 +191,16 @@ def test_a_cache_of_latents_goes_on_with_the_file_that_was_cut(tmp_path, tiny, m
     """Killed when half of the second of three files is on disk, under another name."""
     crops = Crops(index_folder(tiny["data"], 64), 64, seed=0)
     tokenizer = PocketTokenizer.from_checkpoint(tiny["tokenizer"])
-    cache_latents(tokenizer, crops, tmp_path / "straight", {}, shard=5)
+    straight = cache_latents(tokenizer, crops, tmp_path / "straight", {}, shard=5).folder
     killed(LATENTS, *tiny.values(), tmp_path / "killed")
-    assert contents(tmp_path / "killed").keys() == {"latents-00000.safetensors"}
+    [cut] = tmp_path.glob("killed-*/")
+    assert contents(cut).keys() == {"latents-00000.safetensors"}
     encoded, computed = latents._encoded, []
     monkeypatch.setattr(latents, "_encoded", lambda *given: computed.append(given[2]) or encoded(*given))
-    cache_latents(tokenizer, crops, tmp_path / "killed", {}, shard=5)
+    assert cache_latents(tokenizer, crops, tmp_path / "killed", {}, shard=5).folder == cut
     assert computed == [range(5, 10), range(10, 12)]
-    assert contents(tmp_path / "killed") == contents(tmp_path / "straight")
-    manifests = [(tmp_path / name / "latents.json").read_bytes() for name in ("killed", "straight")]
+    assert contents(cut) == contents(straight)
+    manifests = [(folder / "latents.json").read_bytes() for folder in (cut, straight)]
     assert manifests[0] == manifests[1]
 
 

@@ -91,7 +91,9 @@ def test_the_command_prints_the_tables_of_a_launch_and_stores_its_correlations(t
     cells = matrix(PAPER, ["fair", "as_run"], tables=[3, 5])
     out = tmp_path / "launch" / "paper"
     launch = Launch(name="paper", sizes=PAPER, out=str(out), train="", heldout="", tokenizer="")
-    made = collect(launch, [(cell, {"seconds": 1.0, "row": values(cell)}) for cell in cells], "test")
+    made = collect(
+        launch, [(cell, {"seconds": 1.0, "processes": 1, "row": values(cell)}) for cell in cells], "test"
+    )
     assert main(["table", "--preset", "paper", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     for words in (

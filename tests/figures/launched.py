@@ -15,7 +15,7 @@ def launched(out):
         name="desk", sizes=PRESETS["desk"], out=str(out / "launch"), train="", heldout="", tokenizer=""
     )
     cells = matrix(PRESETS["desk"], native=False)
-    outcomes = [(cell, {"seconds": 1.0, "row": _made_up(cell)}) for cell in cells]
+    outcomes = [(cell, {"seconds": 1.0, "processes": 1, "row": _made_up(cell)}) for cell in cells]
     table = collect(launch, outcomes, "python -m empirical launch --preset desk")
     write_correlations(table, out / "correlations" / "desk.csv")
     return table
