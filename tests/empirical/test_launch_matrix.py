@@ -237,7 +237,9 @@ def test_a_dry_run_knows_finished_cells_without_a_look_at_images_or_weights(laun
     first, second, *_ = forecast(planned, cells, "cpu").splitlines()
     assert " done " in first
     assert " to do " in second
-    assert " done " not in forecast(replace(planned, bf16=True), cells, "cpu")  # of another configuration
+    assert " done " in forecast(replace(planned, bf16=True), cells, "cpu")  # in which nothing is trained
+    wider = replace(planned, sizes=replace(planned.sizes, head_width=16))
+    assert " done " not in forecast(wider, cells, "cpu")  # of another configuration
 
 
 def test_a_tokenizer_has_its_own_quantizer_over_scales_in_the_table_or_else_a_fitted_one():
