@@ -1,9 +1,11 @@
-"""One cell of a launched comparison: ``python -m empirical.cell FILE``, alone or under ``torchrun``.
+"""One cell of a launched comparison: ``python -m empirical.cell FILE [DIGEST]``, alone or under ``torchrun``.
 
-The file says what to do, see `empirical.setup.Launch.write`. Beside it appear ``log.jsonl``,
-``state.safetensors`` while the training runs, ``weights.safetensors``, ``weights-best.safetensors`` where the
-best epoch is kept, and last ``result.json`` or ``failure.json``. The file ``lock`` is locked by the first
-process as long as it runs: of two jobs that get the same cell, one waits for the other.
+The file says what to do, see `empirical.setup.Launch.write`; with a digest it must still be of that
+configuration, since another launch may have taken the folder while the job was queued. Beside the file appear
+``log.jsonl``, ``state.safetensors`` while the training runs, ``weights.safetensors``,
+``weights-best.safetensors`` where the best epoch is kept, and last ``result.json`` or ``failure.json``. The
+file ``lock`` is locked by the first process as long as it runs: of two jobs that get the same cell, one waits
+for the other.
 """
 
 import json
@@ -19,7 +21,7 @@ import torch
 from empirical.cells import CellSpec
 from empirical.determinism import as_launched
 from empirical.locks import alone, of_first
-from empirical.outcomes import less_memory, lock, result
+from empirical.outcomes import less_memory, lock, result, taken_over
 from empirical.runtime import EvaluationMemoryError, Runtime, end_with_launcher, memory_ran_out, processes
 from empirical.setup import Launch
 from empirical.streamed import cell_run
@@ -60,36 +62,58 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any]:
 
 
 @contextmanager
-def _told(file: Path, digest: str) -> Iterator[None]:
-    """Store why a cell fails; of several processes the first has its say, from which the others fail."""
+def _told(launch: Launch, cell: CellSpec) -> Iterator[None]:
+    """Store why a cell fails; of several processes the first has its say, from which the others fail.
+
+    Nothing is stored in a folder that another launch has taken.
+    """
+    folder, digest = launch.folder(cell), launch.digest(cell)
+    file = folder / "failure.json"
     try:
         yield
     except (DomainError, SchemaError, ShapeError, OSError, FloatingPointError, RuntimeError) as error:
-        if not file.exists():
+        if not file.exists() and not taken_over(folder, digest):
             content = {"digest": digest, "error": f"{type(error).__name__}: {error}"}
             write_bytes_atomically(file, json.dumps(content).encode())
         raise
 
 
+def _own(path: Path, digest: str | None) -> tuple[Launch, CellSpec]:
+    """Return what a file says, unless it is of another digest."""
+    launch, cell = Launch.read(path)
+    if digest is not None and (found := launch.digest(cell)) != digest:
+        raise DomainError(
+            f"{path} must be as it was when the job was submitted, of digest {digest[:12]}, got "
+            f"{found[:12]}: a launch with other settings has the folder, or the code has changed; wait until "
+            "that launch has ended, or take another --out, and run the same command again"
+        )
+    return launch, cell
+
+
 def _begins(launch: Launch, cell: CellSpec, runtime: Runtime) -> bool:
     """Return whether there is something to do: a job that waited for another one may find it done."""
     if runtime.first:  # while the others wait, so that none has failed yet in this job
+        _own(launch.folder(cell) / "cell.json", launch.digest(cell))
         (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
     return not of_first(runtime.first and result(launch, cell) is not None, runtime)
 
 
-def main(path: str) -> None:
+def main(path: str, digest: str | None = None) -> None:
     """Run the cell of a file, unless it is done; a failure is written beside it and ends with status 1.
 
     While another job runs the cell, this one waits.
+
+    Raises
+    ------
+    DomainError
+        If the file is not of the digest, where one is given; nothing is written then.
     """
-    launch, cell = Launch.read(Path(path))
-    file, digest = launch.folder(cell) / "failure.json", launch.digest(cell)
+    launch, cell = _own(Path(path), digest)
     with (
-        _told(file, digest),
+        _told(launch, cell),
         processes(device=launch.device, bf16=launch.bf16, compiled=launch.compiled) as runtime,
         alone(lock(launch, cell), runtime),
-        _told(file, digest),  # the other processes fail as soon as this one has left them
+        _told(launch, cell),  # the other processes fail as soon as this one has left them
         as_launched(launch.device),
     ):
         if _begins(launch, cell, runtime):

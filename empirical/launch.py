@@ -4,6 +4,7 @@ import math
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -12,40 +13,39 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from empirical import disk
 from empirical.cells import CellSpec, matrix
-from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
-from empirical.counts import counts, latent_side
+from empirical.counts import latent_side
 from empirical.executors import Executor, Task
 from empirical.head import HEADS, REFERENCES
-from empirical.locks import held
+from empirical.locks import POLL, held
 from empirical.outcomes import (
     failure,
     finished,
     image_manifests,
+    latents_cached,
     lock,
+    needs_latents,
     result,
     set_aside,
-    with_digests,
     with_tables,
 )
 from empirical.setup import VERSION, Launch
 from empirical.variants import adversarial_recipe, substitution_recipe
-from qtheory import _check
 from qtheory.results import Table, configuration_digest, write_table
 
 
 def task(launch: Launch, cell: CellSpec) -> Task:
-    """Return the task of a cell."""
+    """Return the task of a cell, whose file is written."""
     path, processes = launch.write(with_tables(launch, cell)), launch.ranks(cell)
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     start = torchrun if processes > 1 else []
-    command = (sys.executable, *start, "-m", "empirical.cell", str(path))
+    digest = launch.digest(cell)
+    command = (sys.executable, *start, "-m", "empirical.cell", str(path), digest)
     cards = processes if launch.device == "cuda" else 0
     # a fit runs in one process, with the cores of all
     cores = (launch.processes if cell.method in REFERENCES else processes) * (1 + launch.workers)
     log = launch.folder(cell) / "output.log"
-    return Task(command, str(log), cards, cores, str(lock(launch, cell)))
+    return Task(command, str(log), cards, cores, str(lock(launch, cell)), digest)
 
 
 def walk(
@@ -70,29 +70,68 @@ def walk(
     Raises
     ------
     DomainError
-        If a job runs one of the cells with another configuration.
+        If a job runs one of the cells with another configuration, or a cluster takes no jobs.
     """
     failed: set[str] = set()
     set_aside(launch, cells)
     for _, group in groupby(cells, key=lambda cell: cell.phase):
-        waiting = []
-        for cell in group:
+        own, ready = list(group), []
+        # weeks after the walk began other launches may have been here, also at what the phase starts from
+        starts = {cell.start.name for cell in own if cell.start is not None}
+        set_aside(launch, [cell for cell in cells if cell in own or cell.name in starts])
+        for cell in own:
+            if cell.start is None or cell.start.name not in failed or result(launch, cell) is not None:
+                ready.append(cell)
+            else:
+                failed.add(cell.name)
+                yield cell, f"starts from {cell.start.name}, which failed"
+        for cell, outcome in _outcomes(launch, ready, executor):
+            if isinstance(outcome, str):
+                failed.add(cell.name)
+            yield cell, outcome
+
+
+def _outcomes(
+    launch: Launch, cells: list[CellSpec], executor: Executor
+) -> Iterator[tuple[CellSpec, dict[str, Any] | str]]:
+    """Run the cells of a phase that have no result; of those that a job runs already its end is waited for.
+
+    A job of their own would only wait for that one, with its cards.
+    """
+    while cells:
+        set_aside(launch, cells)
+        running = {cell for cell in cells if held(lock(launch, cell))}  # first: they end at any moment
+        left: list[CellSpec] = []
+        missing: list[CellSpec] = []
+        for cell in cells:
             if (stored := result(launch, cell)) is not None:
                 launch.write(with_tables(launch, cell))
                 yield cell, stored
-            elif cell.start is not None and cell.start.name in failed:
-                failed.add(cell.name)
-                yield cell, f"starts from {cell.start.name}, which failed"
             else:
-                if not held(lock(launch, cell)):  # of an earlier launch, for whose end the new job waits
-                    (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
-                waiting.append(cell)
-        statuses = executor.run([task(launch, cell) for cell in waiting])
-        for cell, status in zip(waiting, statuses, strict=True):
-            stored = result(launch, cell)
-            if stored is None:
-                failed.add(cell.name)
-            yield cell, stored or failure(launch, cell, status)
+                (left if cell in running else missing).append(cell)
+        for together in _batches(launch, missing, executor):
+            for cell in together:
+                (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
+            statuses = executor.run([task(launch, cell) for cell in together])
+            for cell, status in zip(together, statuses, strict=True):
+                yield cell, result(launch, cell) or failure(launch, cell, status)
+        if left and not missing:
+            time.sleep(POLL)
+        cells = left
+
+
+def _batches(launch: Launch, cells: list[CellSpec], executor: Executor) -> Iterator[list[CellSpec]]:
+    """Yield what is run together: where latents are to be cached, the first cell that needs them alone.
+
+    The jobs of all others would wait for it, with their cards.
+    """
+    if executor.at_once and not latents_cached(launch):
+        first = next((cell for cell in cells if needs_latents(launch, cell)), None)
+        if first is not None and len(cells) > 1:
+            yield [first]
+            cells = [cell for cell in cells if cell != first]
+    if cells:
+        yield cells
 
 
 def loss(launch: Launch, cell: CellSpec) -> str:
@@ -247,44 +286,3 @@ def _terminated() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
-    """Return the cells with what they cost and keep on disk, as text; nothing is read or run.
-
-    Parameters
-    ----------
-    launch : Launch
-        The comparison.
-    cells : sequence of CellSpec
-        The cells.
-    hardware : str
-        A key of `empirical.cost.SUSTAINED`.
-    """
-    sustained = SUSTAINED[_check.one_of("hardware", hardware, SUSTAINED)]
-    own = counts(launch.sizes, launch.recompute)
-    settings: dict[str, Any] = {
-        "bf16": launch.bf16,
-        "recompute": launch.recompute,
-        "accumulate": launch.accumulate,
-        "evaluation_batch": launch.evaluation_batch,
-    }
-    lines, hours, known = [], 0.0, with_digests(launch, cells)
-    for cell in cells:
-        found = cost(cell, launch.sizes, own, processes=launch.ranks(cell), **settings)
-        hours += found.hours(sustained)
-        state = "done" if result(known, cell) is not None else "to do"
-        tables = ",".join(map(str, cell.tables))
-        lines.append(
-            f"{cell.name:<58} {tables:<10} {state:<6} {found.training:8.3g} EFLOP "
-            f"{found.hours(sustained):7.2f} h {found.memory:6.1f} GiB"
-        )
-    total = cache_cost(launch.sizes, own) * 1e6 / sustained / 3600
-    cached = f"latents, once: {total:.2f} h" if launch.cached else ""
-    summary = (
-        f"{len(cells)} cells, {hours:.0f} h on one {hardware}, which is taken to sustain {sustained:g} "
-        f"TFLOP/s; memory is of each of {launch.processes} process(es)\n"
-        f"estimated: the stored run of the desk preset took {STORED_RUN}"
-    )
-    kept = disk.summary(cells, launch.sizes, own, cached=launch.cached)
-    return "\n".join([*lines, *([cached] if cached else []), kept, summary])

@@ -176,7 +176,8 @@ def _prepared(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...], Executor
 
 
 def _executor(given: Arguments, launch: "Launch") -> "Executor":
-    from empirical.executors import LocalExecutor, SlurmExecutor, slurm_options
+    from empirical.cluster import SlurmExecutor, slurm_options
+    from empirical.executors import LocalExecutor
     from qtheory.errors import DomainError
 
     options = slurm_options(given.slurm, given.partition)
@@ -194,7 +195,8 @@ def launch(given: Arguments) -> int:
     stopped and tries again what failed. The table has a row of every cell that is finished, of launches with
     the same settings before this one too; it is written after each phase, and where Ctrl-C or SIGTERM comes.
     """
-    from empirical.launch import forecast, run
+    from empirical.launch import run
+    from empirical.launch_forecast import forecast
     from empirical.launch_table import render
 
     if given.dry_run:

@@ -70,7 +70,15 @@ def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
 
 
 def failure(launch: Launch, cell: CellSpec, status: int) -> str:
-    """Return why a cell failed: that it was killed, its own words, or the end of its output."""
+    """Return why a cell failed: that it was killed, its own words, or the end of its output.
+
+    Where another launch has taken its folder in the meantime, what lies there says nothing of it.
+    """
+    if taken_over(launch.folder(cell), launch.digest(cell)):
+        return (
+            "a launch with other settings took the folder before the job began; wait until that has ended, "
+            "or take another --out"
+        )
     path, log = launch.folder(cell) / "failure.json", launch.folder(cell) / "output.log"
     # what a library or the system printed may be no text
     output = log.read_text(errors="replace") if log.exists() else ""
@@ -155,6 +163,11 @@ def kept_beside(folder: Path, digest: str) -> Path:
     return folder.with_name(f"{folder.name}@{digest[:12]}")
 
 
+def taken_over(folder: Path, digest: str) -> bool:
+    """Return whether a cell's folder holds another configuration by now."""
+    return _stored_digest(folder) not in (None, digest)
+
+
 def _stored_digest(folder: Path) -> str | None:
     """Return the digest of what a cell's folder holds, None where it holds nothing that says so."""
     for name in ("result.json", "cell.json"):
@@ -162,6 +175,24 @@ def _stored_digest(folder: Path) -> str | None:
             digest: str | None = json.loads((folder / name).read_text()).get("digest")
             return digest
     return None
+
+
+def needs_latents(launch: Launch, cell: CellSpec) -> bool:
+    """Return whether a cell trains on cached latents, or computes them for those that do."""
+    if cell.phase == "baseline":
+        return launch.cached
+    return cell.phase == "substitution" and not substitution_recipe(cell.protocol).pixel
+
+
+def latents_cached(launch: Launch) -> bool:
+    """Return whether the latents of a launch are there, as their manifest says, which is written last."""
+    inputs = {"tokenizer": launch.digests.get("tokenizer"), "images": launch.digests.get("train")}
+    for path in Path(launch.out).glob("latents*/latents.json"):  # behind the name may be a digest
+        if not path.parent.name.startswith("latents-references"):  # of some images only
+            made_from = json.loads(path.read_text())["configuration"]
+            if inputs.items() <= made_from.items():
+                return True
+    return False
 
 
 def image_manifests(launch: Launch) -> dict[str, Any]:

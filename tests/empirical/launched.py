@@ -43,9 +43,10 @@ class Here(Executor):
 
     def run(self, tasks):
         for one in tasks:
-            self.done.append(one.command[-1].split("/")[-2])
+            *_, path, digest = one.command
+            self.done.append(path.split("/")[-2])
             try:
-                cells_module.main(one.command[-1])
+                cells_module.main(path, digest)
                 yield 0
             except Exception:
                 yield 1

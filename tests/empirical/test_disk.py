@@ -7,8 +7,9 @@ import pytest
 from empirical import disk
 from empirical.cells import matrix
 from empirical.counts import counts
-from empirical.launch import forecast, walk
+from empirical.launch import walk
 from empirical.launch_config import PRESETS
+from empirical.launch_forecast import forecast
 from empirical.setup import prepared
 from tests.empirical.helpers import interrupted
 from tests.empirical.launched import TINY, Here, chosen

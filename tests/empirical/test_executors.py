@@ -107,12 +107,30 @@ def test_cells_that_run_side_by_side_end_with_the_walk_that_is_interrupted(tmp_p
     assert not logs[2].exists()  # and none starts any more
 
 
-def test_the_log_of_a_cell_that_another_job_runs_is_added_to(tmp_path):
+def test_a_task_whose_cell_another_job_runs_begins_after_it_with_a_log_of_its_own(tmp_path, monkeypatch):
+    """What is left of that job, as torchrun is when the process with the lock was killed, still writes."""
+    monkeypatch.setattr(executors, "POLL", 0.01)
+    looked, looks = threading.Event(), executors.held
+    monkeypatch.setattr(executors, "held", lambda path: looks(path) and (looked.set() or True))
     log, lock = tmp_path / "output.log", tmp_path / "lock"
-    say = [Task(("echo", word), str(log), lock=str(lock)) for word in ("first", "second", "third")]
-    with alone(lock):
-        perform(say[0])
-        perform(say[1])
-    assert log.read_text() == "first\nsecond\n"
-    perform(say[2])
-    assert log.read_text() == "third\n"
+    given = Task(("echo", "second"), str(log), lock=str(lock))
+    job = threading.Thread(target=perform, args=(given,))
+    with log.open("a", buffering=1) as first:
+        with alone(lock):
+            first.write("first\n")
+            job.start()
+            assert looked.wait(60)
+            assert log.read_text() == "first\n"
+        job.join()
+        first.write("exitcode  : -9 (pid: 7)\n")
+    assert log.read_text() == "second\n"
+
+
+def test_a_task_whose_folder_another_launch_has_taken_leaves_its_log(tmp_path):
+    log = tmp_path / "output.log"
+    (tmp_path / "cell.json").write_text('{"digest": "other"}')
+    log.write_text("of the other\n")
+    assert perform(Task(("echo", "own"), str(log), digest="own")) == 1
+    assert log.read_text() == "of the other\n"
+    assert perform(Task(("echo", "own"), str(log), digest="other")) == 0
+    assert log.read_text() == "own\n"

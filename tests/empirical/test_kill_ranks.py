@@ -35,7 +35,7 @@ def late():
 
 training.average_gradients, torch.distributed.destroy_process_group = cut, late
 end_with_launcher()
-main(sys.argv[1])
+main(*sys.argv[1:])
 """
 
 
@@ -47,11 +47,11 @@ class Torchrun(LocalExecutor):
 
     def run(self, tasks):
         for one in tasks:
-            if "joint/online" not in one.command[-1]:
+            if "joint/online" not in one.command[-2]:
                 yield from self.here.run([one])
                 continue
             assert one.command[1:5] == ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-            command = (*one.command[:5], str(self.script), one.command[-1])
+            command = (*one.command[:5], str(self.script), *one.command[-2:])
             yield from super().run([one if self.script is None else replace(one, command=command)])
 
 

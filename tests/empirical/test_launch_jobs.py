@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from empirical import executors
+from empirical import cluster
 from empirical.__main__ import main
-from empirical.executors import SlurmExecutor, Task, slurm_options
+from empirical.cluster import SlurmExecutor, slurm_options
+from empirical.executors import Task
 from empirical.launch import task
 from qtheory.errors import DomainError
 from tests.empirical.launched import chosen
@@ -73,7 +74,7 @@ def refusing(monkeypatch, executor, times):
 
     monkeypatch.setattr(executor.executor, "batch", nullcontext)
     monkeypatch.setattr(executor.executor, "submit", submitted)
-    monkeypatch.setattr(executors.time, "sleep", pauses.append)
+    monkeypatch.setattr(cluster.time, "sleep", pauses.append)
     return pauses
 
 
@@ -83,7 +84,7 @@ def test_jobs_that_a_cluster_refuses_are_submitted_again(tmp_path, monkeypatch, 
     given = [Task(("sh", "-c", f"exit {n}"), str(tmp_path / f"{n}.log")) for n in (0, 3)]
     statuses = executor.run(given)
     assert next(statuses) == 0
-    assert pauses == list(executors.PAUSES[:2])
+    assert pauses == list(cluster.PAUSES[:2])
     assert list(statuses) == [3]
     assert "jobs refused, once more in 60 s: sbatch: error: Socket timed out" in capsys.readouterr().err
 

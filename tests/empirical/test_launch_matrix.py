@@ -13,8 +13,9 @@ from empirical.cells import matrix
 from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
 from empirical.counts import counts
 from empirical.head import MULTISCALE, TRAINED
-from empirical.launch import forecast, walk
+from empirical.launch import walk
 from empirical.launch_config import PRESETS
+from empirical.launch_forecast import forecast
 from empirical.launch_table import side_by_side
 from empirical.printed import as_text
 from figures.recipe import ROOT

@@ -129,7 +129,7 @@ def test_processes_of_a_machine_share_a_cell_and_the_published_run_has_one(launc
     fair, as_run = (task(several, chosen(protocol)[0]).command for protocol in ("fair", "as_run"))
     assert fair[1:5] == ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     assert "torch.distributed.run" not in as_run
-    assert fair[-3:-1] == as_run[-3:-1] == ("-m", "empirical.cell")
+    assert fair[-4:-2] == as_run[-4:-2] == ("-m", "empirical.cell")
     with pytest.raises(DomainError, match="batch_size must be a multiple of the 2 processes, got 3"):
         Runtime(world=2).share(torch.arange(3))
 

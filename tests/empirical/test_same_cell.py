@@ -2,15 +2,18 @@
 
 import json
 import threading
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from empirical import cell as cells_module
 from empirical import cell_run, locks
-from empirical.launch import task, walk
+from empirical import launch as launch_module
+from empirical.launch import _batches, task, walk
 from empirical.locks import alone
-from empirical.outcomes import failure, lock
+from empirical.outcomes import failure, latents_cached, lock, needs_latents, result, set_aside
 from empirical.training import train_on
 from qtheory.errors import DomainError
 from tests.empirical.launched import Here, chosen
@@ -115,22 +118,132 @@ class Nowhere(Here):
     """Fails every task, and leaves no trace."""
 
     def run(self, tasks):
+        self.done += [one.command[-2].split("/")[-2] for one in tasks]
         yield from (1 for _ in tasks)
 
 
-def test_a_launch_that_is_given_again_leaves_a_running_cell_as_it_is(launch):
-    spec = chosen()[0]
-    folder = launch.write(spec).parent
+@pytest.fixture
+def running(launch, monkeypatch):
+    """Has a job run the first of two cells, which ends when the launcher waits for it."""
+    spec, other = (cell for cell in chosen(methods=["fsq", "lfq"]) if cell.phase == "substitution")
+    with ExitStack() as job:
+        job.enter_context(alone(lock(launch, spec)))
+        launch.write(spec)
+        monkeypatch.setattr(launch_module.time, "sleep", lambda _: job.close())
+        yield spec, other, job
+
+
+def test_a_launch_that_is_given_again_waits_for_a_running_cell_without_a_job(launch, running):
+    spec, other, job = running
+    folder, executor = launch.folder(spec), Nowhere()
+    stored = {"digest": launch.digest(spec), "seconds": 1.0, "row": {}}
     own = {"digest": launch.digest(spec), "error": "of the job that runs"}
     (folder / "failure.json").write_text(json.dumps(own))
+    before = files(folder)
+    job.callback(lambda: (folder / "result.json").write_text(json.dumps(stored)))
+    outcomes = walk(launch, [spec, other], executor)
+    assert next(outcomes) == (other, "ended with status 1, without a word")  # meanwhile
+    assert files(folder) == before
+    assert list(outcomes) == [(spec, stored)]
+    assert executor.done == [other.name.split("/")[-1]]
+
+
+def test_a_launch_runs_a_cell_whose_job_ended_without_a_result(launch, running):
+    spec, other, _ = running
     assert task(launch, spec).lock == str(lock(launch, spec))
-    with alone(lock(launch, spec)):
-        before = files(folder)["failure.json"]
-        [(_, outcome)] = walk(launch, [spec], Nowhere())
-        assert files(folder)["failure.json"] == before
-    assert outcome == "of the job that runs"
-    [(_, outcome)] = walk(launch, [spec], Nowhere())
-    assert outcome == "ended with status 1, without a word"
+    own = {"digest": launch.digest(spec), "error": "of the job that ran"}
+    (launch.folder(spec) / "failure.json").write_text(json.dumps(own))
+    executor = Nowhere()
+    outcomes = dict(walk(launch, [spec, other], executor))
+    assert list(outcomes) == [other, spec]
+    assert outcomes[spec] == "ended with status 1, without a word"
+    assert len(executor.done) == 2
+
+
+class Queue(Here):
+    """Runs jobs after another launch has been given, with other settings."""
+
+    def __init__(self, other, cells):
+        super().__init__()
+        self.other, self.cells = other, cells
+
+    def run(self, tasks):
+        assert not any(isinstance(found, str) for _, found in walk(self.other, self.cells, Here()))
+        yield from super().run(tasks)
+
+
+def test_a_queued_cell_does_not_run_the_settings_of_another_launch(launch, trainings):
+    spec, other = chosen()[0], replace(launch, bf16=True)
+    assert dict(walk(launch, [spec], Queue(other, [spec])))[spec].startswith(
+        "a launch with other settings took the folder before the job began; wait until that has ended"
+    )
+    assert len(trainings) == 1
+    folder = launch.folder(spec)
+    assert result(other, spec) is not None
+    assert not (folder / "failure.json").exists()
+    assert task(launch, spec).command[-1] == launch.digest(spec) != other.digest(spec)
+    other.write(spec)
+    with pytest.raises(DomainError, match="must be as it was when the job was submitted, of digest"):
+        cells_module.main(str(folder / "cell.json"), launch.digest(spec))
+    [(_, again)] = walk(launch, [spec], Here())
+    assert again["digest"] == launch.digest(spec)
+    assert dict(walk(other, [spec], Nowhere()))[spec]["digest"] == other.digest(spec)  # kept beside
+
+
+def test_a_job_that_waited_looks_again_at_whose_the_folder_is(launch, trainings, monkeypatch):
+    spec, other = chosen()[0], replace(launch, bf16=True)
+    path = launch.write(spec)
+
+    @contextmanager
+    def waited(*_):
+        set_aside(other, [spec])
+        other.write(spec)
+        yield
+
+    monkeypatch.setattr(cells_module, "alone", waited)
+    with pytest.raises(DomainError, match="must be as it was when the job was submitted"):
+        cells_module.main(str(path), launch.digest(spec))
+    assert trainings == []
+    assert {entry.name for entry in path.parent.iterdir()} == {"cell.json"}
+
+
+def test_later_phases_take_back_folders_that_another_launch_had(launch):
+    cells, other = chosen(), replace(launch, bf16=True)
+    outcomes = walk(launch, cells, Here())
+    next(outcomes)
+    theirs = dict(walk(other, cells, Here()))
+    ours = dict(outcomes)
+    assert [found["digest"] for found in ours.values()] == [launch.digest(cell) for cell in cells[1:]]
+    assert dict(walk(other, cells, Nowhere())) == theirs
+
+
+class AtOnce(Here):
+    """Stands for a cluster."""
+
+    at_once = True
+
+    def run(self, tasks):
+        self.done.append(len(tasks))
+        yield from Here().run(tasks)
+
+
+def test_of_jobs_that_would_wait_for_latents_the_first_runs_alone(launch):
+    launch, executor = replace(launch, cached=True), AtOnce()
+    cells = [cell for cell in chosen(methods=["fsq", "lfq"]) if cell.phase != "joint"]
+    assert not any(isinstance(found, str) for _, found in walk(launch, cells, executor))
+    assert executor.done == [1, 1, 2]  # two substitutions, two adaptations
+    for cell in cells:
+        (launch.folder(cell) / "result.json").unlink()
+    list(walk(launch, cells, executor))
+    assert executor.done[3:] == [2, 2]  # the latents are there
+    images, here = [replace(cell, protocol="fair_images") for cell in cells[:2]], Here()
+    assert not any(needs_latents(launch, cell) for cell in images)
+    [folder] = Path(launch.out).glob("latents-*/")
+    assert not latents_cached(replace(launch, digests={**launch.digests, "tokenizer": "another"}))
+    folder.rename(folder.with_name("latents-references"))
+    assert not latents_cached(launch)
+    assert list(_batches(launch, images, executor)) == [images]
+    assert list(_batches(launch, cells, here)) == [cells]  # the cards of a machine are there either way
 
 
 def test_other_settings_are_refused_while_a_cell_runs_and_nothing_is_moved(launch):
