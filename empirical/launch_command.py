@@ -42,8 +42,7 @@ class Arguments:
             ``1x1`` (convolutions of one position) and ``none``.
         seed: First seed.
         out: Results folder; everything is under ``launch/<preset>`` in it.
-        executor: Run the cells here, side by side where there are cards for several, or as jobs of a Slurm
-            cluster.
+        executor: Run the cells here, side by side where there are cards for several, or as jobs of Slurm.
         partition: Partition of the Slurm cluster.
         slurm: Further parameters of submitit, as KEY=VALUE: ``timeout_min=1440`` (48 hours by default),
             ``mem_gb=64``, ``slurm_account=NAME``; ``cpus_per_task=16`` for at most so many cores a job.
