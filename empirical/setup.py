@@ -76,7 +76,8 @@ class Launch:
     tensorboard : bool
         Write TensorBoard's files beside the log.
     cached : bool
-        Whether some cell trains on cached latents; the first baseline then computes them.
+        Whether some cell trains on cached latents: the first baseline computes them then, or where there is
+        none the first cell that needs them, which a cluster runs alone.
     digests : dict of str to str
         SHA-256 of images and weights.
     """
