@@ -243,7 +243,8 @@ class State:
     def others(self) -> int | None:
         """The processes that wrote the stored state where they are of another number, else None."""
         found = header_of(self.path, self.digest)
-        wrote = int(found.get("processes", 1)) if found else self.processes
+        # those of earlier versions do not say it
+        wrote = int(found.get("processes", self.processes))
         return None if wrote == self.processes else wrote
 
     @property

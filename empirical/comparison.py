@@ -7,7 +7,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from empirical.determinism import deterministic
 from empirical.evaluate import Evaluation
 from empirical.job import SUBSTITUTION, THREADS, Job
 from empirical.locks import alone
-from empirical.outcomes import kept_beside
+from empirical.outcomes import free_beside, kept_beside
 from empirical.phase import Phase
 from empirical.photographs import usable_images
 from empirical.tokenizers.pocket import WEIGHTS
@@ -108,9 +107,7 @@ def _set_aside(job: Job) -> None:
     folder = job.table().with_suffix("")
     other, own = _stored_training(folder), kept_beside(folder, job.training)
     if other not in (None, job.training):
-        aside = kept_beside(folder, str(other))
-        copies = (aside.with_name(f"{aside.name}-{number}") for number in count(2))
-        folder.replace(next(path for path in chain([aside], copies) if not path.exists()))
+        folder.replace(free_beside(folder, str(other)))
     if own.exists() and not folder.exists():
         own.replace(folder)
     content = json.dumps({"training": job.training}) + "\n"

@@ -15,7 +15,7 @@ from threading import Event, Lock
 import torch
 
 from empirical.locks import POLL, held
-from empirical.outcomes import taken_over
+from empirical.outcomes import belongs
 from empirical.runtime import FOLLOWS
 from qtheory.errors import DomainError
 
@@ -94,7 +94,7 @@ def _turn(task: Task, stop: Event) -> bool:
     told = False
     while not stop.is_set():
         folder = Path(task.log).parent
-        if task.digest and taken_over(folder, task.digest):
+        if task.digest and not belongs(folder, task.digest):
             print(f"a launch with other settings has {folder} by now, so nothing runs", file=sys.stderr)
             return False
         if not (task.lock and held(Path(task.lock))):

@@ -241,7 +241,7 @@ def write_findings(
     Raises
     ------
     SchemaError
-        If the tables are of different seeds, photographs or tokenizers.
+        If the tables are of different seeds, photographs, tokenizers or numbers of threads.
     """
     import pandas as pd
 

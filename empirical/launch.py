@@ -26,11 +26,13 @@ from empirical.outcomes import (
     lock,
     needs_latents,
     result,
+    result_beside,
     set_aside,
     with_tables,
 )
 from empirical.setup import VERSION, Launch
 from empirical.variants import adversarial_recipe, substitution_recipe
+from qtheory.errors import DomainError
 from qtheory.results import Table, configuration_digest, write_table
 
 
@@ -80,7 +82,8 @@ def walk(
         starts = {cell.start.name for cell in own if cell.start is not None}
         set_aside(launch, [cell for cell in cells if cell in own or cell.name in starts])
         for cell in own:
-            if cell.start is None or cell.start.name not in failed or result(launch, cell) is not None:
+            found = any(result(launch, one) for one in (cell, cell.start) if one is not None)
+            if cell.start is None or cell.start.name not in failed or found:
                 ready.append(cell)
             else:
                 failed.add(cell.name)
@@ -110,11 +113,15 @@ def _outcomes(
             else:
                 (left if cell in running else missing).append(cell)
         for together in _batches(launch, missing, executor):
+            set_aside(launch, together)  # those before may have taken days
             for cell in together:
                 (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
             statuses = executor.run([task(launch, cell) for cell in together])
             for cell, status in zip(together, statuses, strict=True):
-                yield cell, result(launch, cell) or failure(launch, cell, status)
+                yield (
+                    cell,
+                    result(launch, cell) or result_beside(launch, cell) or failure(launch, cell, status),
+                )
         if left and not missing:
             time.sleep(POLL)
         cells = left
@@ -267,7 +274,7 @@ def run(
                 left[cell.phase] -= 1
                 if not left[cell.phase]:
                     table = collect(launch, outcomes, command, images)
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit, DomainError):
         if outcomes or any(finished(launch)):
             path = collect(launch, outcomes, command, images).path
             print(f"\n{path} has the cells that are finished; the same command goes on", file=sys.stderr)

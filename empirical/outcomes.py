@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,15 @@ def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
     return launch
 
 
+def result_beside(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
+    """Return what a finished cell stored, where another launch has set its folder aside since."""
+    path = kept_beside(launch.folder(cell), launch.digest(cell)) / "result.json"
+    if not path.exists():
+        return None
+    stored: dict[str, Any] = json.loads(path.read_text())
+    return stored if stored["digest"] == launch.digest(cell) else None
+
+
 def failure(launch: Launch, cell: CellSpec, status: int) -> str:
     """Return why a cell failed: that it was killed, its own words, or the end of its output.
 
@@ -76,8 +87,7 @@ def failure(launch: Launch, cell: CellSpec, status: int) -> str:
     """
     if taken_over(launch.folder(cell), launch.digest(cell)):
         return (
-            "a launch with other settings took the folder before the job began; wait until that has ended, "
-            "or take another --out"
+            "a launch with other settings took the folder; wait until that has ended, or take another --out"
         )
     path, log = launch.folder(cell) / "failure.json", launch.folder(cell) / "output.log"
     # what a library or the system printed may be no text
@@ -151,16 +161,32 @@ def set_aside(launch: Launch, cells: Iterable[CellSpec]) -> None:
             f"{running[0].name}; wait for their jobs, cancel them, or take another --out"
         )
     for cell, kept in others.items():
-        launch.folder(cell).replace(kept_beside(launch.folder(cell), str(kept)))
+        launch.folder(cell).replace(free_beside(launch.folder(cell), str(kept)))
     for cell, digest in own.items():
         folder = launch.folder(cell)
-        if kept_beside(folder, digest).exists() and not folder.exists():
-            kept_beside(folder, digest).replace(folder)
+        if kept_beside(folder, digest).exists() and stored[cell] != digest:
+            # a job that came too late may have made one that holds nothing
+            if folder.exists() and not any(folder.glob("*.safetensors")) and not held(lock(launch, cell)):
+                shutil.rmtree(folder)
+            if not folder.exists():
+                kept_beside(folder, digest).replace(folder)
 
 
 def kept_beside(folder: Path, digest: str) -> Path:
     """Return where a folder is kept that holds another configuration than its name says."""
     return folder.with_name(f"{folder.name}@{digest[:12]}")
+
+
+def free_beside(folder: Path, digest: str) -> Path:
+    """Return where such a folder can be put: `kept_beside`, or what is next to it where that is taken."""
+    aside = kept_beside(folder, digest)
+    copies = (aside.with_name(f"{aside.name}-{number}") for number in count(2))
+    return next(path for path in chain([aside], copies) if not path.exists())
+
+
+def belongs(folder: Path, digest: str) -> bool:
+    """Return whether a cell's folder says that it is of a configuration."""
+    return _stored_digest(folder) == digest
 
 
 def taken_over(folder: Path, digest: str) -> bool:
@@ -181,7 +207,7 @@ def needs_latents(launch: Launch, cell: CellSpec) -> bool:
     """Return whether a cell trains on cached latents, or computes them for those that do."""
     if cell.phase == "baseline":
         return launch.cached
-    return cell.phase == "substitution" and not substitution_recipe(cell.protocol).pixel
+    return cell.phase == "substitution" and cell.trained and not substitution_recipe(cell.protocol).pixel
 
 
 def latents_cached(launch: Launch) -> bool:

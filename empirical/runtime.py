@@ -138,8 +138,9 @@ def memory_ran_out(error: BaseException) -> bool:
 def how_to_save_memory(batch_size: int) -> str:
     """Return the settings of a launch that lower the memory of a process, as a clause."""
     return (
-        f"turn on --recompute, or share the batch of {batch_size} among more --processes; --bf16 and "
-        "--accumulate 2 or more lower it too, but start anew the trainings whose numbers they change"
+        f"turn on --recompute; more --processes, which share the batch of {batch_size}, lower it too "
+        "but start interrupted trainings anew, and --bf16 and --accumulate 2 or more all trainings whose "
+        "numbers they change"
     )
 
 

@@ -84,7 +84,7 @@ def test_a_launch_goes_on_where_one_process_of_a_cell_is_killed_and_resumes_to_t
     assert outcomes[spec].startswith(
         "one of 2 processes was killed, perhaps because memory ran out; then turn"
     )
-    assert "--recompute, or share the batch of 2 among more --processes" in outcomes[spec]
+    assert "--recompute; more --processes, which share the batch of 2, lower it too" in outcomes[spec]
     assert "(signal 9 ended process " in outcomes[spec]
     assert outcomes[after]["row"]["psnr"] > 0
     stored = collect(launch, list(outcomes.items()), "test").manifest["failures"]

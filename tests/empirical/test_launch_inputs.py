@@ -29,7 +29,7 @@ from qtheory.weights import Weights
 from tests.empirical.launched import TINY, Here, chosen
 
 MEMORY_WORDS = (
-    "turn on --recompute, or share the batch of 2 among more --processes; --bf16 and --accumulate 2"
+    "turn on --recompute; more --processes, which share the batch of 2, lower it too but start interrupted"
 )
 
 

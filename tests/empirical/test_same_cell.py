@@ -175,7 +175,7 @@ class Queue(Here):
 def test_a_queued_cell_does_not_run_the_settings_of_another_launch(launch, trainings):
     spec, other = chosen()[0], replace(launch, bf16=True)
     assert dict(walk(launch, [spec], Queue(other, [spec])))[spec].startswith(
-        "a launch with other settings took the folder before the job began; wait until that has ended"
+        "a launch with other settings took the folder; wait until that has ended"
     )
     assert len(trainings) == 1
     folder = launch.folder(spec)
