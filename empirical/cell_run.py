@@ -15,6 +15,7 @@ from empirical.head import REFERENCES, Transplant, build_transplant
 from empirical.inputs import Inputs, Plan
 from empirical.joint import JointObjective, set_commitment
 from empirical.journal import Journal, best_epoch, least_epoch
+from empirical.launch_config import SECOND_STAGE
 from empirical.runtime import Runtime, evaluating
 from empirical.second_stage import ImageObjective
 from empirical.substitute import SubstitutionObjective
@@ -60,7 +61,7 @@ class CellRun:
     @property
     def chooses(self) -> bool:
         """Whether the best epoch is kept in place of the last."""
-        return self.conduct.best_epoch and self.cell.phase != "substitution" and self.cell.trained
+        return self.conduct.best_epoch and self.cell.phase in SECOND_STAGE
 
     def built(self) -> Transplant:
         """Return the transplant with its initial weights, the same in every phase."""
@@ -220,7 +221,7 @@ class CellRun:
         if self.cell.phase == "baseline":
             return self.measured(None, self.inputs.tokenizer(self.cell)).row
         path = self.plan.weights
-        if load_matching(path, self.plan.state.digest) is None:
+        if not checkpoint.header_of(path, self.plan.state.digest):
             raise FileNotFoundError(f"{path} does not exist or is of another configuration; launch it first")
         transplant, tokenizer = self.trained()
         epoch = self.best(transplant, tokenizer) if self.chooses else "last"

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from empirical.phase import Phase
     from qtheory.results import Table
 
-PHASES = ("substitution", "adaptation", "joint")
 Protocol = Literal["as_run", "paper", "fair", "fair_images", "fair_decoder", "fair_no_gan"]
 PresetName = Literal["smoke", "pocket"]
 # arguments of a launch that mean something on the packaged photographs
@@ -135,7 +134,7 @@ def table(preset: str, protocol: str, out: Path) -> int:
     from empirical.findings import write_findings
     from empirical.job import table_path
     from empirical.table import render, render_findings, render_side_by_side
-    from empirical.variants import base, first_stage
+    from empirical.variants import PHASES, base, first_stage
     from qtheory.results import read_table
 
     first = table_path(out, PHASES[0], preset, first_stage(protocol))
@@ -177,7 +176,6 @@ def _switch(preset: str, protocol: str, out: Path) -> "Table | None":
     if not phases:
         return None
     before, after = (
-        [*(read_table(side[phase]) for phase in phases), *(photographs_of(side[phase]) for phase in phases)]
-        for side in (theirs, own)
+        [(read_table(side[phase]), photographs_of(side[phase])) for phase in phases] for side in (theirs, own)
     )
     return write_switch(before, after, table_path(out, "switches", preset, protocol), protocol)

@@ -128,7 +128,7 @@ def _memory(
         return (measured + _FIXED) / 1024
     heads = head_share(cell)
     kept, trained = heads * own.head_kept, int(heads * own.head_parameters)
-    if cell.phase != "substitution" or substitution_recipe(cell.protocol).pixel:
+    if cell.decodes:
         kept += (own.decoder_kept + (_VGG_KEPT if preset.networks else 0)) / accumulate
     if cell.phase != "substitution":
         trained += own.decoder_parameters

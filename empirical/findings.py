@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from empirical.resampling import Floats, Key, Resampling, Sample
+from empirical.variants import PHASES
 from qtheory.claims._ranks import permutation_p_value, rank_correlations, spearman
 from qtheory.errors import SchemaError
 from qtheory.results import Table, configuration_digest, write_table
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 VERSION = 2
-PHASES = ("substitution", "adaptation", "joint")
 QUALITIES = ("kid_efflite0", "psnr")
 PREDICTORS = ("latent_distortion_per_dim", "latent_nmse", "perplexity", "utilization")
 ERROR, RIVALS = "latent_distortion_per_dim", ("perplexity", "utilization")

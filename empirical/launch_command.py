@@ -275,11 +275,9 @@ def evaluate(cell: Path, batch: int | None = None) -> int:
     import json
 
     from empirical.determinism import as_launched
-    from empirical.launch_config import SECOND_STAGE
     from empirical.runtime import EvaluationMemoryError, how_to_evaluate_in_less, processes
     from empirical.setup import Launch as Stored
     from empirical.streamed import cell_run
-    from empirical.variants import conduct
     from qtheory.errors import DomainError
 
     path = cell / "cell.json" if cell.is_dir() else cell
@@ -290,11 +288,12 @@ def evaluate(cell: Path, batch: int | None = None) -> int:
         stored = replace(stored, evaluation_batch=_check.integer("--batch", batch))
     with processes(device=stored.device) as runtime, as_launched(stored.device):
         try:
-            row = cell_run(stored, spec, runtime).again()
+            own = cell_run(stored, spec, runtime)
+            row = own.again()
         except EvaluationMemoryError as error:
             remedy = how_to_evaluate_in_less(stored.evaluation_batch, "--batch")
             raise DomainError(f"memory of {runtime.device} ran out: {remedy} ({error})") from error
-    if conduct(spec.protocol).best_epoch and row.get("epoch") == "last" and spec.phase in SECOND_STAGE:
+    if own.chooses and row["epoch"] == "last":
         print("the weights of the best epoch are not kept: these are of the last one", file=sys.stderr)
     print(json.dumps({**spec.row, **row}, indent=2))
     return 0

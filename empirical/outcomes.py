@@ -14,7 +14,6 @@ from empirical.cells import CellSpec
 from empirical.locks import held
 from empirical.runtime import how_to_evaluate_in_less, how_to_save_memory
 from empirical.setup import Launch, indexed
-from empirical.variants import substitution_recipe
 from qtheory.errors import DomainError
 
 _TAIL = 2000  # characters of a cell's output that a failure keeps
@@ -24,11 +23,21 @@ _KILLED_PROCESS = re.compile(rf"exitcode *: -{signal.SIGKILL:d} \(pid: (\d+)\)")
 
 def result(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
     """Return what a finished cell stored, None where there is nothing of this configuration."""
-    path = launch.folder(cell) / "result.json"
+    return _result_in(launch.folder(cell), launch.digest(cell))
+
+
+def result_beside(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
+    """Return what a finished cell stored, where another launch has set its folder aside since."""
+    digest = launch.digest(cell)
+    return _result_in(kept_beside(launch.folder(cell), digest), digest)
+
+
+def _result_in(folder: Path, digest: str) -> dict[str, Any] | None:
+    path = folder / "result.json"
     if not path.exists():
         return None
     stored: dict[str, Any] = json.loads(path.read_text())
-    return stored if stored["digest"] == launch.digest(cell) else None
+    return stored if stored["digest"] == digest else None
 
 
 def finished(launch: Launch) -> Iterator[tuple[CellSpec, dict[str, Any]]]:
@@ -69,15 +78,6 @@ def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
         if (path := launch.folder(cell) / "cell.json").exists():
             return replace(launch, digests=json.loads(path.read_text())["launch"]["digests"])
     return launch
-
-
-def result_beside(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
-    """Return what a finished cell stored, where another launch has set its folder aside since."""
-    path = kept_beside(launch.folder(cell), launch.digest(cell)) / "result.json"
-    if not path.exists():
-        return None
-    stored: dict[str, Any] = json.loads(path.read_text())
-    return stored if stored["digest"] == launch.digest(cell) else None
 
 
 def failure(launch: Launch, cell: CellSpec, status: int) -> str:
@@ -127,8 +127,7 @@ def _evaluated(launch: Launch, cell: CellSpec) -> bool:
     epochs are not told from it.
     """
     log, weights = (launch.folder(cell) / name for name in ("log.jsonl", "weights.safetensors"))
-    cached = cell.phase == "substitution" and not substitution_recipe(cell.protocol).pixel
-    return not cell.trained or weights.exists() or (cached and not log.exists())
+    return not cell.trained or weights.exists() or (needs_latents(launch, cell) and not log.exists())
 
 
 def _killed_process(output: str) -> str | None:
@@ -207,7 +206,7 @@ def needs_latents(launch: Launch, cell: CellSpec) -> bool:
     """Return whether a cell trains on cached latents, or computes them for those that do."""
     if cell.phase == "baseline":
         return launch.cached
-    return cell.phase == "substitution" and cell.trained and not substitution_recipe(cell.protocol).pixel
+    return cell.phase == "substitution" and cell.trained and not cell.decodes
 
 
 def latents_cached(launch: Launch) -> bool:

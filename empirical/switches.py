@@ -1,6 +1,7 @@
 """What one switch of the fair protocol changes: each method beside itself, on the same photographs."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,13 +145,15 @@ def switched(data: Resampling) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def write_switch(base: Sequence[Table], own: Sequence[Table], path: Path, protocol: str) -> Table:
+def write_switch(
+    base: Sequence[tuple[Table, Table]], own: Sequence[tuple[Table, Table]], path: Path, protocol: str
+) -> Table:
     """Compute what a variant changes and write it; the manifest names its sources by their SHA-256.
 
     Parameters
     ----------
-    base, own : sequence of Table
-        Rows, then photographs, of the phases that the switch changes: of the protocol and the variant.
+    base, own : sequence of (Table, Table)
+        Rows and photographs of each phase that the switch changes: of the protocol and the variant.
     path : pathlib.Path
         The file.
     protocol : str
@@ -164,22 +167,19 @@ def write_switch(base: Sequence[Table], own: Sequence[Table], path: Path, protoc
     """
     import pandas as pd
 
-    for before, after in zip(base, own, strict=True):
-        require_alike([before, after])
+    tables = [*chain.from_iterable((*base, *own))]
+    require_alike(tables)
 
-    def sides(tables: Sequence[Table]) -> "tuple[pd.DataFrame, pd.DataFrame]":
-        half = len(tables) // 2
+    def sides(phases: Sequence[tuple[Table, Table]]) -> "tuple[pd.DataFrame, pd.DataFrame]":
         rows, photographs = (
             pd.concat([table.frame for table in some], ignore_index=True)
-            for some in (tables[:half], tables[half:])
+            for some in zip(*phases, strict=True)
         )
         return rows, photographs
 
-    first = own[0].manifest
+    first = tables[-1].manifest
     data = both(sides(base), sides(own), seed=first["seed"])
-    sources = {
-        f"{table.manifest['study']}/{table.path.stem}": table.manifest["sha256"] for table in (*base, *own)
-    }
+    sources = {f"{table.manifest['study']}/{table.path.stem}": table.manifest["sha256"] for table in tables}
     configuration = {"version": VERSION, "seed": data.seed, "resamples": data.resamples, "sources": sources}
     return write_table(
         path,

@@ -86,18 +86,23 @@ def test_a_second_job_of_a_cell_trains_it_where_the_first_one_died(launch, train
     assert not (path.parent / "failure.json").exists()
 
 
+def reason_beside(launch, error):
+    """Return the reason that stands once a process has failed in a cell whose folder has one already."""
+    spec = chosen()[0]
+    path = launch.write(spec)
+    stored = {"digest": launch.digest(spec), "error": error}
+    (path.parent / "failure.json").write_text(json.dumps(stored))
+    with pytest.raises(RuntimeError):
+        cells_module.main(str(path))
+    return failure(launch, spec, 1)
+
+
 def test_a_job_that_fails_after_another_one_tells_its_own_reason(launch, monkeypatch):
     def train(*_, **__):
         raise RuntimeError("shapes differ")
 
     monkeypatch.setattr(cell_run, "train_on", train)
-    spec = chosen()[0]
-    path = launch.write(spec)
-    old = {"digest": launch.digest(spec), "error": "of the job that died"}
-    (path.parent / "failure.json").write_text(json.dumps(old))
-    with pytest.raises(RuntimeError):
-        cells_module.main(str(path))
-    assert failure(launch, spec, 1) == "RuntimeError: shapes differ"
+    assert reason_beside(launch, "of the job that died") == "RuntimeError: shapes differ"
 
 
 def test_a_process_that_comes_late_leaves_the_reason_of_the_one_that_failed(launch, monkeypatch):
@@ -105,13 +110,7 @@ def test_a_process_that_comes_late_leaves_the_reason_of_the_one_that_failed(laun
         raise RuntimeError("lost the others")
 
     monkeypatch.setattr(cells_module, "processes", lost)
-    spec = chosen()[0]
-    path = launch.write(spec)
-    first = {"digest": launch.digest(spec), "error": "of the first process"}
-    (path.parent / "failure.json").write_text(json.dumps(first))
-    with pytest.raises(RuntimeError):
-        cells_module.main(str(path))
-    assert failure(launch, spec, 1) == "of the first process"
+    assert reason_beside(launch, "of the first process") == "of the first process"
 
 
 class Nowhere(Here):
