@@ -28,30 +28,31 @@ class _Traced:
         return [{"seed": cell.seed, **row} for row in ([rows] if isinstance(rows, dict) else rows)]
 
 
-def _stored(path: Path) -> Any:
-    """Return the configuration of the table at `path`; None where there is no valid one."""
+def _stored(path: Path) -> Table | None:
+    """Return the table at `path`; None where there is no valid one."""
     try:
-        return read_table(path).manifest.get("configuration")
+        return read_table(path)
     except (FileNotFoundError, SchemaError):
         return None
 
 
 def _derive(study: Study, preset: str, table: Table) -> None:
-    """Store the tables that follow from a complete one, unless they are there."""
-    configuration = {"sources": {f"{study.name}/{table.path.stem}": table.manifest["sha256"]}}
+    """Store the tables that follow from a complete one, unless what follows is what is there.
+
+    They are cheap and computed each time, so that a change of a formula is seen as one of the rows is.
+    """
+    fields: dict[str, Any] = {
+        "configuration": {"sources": {f"{study.name}/{table.path.stem}": table.manifest["sha256"]}},
+        "failures": [],
+        "preset": preset,
+        **{key: table.manifest[key] for key in ("digest", "seed", "command")},
+    }
     for name, derive in study.derived.items():
         path = table.path.with_name(f"{table.path.stem}-{name}.csv")
-        if _stored(path) == configuration:
+        frame, stored = derive(table.frame), _stored(path)
+        if stored and stored.frame.equals(frame) and fields.items() <= stored.manifest.items():
             continue
-        write_table(
-            path,
-            derive(table.frame),
-            study=study.name,
-            configuration=configuration,
-            failures=[],
-            preset=preset,
-            **{key: table.manifest[key] for key in ("digest", "seed", "command")},
-        )
+        write_table(path, frame, study=study.name, **fields)
 
 
 def run_study(

@@ -168,6 +168,25 @@ def test_fitted_rates_are_stored_beside_the_table_that_they_follow_from(tmp_path
     assert read_table(path).path.read_bytes() == content
 
 
+def test_rates_follow_their_formula_and_the_version_of_the_study_where_the_rows_stay(tmp_path):
+    def rounded(frame):
+        return rates(frame).round(2)
+
+    def again(study):
+        table = run_study(study, "smoke", seed=0, out=tmp_path, quiet=True)
+        return table, read_table(table.path.with_name("smoke-rates.csv"))
+
+    small = replace(STUDY.presets["smoke"], points=STUDY.presets["smoke"].points[:3])
+    study = replace(STUDY, presets={"smoke": small})
+    table, before = again(study)
+    other, after = again(replace(study, derived={"rates": rounded}))
+    assert other.manifest == table.manifest
+    pd.testing.assert_frame_equal(after.frame, rounded(table.frame), check_exact=True)
+    assert not after.frame.equals(before.frame)
+    newer, last = again(replace(study, version=study.version + 1))
+    assert newer.manifest["digest"] == last.manifest["digest"] != before.manifest["digest"]
+
+
 def test_no_rates_are_stored_of_a_table_that_lacks_cells(tmp_path):
     def fails(cell):
         raise DomainError("no vectors")
