@@ -132,7 +132,7 @@ def _blocks(faiss: Any) -> Iterator[None]:
     """Let faiss search in blocks however few the queries, for a while.
 
     By itself it compares fewer than 128,000 numbers of queries with one codeword after the other, which
-    takes 14 times as long.
+    takes much longer.
     """
     before = faiss.cvar.distance_compute_blas_threshold
     faiss.cvar.distance_compute_blas_threshold = 1

@@ -181,12 +181,10 @@ def fit(x: Array, codebook_size: int) -> tuple[tuple[Levels, ...], float]:
 
     The allocation is exact, except where each coordinate has many levels: there one level more gains
     less than the scatter of the sample, and the high-rate law is the better guide; and except in more
-    than 16 dimensions, where it is greedy (in 8 and 16 dimensions that costs up to 1.6 %).
+    than 16 dimensions, where it is greedy (in 8 dimensions that costs less than 2 %).
 
-    On fresh vectors levels cost more than the best ones, at high rate by a part of about twice the mean over
-    cells of one over their training vectors, of which the outermost have few. With 64 levels that is 0.25 dB
-    for 32,768 vectors of a Laplace law, 0.06 for 131,072 and 0.03 for 524,288; 0.08, 0.02 and 0.01 for a
-    Gaussian.
+    On fresh vectors levels cost more than the best ones, most where the outermost cells have few training
+    vectors: 64 levels fitted to 32,768 numbers cost 0.3 dB more for a Laplace law, 0.1 dB for a Gaussian.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 faiss computes ||x - c||^2 in float32 as ||x||^2 - 2 x.c + ||c||^2. The rounding error is about
 1e-7 ||x||^2, so the choice is wrong once the true error falls to that size: on a line in R^8 with
-K = 65536 codewords it costs 450 times the optimum. Such inputs go to a float64 tree instead.
+K = 65536 codewords it costs over 100 times the optimum. Such inputs go to a float64 tree instead.
 """
 
 from collections.abc import Iterable

@@ -20,7 +20,7 @@ _REPAIRS = 20
 _OPQ_ROUNDS = 8
 _OPQ_ITERATIONS = 4
 _OPQ_ROWS = 8192  # enough for a rotation; the codewords are then fitted to all rows
-_FAST_DIM = 4  # with fewer columns faiss takes a path that is 10 to 40 times slower
+_FAST_DIM = 4  # with fewer columns faiss takes a path that is much slower
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ each row evaluates one on fresh vectors. In random subspaces and on surfaces all
 in the span of the data, which changes nothing: squared distances are those of the whole space.
 
 Each codeword has 40 training vectors: 65536 have 2.6 million. On lines, where codebooks are levels, in planes
-and on surfaces of three dimensions, where a tree searches, these take seconds to half a minute. With spans of
-four and eight dimensions a search takes time in proportion to K, a fit 256 times as long as with 4096, more
-than ten minutes: these end at 4096 in preset ``paper``, and the torus, which spans four. So do planes in R^16
-and R^32, since VQ in the span does not see the space around it. Preset ``large`` has the rest in R^8.
+and on surfaces of three dimensions, where a tree searches, a fit is quick. With spans of four and eight
+dimensions a search takes time in proportion to K, a fit 256 times as long as with 4096: these end at 4096 in
+preset ``paper``, and the torus, which spans four. So do planes in R^16 and R^32, since VQ in the span does
+not see the space around it. Preset ``large`` has the rest in R^8.
 """
 
 from collections.abc import Callable

@@ -43,9 +43,9 @@ def random(x: Array, codebook_size: int, rng: np.random.Generator) -> Array:
 def spread(x: Array, codebook_size: int, rng: np.random.Generator) -> Array:
     """Return distinct random rows of `x` whose density p^(d/(d+2)) is that of many optimal codewords.
 
-    Lloyd's iteration carries few codewords from where vectors are dense to where they are not: 4096 of
-    them on a Gaussian plane still have 1.8 dB more distortion after 50 iterations from random vectors than
-    after 5 from these. A vector is drawn in proportion to r^(2d/(d+2)), r the distance to its eighth
+    Lloyd's iteration carries few codewords from where vectors are dense to where they are not: 1024 of
+    them on a Gaussian plane have over 15 % less distortion after 5 iterations from these than after 25 from
+    random vectors. A vector is drawn in proportion to r^(2d/(d+2)), r the distance to its eighth
     neighbour among eight times as many vectors as codewords.
 
     References

@@ -51,6 +51,19 @@ def test_sixty_four_levels_fitted_to_many_numbers_cost_what_the_best_do(name, n,
     assert exact_error(source.marginal(0), few) > best * 10 ** (5 * decibels / 10)
 
 
+@pytest.mark.parametrize(("name", "decibels"), [("laplace", 0.3), ("gaussian", 0.1)])
+def test_sixty_four_levels_fitted_to_few_numbers_cost_on_average_what_is_stated(name, decibels):
+    source = SOURCES[name]
+    best, law = optimal.lloyd_max(source, 64).distortion, source.marginal(0)
+    ratios = []
+    for seed in range(60):
+        numbers = np.sort(source.sample(32_768, rng=rng(seed))[:, 0])
+        ratios.append(exact_error(law, _scalar.SampleCurve(numbers).levels(64)) / best)
+    costs = 10 * np.log10(ratios)
+    assert costs.std(ddof=1) / np.sqrt(len(costs)) < 0.025  # else the mean would not tell tenths
+    assert round(costs.mean(), 1) == decibels
+
+
 def test_no_level_is_left_in_a_gap_or_on_a_value_that_has_one():
     apart = np.sort(np.concatenate([rng(1).normal(-20, 1, 3_000), rng(2).normal(20, 0.2, 3_000)]))
     exact = optimal.optimal_distortion_1d(apart, np.full(len(apart), 1 / len(apart)), 16)

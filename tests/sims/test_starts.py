@@ -45,6 +45,7 @@ def test_spread_starts_have_the_spread_of_optimal_codewords():
 
 
 def test_many_codewords_in_a_plane_cost_less_after_few_iterations_from_spread_starts():
+    """As `starts.spread` says: over 15 % less."""
     x, fresh = rng().standard_normal((32_768, 2)), rng(1).standard_normal((8192, 2))
 
     def cost(start, iterations):
