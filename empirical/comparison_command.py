@@ -142,12 +142,13 @@ def table(preset: str, protocol: str, out: Path) -> int:
     paths = [first, *(path for path in later if path.exists())]
     tables = [read_table(path) for path in paths]
     beside = [photographs_of(path) for path in paths]
+    names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}
+    findings = write_findings(tables, beside, names)  # first: it refuses phases that do not belong together
     whole = pd.concat([table.frame for table in tables], ignore_index=True)
     print(render(whole))
     for n in range(3, 8):
         print(f"\nTable {n}", render_side_by_side(n, whole), sep="\n")
-    names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}
-    for found in write_findings(tables, beside, names):
+    for found in findings:
         print(f"\n{found.manifest['study']}", render_findings(found.frame), sep="\n")
     if (switch := _switch(preset, protocol, out)) is not None:
         print(f"\n{protocol} - {base(protocol)}", render_findings(switch.frame), sep="\n")
