@@ -91,8 +91,7 @@ def in_processes(function: Callable[[Cell], Outcome], cells: Sequence[Cell], job
 
 
 def _prepared(job: Job) -> tuple[Job, Sweep]:
-    """Return the job with its digests, and its cells, after a check of all that they start from."""
-    job.phase.require_inputs(job)
+    """Return the job with its digests, and its cells, after a check of the transplants they start from."""
     job = job.phase.prepared(job)
     sweep, digest = job.phase.sweep(job), job.phase.cell_digest(job, job.phase.version)
     # cells are the same whatever the number of trials
@@ -249,12 +248,13 @@ def compare(
     budgets = (PRESETS[preset], SECOND_STAGE[preset])
     job = Job(phase, preset, *budgets, protocol, seed, out, data, tokenizer, threads, trials)
     made_by = replace(job, out=Path("results")).command(phase.command)
-    job, sweep = _prepared(job)
+    phase.require_inputs(job)
     # of a second command the trainings would get into those of the first, and what a later phase starts
-    # from must not be set aside meanwhile
+    # from must not be set aside after it was checked
     with ExitStack() as locked:
-        if job.start:
+        if phase.study != SUBSTITUTION:
             locked.enter_context(alone(job.table(SUBSTITUTION).with_suffix(".lock"), shared=True))
+        job, sweep = _prepared(job)
         locked.enter_context(alone(job.table().with_suffix(".lock")))
         _set_aside(job)
         return _tables(job, sweep, made_by, jobs)

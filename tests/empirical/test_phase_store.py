@@ -143,6 +143,24 @@ def test_a_second_command_waits_for_the_first(tmp_path, arguments, monkeypatch):
     assert rows[0]["psnr"] == pytest.approx(stored["row"]["psnr"])
 
 
+def test_a_later_phase_finds_what_the_command_that_it_waits_for_leaves(tmp_path, arguments, monkeypatch):
+    """Before, the folder holds transplants of another seed, or none."""
+    for seed in (1, 0):
+        run(Substitution, tmp_path, arguments, "fair", seed)
+    folder, looked, later = tmp_path / "substitution", threading.Event(), []
+    (wanted,) = (path for path in folder.glob("smoke@*") if path.is_dir())
+    monkeypatch.setattr("empirical.locks.POLL", 0.05)
+    monkeypatch.setattr(comparison, "alone", lambda *given, **named: looked.set() or alone(*given, **named))
+    second = threading.Thread(target=lambda: later.append(run(Adaptation, tmp_path, arguments, "fair", 1)))
+    with alone(folder / "smoke.lock"):
+        second.start()
+        assert looked.wait(60)
+        (folder / "smoke").rename(aside_of(folder))
+        wanted.rename(folder / "smoke")
+    second.join()
+    assert len(later) == 1
+
+
 def test_what_a_later_phase_starts_from_stays_while_it_runs(tmp_path, arguments, monkeypatch):
     run(Substitution, tmp_path, arguments, "fair")
     lock, seen, tables = tmp_path / "substitution" / "smoke.lock", [], comparison._tables
