@@ -130,7 +130,7 @@ STUDY = Study(
             trials=3,
             points=_points((4, 64), (4, 64)),
             fixed={"codebook_size": 64, "n": 10_000},
-            cost="2 s",
+            cost="1 s",
         ),
         "paper": Preset(
             trials=5,

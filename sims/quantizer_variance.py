@@ -206,7 +206,7 @@ STUDY = Study(
             trials=2,
             points=_points((0.01, 0.6, 2.0)),
             fixed={"n": 5_000, "n_train": 20_000},
-            cost="4 s",
+            cost="2 s",
         ),
         "paper": Preset(
             trials=5,

@@ -102,7 +102,7 @@ STUDY = Study(
             trials=1,
             points=grid(size=(16,), correlation=(0.0, 0.95)),
             fixed={"n_maps": 100, "n_train_maps": 200},
-            cost="2 s",
+            cost="1 s",
         ),
         "paper": Preset(
             trials=2,

@@ -121,7 +121,7 @@ STUDY = Study(
             trials=1,
             points=_points((2, 8), (1 / 16, 1.0), (1.0,), (4,)),
             fixed={"codebook_size": 64, "n": 5_000, "n_train": 10_000},
-            cost="2 s",
+            cost="1 s",
         ),
         "paper": Preset(
             trials=3,

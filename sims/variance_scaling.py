@@ -108,7 +108,7 @@ STUDY = Study(
             trials=2,
             points=grid(variance=(0.01, 1.0, 2.0)),
             fixed={"mode": "direct", "dim": 8, "codebook_size": 512, "n": 5_000},
-            cost="0.1 s",
+            cost="0.2 s",
         ),
         "paper": Preset(
             trials=5,

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from benchmarks.__main__ import RESULTS
+from qtheory.results import read_table
 from sims import __main__ as command
 from sims.runner import _Traced, run_study
 from sims.studies import STUDIES
@@ -31,6 +33,17 @@ def test_each_preset_states_time_and_the_larger_ones_memory(study, name):
     cost = study.presets[name].cost
     assert re.match(r"[\d.]+ (s|min)\b", cost)
     assert name == "smoke" or re.search(r", [\d.]+ GB\b", cost)
+
+
+def test_stated_times_are_those_of_the_stored_benchmark():
+    table = read_table(RESULTS / "presets.csv").frame
+    each = table[table["study"] != "all"]
+    assert {*zip(each["study"], each["preset"], strict=True)} == {
+        (name, preset) for name in STUDIES for preset in ("smoke", "paper")
+    }
+    for row in each.itertuples():
+        seconds = float(STUDIES[row.study].presets[row.preset].cost.split(" s")[0])
+        assert seconds == pytest.approx(row.seconds, rel=0.3, abs=0.5), (row.study, row.preset)
 
 
 def test_the_cost_is_printed_before_the_first_cell_and_not_where_nothing_is_to_do(tmp_path, capsys):
