@@ -7,6 +7,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -14,7 +15,7 @@ from threading import Event, Lock
 
 import torch
 
-from empirical.locks import POLL, held
+from empirical.locks import POLL, at_once, held
 from empirical.outcomes import belongs
 from empirical.runtime import FOLLOWS
 from qtheory.errors import DomainError
@@ -62,10 +63,12 @@ def perform(task: Task, environment: Mapping[str, str] | None = None, stop: Even
     stop : threading.Event, optional
         Ends the task when it is set.
     """
-    if not _turn(task, stop or Event()):
-        return 1
+    with _turn(task, stop or Event()) as ours:
+        return _run(task, environment, stop) if ours else 1
+
+
+def _run(task: Task, environment: Mapping[str, str] | None, stop: Event | None) -> int:
     log = Path(task.log)
-    log.parent.mkdir(parents=True, exist_ok=True)
     # a new file: what is left of an earlier job, as torchrun may be, still writes to the one before
     log.unlink(missing_ok=True)
     with (
@@ -89,21 +92,26 @@ def perform(task: Task, environment: Mapping[str, str] | None = None, stop: Even
     return -signal.SIGTERM
 
 
-def _turn(task: Task, stop: Event) -> bool:
-    """Wait while another job has the lock of a task; return whether the task is still to be done."""
-    told = False
+@contextmanager
+def _turn(task: Task, stop: Event) -> Iterator[bool]:
+    """Wait while another job has the log or the lock of a task; yield whether the task is still to be done.
+
+    Inside, the log is this job's: a command takes its lock only after a while.
+    """
+    log, told = Path(task.log), False
     while not stop.is_set():
-        folder = Path(task.log).parent
-        if task.digest and not belongs(folder, task.digest):
-            print(f"a launch with other settings has {folder} by now, so nothing runs", file=sys.stderr)
-            return False
-        if not (task.lock and held(Path(task.lock))):
-            return True
+        if task.digest and not belongs(log.parent, task.digest):
+            print(f"a launch with other settings has {log.parent} by now, so nothing runs", file=sys.stderr)
+            break
+        with at_once(log.with_suffix(".lock")) as ours:
+            if ours and not (task.lock and held(Path(task.lock))):
+                yield True
+                return
         if not told:
-            print(f"waits for another job, which has {task.lock}", file=sys.stderr, flush=True)
+            print(f"waits for another job, which has {log}", file=sys.stderr, flush=True)
             told = True
         stop.wait(POLL)
-    return False
+    yield False
 
 
 class Executor(ABC):

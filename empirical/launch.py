@@ -21,9 +21,11 @@ from empirical.locks import POLL, held
 from empirical.outcomes import (
     failure,
     finished,
+    forget_failure,
     image_manifests,
     latents_cached,
     lock,
+    log,
     needs_latents,
     result,
     result_beside,
@@ -46,8 +48,7 @@ def task(launch: Launch, cell: CellSpec) -> Task:
     cards = processes if launch.device == "cuda" else 0
     # a fit runs in one process, with the cores of all
     cores = (launch.processes if cell.method in REFERENCES else processes) * (1 + launch.workers)
-    log = launch.folder(cell) / "output.log"
-    return Task(command, str(log), cards, cores, str(lock(launch, cell)), digest)
+    return Task(command, str(log(launch, cell)), cards, cores, str(lock(launch, cell)), digest)
 
 
 def walk(
@@ -115,7 +116,7 @@ def _outcomes(
         for together in _batches(launch, missing, executor):
             set_aside(launch, together)  # those before may have taken days
             for cell in together:
-                (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
+                forget_failure(launch, cell)
             statuses = executor.run([task(launch, cell) for cell in together])
             for cell, status in zip(together, statuses, strict=True):
                 yield (

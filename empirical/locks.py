@@ -59,6 +59,34 @@ def held(path: Path) -> bool:
     return False
 
 
+def _leave(file: int | None) -> None:
+    """Give back a lock, where there is one."""
+    if file is not None:
+        fcntl.flock(file, fcntl.LOCK_UN)  # children that were forked have it open too
+        os.close(file)
+
+
+@contextmanager
+def at_once(path: Path) -> Iterator[bool]:
+    """Take a lock, unless a process has it: nobody is waited for.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File of the lock, which stays.
+
+    Yields
+    ------
+    bool
+        Whether it was taken.
+    """
+    file = _taken(path)
+    try:
+        yield file is not None
+    finally:
+        _leave(file)
+
+
 def of_first(found: bool, runtime: Runtime) -> bool:
     """Return what the first process found to all of them.
 
@@ -105,6 +133,4 @@ def alone(path: Path, runtime: Runtime | None = None, *, shared: bool = False) -
             time.sleep(POLL)
         yield
     finally:
-        if file is not None:
-            fcntl.flock(file, fcntl.LOCK_UN)  # children that were forked have it open too
-            os.close(file)
+        _leave(file)

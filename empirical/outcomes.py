@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from empirical.cells import CellSpec
-from empirical.locks import held
+from empirical.locks import at_once, held
 from empirical.runtime import how_to_evaluate_in_less, how_to_save_memory
 from empirical.setup import Launch, indexed
 from qtheory.errors import DomainError
@@ -69,6 +69,11 @@ def lock(launch: Launch, cell: CellSpec) -> Path:
     return launch.folder(cell) / "lock"
 
 
+def log(launch: Launch, cell: CellSpec) -> Path:
+    """Return the file of a job's output."""
+    return launch.folder(cell) / "output.log"
+
+
 def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
     """Return the launch with the digests of images and weights that it last had for one of the cells.
 
@@ -89,9 +94,9 @@ def failure(launch: Launch, cell: CellSpec, status: int) -> str:
         return (
             "a launch with other settings took the folder; wait until that has ended, or take another --out"
         )
-    path, log = launch.folder(cell) / "failure.json", launch.folder(cell) / "output.log"
+    path, told = launch.folder(cell) / "failure.json", log(launch, cell)
     # what a library or the system printed may be no text
-    output = log.read_text(errors="replace") if log.exists() else ""
+    output = told.read_text(errors="replace") if told.exists() else ""
     if (pid := _killed_process(output)) is not None:  # what other processes say follows from that
         who, words = f"one of {launch.ranks(cell)} processes ", f"signal 9 ended process {pid}"
     elif path.exists() and (stored := json.loads(path.read_text()))["digest"] == launch.digest(cell):
@@ -103,6 +108,15 @@ def failure(launch: Launch, cell: CellSpec, status: int) -> str:
             return words
     remedy = less_memory(launch, cell, evaluated=_evaluated(launch, cell))
     return f"{who}was killed, perhaps because memory ran out; then {remedy} ({words})"
+
+
+def forget_failure(launch: Launch, cell: CellSpec) -> None:
+    """Remove why a cell failed before, unless a job is at it now, which has its own say."""
+    path = launch.folder(cell) / "failure.json"
+    if path.exists():
+        with at_once(log(launch, cell).with_suffix(".lock")) as free:
+            if free:
+                path.unlink(missing_ok=True)
 
 
 def less_memory(launch: Launch, cell: CellSpec, *, evaluated: bool) -> str:
@@ -126,8 +140,8 @@ def _evaluated(launch: Launch, cell: CellSpec) -> bool:
     A training starts its log when latents are cached, and ends with weights. Measurements between its
     epochs are not told from it.
     """
-    log, weights = (launch.folder(cell) / name for name in ("log.jsonl", "weights.safetensors"))
-    return not cell.trained or weights.exists() or (needs_latents(launch, cell) and not log.exists())
+    begun, weights = (launch.folder(cell) / name for name in ("log.jsonl", "weights.safetensors"))
+    return not cell.trained or weights.exists() or (needs_latents(launch, cell) and not begun.exists())
 
 
 def _killed_process(output: str) -> str | None:

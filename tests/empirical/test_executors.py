@@ -126,6 +126,32 @@ def test_a_task_whose_cell_another_job_runs_begins_after_it_with_a_log_of_its_ow
     assert log.read_text() == "second\n"
 
 
+def test_of_two_jobs_of_a_cell_that_start_together_one_begins_after_the_other(tmp_path, monkeypatch):
+    """A job has its log from the start, where the cell takes its lock seconds later."""
+    monkeypatch.setattr(executors, "POLL", 0.01)
+    stop, waits, statuses = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(stop, "wait", lambda seconds: waits.set() or time.sleep(seconds))
+    log, go = tmp_path / "output.log", tmp_path / "go"
+    scripts = f"echo first; until [ -e {go} ]; do sleep 0.02; done; echo ends; exit 3", "echo second"
+    first, second = (
+        threading.Thread(target=lambda one=one: statuses.append(perform(one, stop=stop)))
+        for one in (Task(("sh", "-c", script), str(log), lock=str(tmp_path / "lock")) for script in scripts)
+    )
+    first.start()
+    while not (log.exists() and log.read_text()):
+        time.sleep(0.02)
+    second.start()
+    while second.is_alive() and not waits.is_set():
+        time.sleep(0.02)
+    seen = log.read_text()
+    go.touch()
+    first.join()
+    second.join()
+    assert seen == "first\n"
+    assert log.read_text() == "second\n"
+    assert statuses == [3, 0]
+
+
 def test_a_task_whose_folder_another_launch_has_taken_leaves_its_log(tmp_path):
     log = tmp_path / "output.log"
     (tmp_path / "cell.json").write_text('{"digest": "other"}')

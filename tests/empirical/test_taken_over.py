@@ -1,6 +1,8 @@
 """Two launches with other settings take turns in one folder: what each has finished is found again."""
 
 import json
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from empirical import checkpoint
 from empirical.checkpoint import State
 from empirical.executors import perform
 from empirical.launch import _outcomes, run, task, walk
-from empirical.outcomes import kept_beside, latents_cached, needs_latents, result, set_aside
+from empirical.outcomes import forget_failure, kept_beside, latents_cached, needs_latents, result, set_aside
 from qtheory.errors import DomainError
 from qtheory.results import read_table
 from tests.empirical.launched import Here, chosen
@@ -95,6 +97,25 @@ def test_the_cell_that_runs_alone_is_one_that_makes_the_cache(launch):
     list(_outcomes(launch, cells, executor))
     assert executor.calls[0] == [needing[0].name.split("/")[-1]]
     assert not latents_cached(launch)
+
+
+def test_what_a_job_says_that_runs_a_cell_meanwhile_is_left_to_it(launch):
+    """Of another launch; it began when this one had seen nobody there."""
+    spec = chosen()[0]
+    one = task(launch, spec)
+    said = launch.folder(spec) / "failure.json"
+    said.write_text("{}")
+    script = f"echo began; until [ -e {said}.go ]; do sleep 0.02; done"
+    job = threading.Thread(target=perform, args=(replace(one, command=("sh", "-c", script)),))
+    job.start()
+    while not (Path(one.log).exists() and Path(one.log).read_text()):
+        time.sleep(0.02)
+    kept = []
+    list(_outcomes(launch, [spec], Fake(lambda number: kept.append(said.exists()))))
+    said.with_name("failure.json.go").touch()
+    job.join()
+    forget_failure(launch, spec)
+    assert (kept, said.exists()) == ([True], False)
 
 
 def test_a_reason_that_ends_a_launch_leaves_its_table(launch, capsys):
