@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -53,13 +54,22 @@ def _examined(path: Path, smallest: int) -> tuple[str, str]:
     return examined(path, smallest)[1:]
 
 
+def _named(index: Path, digest: str) -> Path:
+    """Return the file of an index: other images in the same place do not overwrite it."""
+    return index.with_stem(f"{index.stem}-{digest[:12]}")
+
+
+def _folder(content: dict[str, Any], root: Path | str) -> Folder:
+    return Folder(tuple(content["names"]), content["skipped"], content["digest"], Path(root))
+
+
 def read_index(index: Path, root: Path | str, digest: str) -> Folder:
     """Return the folder that an index describes, without a look at its files.
 
     Parameters
     ----------
     index : pathlib.Path
-        As `index_folder` wrote it.
+        As `index_folder` was given it.
     root : pathlib.Path or str
         The folder.
     digest : str
@@ -72,6 +82,8 @@ def read_index(index: Path, root: Path | str, digest: str) -> Folder:
     SchemaError
         If it is of other images.
     """
+    own = _named(index, digest)
+    index = own if own.exists() or not index.exists() else index  # which had no digest in its name before
     if not index.exists():
         raise FileNotFoundError(f"{index} does not exist: launch the comparison, which makes it")
     content = json.loads(index.read_text())
@@ -79,14 +91,16 @@ def read_index(index: Path, root: Path | str, digest: str) -> Folder:
         raise SchemaError(
             f"{index} must be of images with digest {digest}, got {content['digest']}; launch again"
         )
-    return Folder(tuple(content["names"]), content["skipped"], content["digest"], Path(root))
+    return _folder(content, root)
 
 
 def _stored(index: Path | None, stamp: str, root: Path) -> Folder | None:
-    if index is None or not index.exists():
-        return None
-    content = json.loads(index.read_text())
-    return read_index(index, root, content["digest"]) if content["stamp"] == stamp else None
+    """Return what the index of a stamp says, where there is one."""
+    for path in sorted(index.parent.glob(f"{index.stem}*{index.suffix}")) if index is not None else ():
+        content = json.loads(path.read_text())
+        if content["stamp"] == stamp:
+            return _folder(content, root)
+    return None
 
 
 def index_folder(root: Path | str, size: int, *, index: Path | None = None, threads: int = 1) -> Folder:
@@ -99,7 +113,8 @@ def index_folder(root: Path | str, size: int, *, index: Path | None = None, thre
     size : int
         Side of the crops. Images whose short side is below an eighth of it are tiny.
     index : pathlib.Path, optional
-        JSON file for what was found: read again at once as long as no file changes.
+        JSON file for what was found, with the first digits of the digest behind its name: read again at once
+        as long as no file changes.
     threads : int, optional
         Files that are read at the same time.
 
@@ -129,7 +144,7 @@ def index_folder(root: Path | str, size: int, *, index: Path | None = None, thre
     folder = Folder(kept.names, kept.skipped, kept.digest, root)
     if index is not None:
         content = {"stamp": stamp, "digest": kept.digest, "skipped": kept.skipped, "names": kept.names}
-        write_bytes_atomically(index, json.dumps(content).encode())
+        write_bytes_atomically(_named(index, kept.digest), json.dumps(content).encode())
     return folder
 
 

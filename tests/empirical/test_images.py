@@ -68,12 +68,27 @@ def test_the_index_is_read_again_until_a_file_changes(root, tmp_path, monkeypatc
     save(root / "0.png", 40, 40)
     with pytest.raises(SchemaError, match="it has 5 of 5"):
         index_folder(root, 16, index=index)
-    assert json.loads(index.read_text())["digest"] == first.digest
+    stored = index.with_name(f"index-{first.digest[:12]}.json")
+    assert json.loads(stored.read_text())["digest"] == first.digest
+    assert read_index(index, root, first.digest) == first
+    stored.rename(index)  # without a digest in its name, as it was before
     assert read_index(index, root, first.digest) == first
     with pytest.raises(SchemaError, match="must be of images with digest 0, got"):
         read_index(index, root, "0")
     with pytest.raises(FileNotFoundError, match="launch the comparison"):
         read_index(tmp_path / "nowhere.json", root, first.digest)
+
+
+def test_folders_that_are_indexed_in_one_place_keep_their_own_index(root, tmp_path, monkeypatch):
+    """Two launches of other images in one folder of results: the jobs of the first still find theirs."""
+    index, other = tmp_path / "index.json", tmp_path / "other"
+    for i in range(2):
+        save(other / f"{i}.png", 20, 30, seed=i + 9)
+    found = {place: index_folder(place, 16, index=index) for place in (root, other)}
+    monkeypatch.setattr("empirical.images._examined", lambda *_, **__: pytest.fail("it was read anew"))
+    for place, folder in found.items():
+        assert read_index(index, place, folder.digest) == folder
+        assert index_folder(place, 16, index=index) == folder
 
 
 def test_missing_and_empty_folders_and_files_lost_later_are_refused(root, tmp_path):
