@@ -90,16 +90,19 @@ def failure(launch: Launch, cell: CellSpec, status: int) -> str:
 
     Where another launch has taken its folder in the meantime, what lies there says nothing of it.
     """
-    if taken_over(launch.folder(cell), launch.digest(cell)):
+    folder, digest = launch.folder(cell), launch.digest(cell)
+    # set aside it is as soon as that launch begins, which may come to the cell weeks later
+    moved = kept_beside(folder, digest).exists() and not belongs(folder, digest)
+    if moved or taken_over(folder, digest):
         return (
             "a launch with other settings took the folder; wait until that has ended, or take another --out"
         )
-    path, told = launch.folder(cell) / "failure.json", log(launch, cell)
+    path, told = folder / "failure.json", log(launch, cell)
     # what a library or the system printed may be no text
     output = told.read_text(errors="replace") if told.exists() else ""
     if (pid := _killed_process(output)) is not None:  # what other processes say follows from that
         who, words = f"one of {launch.ranks(cell)} processes ", f"signal 9 ended process {pid}"
-    elif path.exists() and (stored := json.loads(path.read_text()))["digest"] == launch.digest(cell):
+    elif path.exists() and (stored := json.loads(path.read_text()))["digest"] == digest:
         return str(stored["error"])
     else:
         tail = output[-_TAIL:].strip()

@@ -13,7 +13,15 @@ from empirical import checkpoint
 from empirical.checkpoint import State
 from empirical.executors import perform
 from empirical.launch import _outcomes, run, task, walk
-from empirical.outcomes import forget_failure, kept_beside, latents_cached, needs_latents, result, set_aside
+from empirical.outcomes import (
+    failure,
+    forget_failure,
+    kept_beside,
+    latents_cached,
+    needs_latents,
+    result,
+    set_aside,
+)
 from qtheory.errors import DomainError
 from qtheory.results import read_table
 from tests.empirical.launched import Here, chosen
@@ -59,6 +67,7 @@ def test_a_late_job_leaves_nothing_that_hides_what_is_set_aside(launch):
     (launch.folder(spec) / "result.json").write_text(done(launch.digest(spec)))
     set_aside(other, [spec])  # and its own file comes when its turn does
     assert perform(late) == 1
+    assert failure(launch, spec, 1).startswith("a launch with other settings took the folder; wait until")
     launch.folder(spec).mkdir(exist_ok=True)
     (launch.folder(spec) / "output.log").write_text("late")
     set_aside(launch, [spec])
