@@ -69,8 +69,11 @@ class Head(nn.Module):
                 nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map (B, C_in, h, w) to (B, C_out, h, w)."""
-        mapped: Tensor = self.branch(z)
+        """Map (B, C_in, h, w) to (B, C_out, h, w) of the same dtype, whatever autocast makes of convolutions.
+
+        Quantizers, whose input or codewords these are, thus have no bfloat16.
+        """
+        mapped: Tensor = self.branch(z).to(z.dtype)
         return z + mapped if self.residual else mapped
 
 

@@ -34,12 +34,13 @@ from qtheory.results import configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256
 
 # raised whenever the numbers of a row change
+# 6: in bfloat16 quantizers and latent terms have float32 in joint optimisation too, and FSQ has in all phases
 # 5: the vectors that MMD VQ draws are as many for any number of processes; the heads of
 #    products as run learn at a constant rate
 # 4: the images of in-sample columns, and those that references are fitted on, are of all classes
 # 3: MMD VQ and Vanilla VQ as run; on cards no quantizer and no metric rounds products to TF32
 # 2: presets with networks have KID on the features of r-FID too
-VERSION = 5
+VERSION = 6
 
 
 @dataclass(frozen=True)
