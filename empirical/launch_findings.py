@@ -23,12 +23,12 @@ Row = dict[str, Any]
 VERSION = 1
 _TABLES = (3, 7)  # those that hold all methods at one size
 _FEWEST = 3
-# the first that was measured, beside PSNR
-_QUALITIES = ("r_fid", "kid_efflite0")
+# those that were measured; r-FID and KID on the features of Inception come from presets with networks
+_QUALITIES = ("r_fid", "kid_inception", "kid_efflite0", "psnr")
 
 
 def correlations(frame: "pd.DataFrame", *, seed: int, resamples: int = RESAMPLES) -> "pd.DataFrame":
-    """Return rank correlations of error and use of the codebook with r-FID, in each protocol and phase.
+    """Return rank correlations of error and use of the codebook with quality, in each protocol and phase.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def correlations(frame: "pd.DataFrame", *, seed: int, resamples: int = RESAMPLES
     pandas.DataFrame
         ``rho`` of ``predictor`` with ``quality`` over ``n`` methods, its percentile interval over methods,
         each with its seeds (``low``, ``high``), the exact two-sided permutation ``p_value``, and for the
-        error ``advantage_<rival>``, as `empirical.findings.correlations` has them. KID stands for r-FID
-        where Inception was not used. A phase with fewer than three methods is left out.
+        error ``advantage_<rival>``, as `empirical.findings.correlations` has them, for r-FID, KID and PSNR
+        as far as they were measured. A phase with fewer than three methods is left out.
     """
     import pandas as pd
 
@@ -65,8 +65,8 @@ def correlations(frame: "pd.DataFrame", *, seed: int, resamples: int = RESAMPLES
 
 def _of_phase(part: "pd.DataFrame", rng: np.random.Generator, resamples: int) -> Iterator[Row]:
     """Yield the rows of one phase; all columns see the same draws of methods and seeds."""
-    quality = next(name for name in _QUALITIES if name in part and part[name].notna().all())
-    columns = [quality, "psnr", *PREDICTORS]
+    qualities = [name for name in _QUALITIES if name in part and part[name].notna().all()]
+    columns = [*qualities, *PREDICTORS]
     groups = [group.sort_values("seed")[columns] for _, group in part.groupby("method", sort=False)]
     methods = len(groups)
     picked = rng.integers(methods, size=(resamples, methods))
@@ -80,7 +80,7 @@ def _of_phase(part: "pd.DataFrame", rng: np.random.Generator, resamples: int) ->
         means = np.stack([w @ s for w, s in zip(weights, seeds, strict=True)], axis=1)
         return np.array([s.mean() for s in seeds]), np.take_along_axis(means, picked, axis=1)
 
-    for name in (quality, "psnr"):
+    for name in qualities:
         yield from correlations_with(name, both)
 
 

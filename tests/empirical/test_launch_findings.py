@@ -87,6 +87,19 @@ def test_kid_stands_for_r_fid_where_inception_was_not_used():
     assert set(correlations(frame, seed=0, resamples=50)["quality"]) == {"kid_efflite0", "psnr"}
 
 
+def test_each_measured_quality_has_its_correlations_which_no_other_moves():
+    frame = rows(noise=0.02)
+    frame = frame[frame["phase"] == "joint"]
+    whole = frame.assign(kid_inception=-frame["perplexity"], kid_efflite0=frame["latent_nmse"] ** 2)
+    found = correlations(whole, seed=0, resamples=50)
+    rho = found.set_index(["quality", "predictor"])["rho"]
+    assert list(rho.index.unique(0)) == ["r_fid", "kid_inception", "kid_efflite0", "psnr"]
+    assert rho["kid_inception", "perplexity"] == pytest.approx(-1)
+    without = correlations(frame, seed=0, resamples=50)
+    common = found[found["quality"].isin(["r_fid", "psnr"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(common, without)
+
+
 def test_the_command_prints_the_tables_of_a_launch_and_stores_its_correlations(tmp_path, capsys):
     cells = matrix(PAPER, ["fair", "as_run"], tables=[3, 5])
     out = tmp_path / "launch" / "paper"
