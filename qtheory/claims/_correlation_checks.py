@@ -3,6 +3,8 @@
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from qtheory import paper
 from qtheory.claims._claim import Evidence
 from qtheory.claims._printed import phase
@@ -176,6 +178,19 @@ def more_tokens_without_adaptation() -> Evidence:
         0.2,
         tolerance=1e-12,
         detail="rank correlation of E and r-FID over the token counts of Table 5, Substitution",
+    )
+
+
+def tokens_from_which_rfid_rises() -> Evidence:
+    rows = phase(5, "Substitution").sort_values("tokens")
+    falls, rises = np.diff(rows[ERROR]) < 0, np.diff(rows["rfid"]) > 0
+    against = [(falls & rises)[step:].all() for step in range(len(falls))]
+    return Evidence(
+        "transcribed",
+        int(rows["tokens"].iloc[against.index(True)]) if True in against else 0,
+        "==",
+        512,
+        detail="token count of Table 5, Substitution, from which each doubling lowers E and raises r-FID",
     )
 
 

@@ -87,28 +87,48 @@ def _changed_by_adaptation(n: int, expected: int) -> Evidence:
     )
 
 
-def _last_epoch_is_not_printed(approach: str) -> Evidence:
+def _by_epoch(approach: str) -> list[float]:
     epochs = paper.authors_epochs().query("approach == @approach and tokens == 512 and variant == ''")
+    return epochs.sort_values("epoch")["rfid"].tolist()
+
+
+def _last_epoch_is_not_printed(approach: str) -> Evidence:
     printed = phase(3, "Adaptation").loc[approach, "rfid"]
     return Evidence(
         "transcribed",
         decimal(printed) + Fraction(5, 1000),
         "<",
-        decimal(epochs.loc[epochs["epoch"] == 5, "rfid"].iloc[0]),
+        decimal(_by_epoch(approach)[-1]),
         detail=f"printed r-FID of {approach}, rounding allowed for, against the log after the fifth epoch",
     )
 
 
 def _least_epoch_is_printed(approach: str) -> Evidence:
-    epochs = paper.authors_epochs().query("approach == @approach and tokens == 512 and variant == ''")
     return Evidence(
         "transcribed",
-        decimal(epochs["rfid"].min()),
+        decimal(min(_by_epoch(approach))),
         "~=",
         decimal(phase(3, "Adaptation").loc[approach, "rfid"]),
         tolerance=0.005,
         detail=f"least logged r-FID of {approach} over five epochs, against Table 3",
     )
+
+
+def _no_epoch_is_printed(approach: str) -> Evidence:
+    printed = decimal(phase(3, "Adaptation").loc[approach, "rfid"])
+    return Evidence(
+        "transcribed", min(abs(decimal(value) - printed) for value in _by_epoch(approach)), ">",
+        Fraction(5, 1000),
+        detail=f"least gap of the printed r-FID of {approach} to the five logged, and rounding",
+    )  # fmt: skip
+
+
+def _last_epoch_is_the_least(approach: str) -> Evidence:
+    values = _by_epoch(approach)
+    return Evidence(
+        "transcribed", decimal(values[-1]), "==", decimal(min(values)),
+        detail=f"r-FID of {approach} after the fifth epoch, and the least of the five",
+    )  # fmt: skip
 
 
 CLAIMS = (
@@ -206,17 +226,24 @@ CLAIMS = (
         source="Appendix G, Table 3",
         verdict="holds-amended",
         sharp=(
-            "By the authors' logs the printed r-FID is the least over the five epochs, chosen on the images "
-            "it is measured on. At the last epoch MMD VQ has 0.901 and Wasserstein VQ 0.931."
+            "By the authors' logs the printed r-FID of MMD, Wasserstein and Online VQ is not that of the "
+            "last epoch but the least of the five, chosen on the images it is measured on; at the last epoch "
+            "MMD VQ has 0.901 and Wasserstein VQ 0.931. EMA VQ tells nothing, its last epoch is its least. "
+            "Vanilla VQ's printed 5.05 is none of its five, whose last and least is 5.017. The logs known to "
+            "us have no epochs of the printed runs of the other eight methods."
         ),
         proof="Comparison of Table 3 with the logged r-FID after each epoch.",
         checks=(
-            Check("MMD VQ: not the last epoch", partial(_last_epoch_is_not_printed, "MMD VQ")),
-            Check("Online VQ: not the last epoch", partial(_last_epoch_is_not_printed, "Online VQ")),
+            *(
+                Check(f"{name}: not the last epoch", partial(_last_epoch_is_not_printed, name))
+                for name in ("MMD VQ", "Wasserstein VQ", "Online VQ")
+            ),
             *(
                 Check(f"{name}: the least of five", partial(_least_epoch_is_printed, name))
                 for name in ("MMD VQ", "Wasserstein VQ", "Online VQ", "EMA VQ")
             ),
+            Check("EMA VQ: the last is the least", partial(_last_epoch_is_the_least, "EMA VQ")),
+            Check("Vanilla VQ: none of the five", partial(_no_epoch_is_printed, "Vanilla VQ")),
         ),
         group="text",
     ),

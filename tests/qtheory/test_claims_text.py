@@ -19,6 +19,7 @@ from qtheory.claims import (
     correlations,
     definitions,
     paper_text,
+    size_effects,
     tokens,
 )
 from qtheory.claims._claim import run_check
@@ -41,6 +42,7 @@ MODULES = (
     correlations,
     definitions,
     paper_text,
+    size_effects,
     tokens,
 )
 CLAIMS = {claim.id: claim for module in MODULES for claim in module.CLAIMS}
@@ -64,12 +66,19 @@ CHANGES = [
     (3, {"approach": "EMA VP2", "phase": "Substitution"}, "distortion_per_dim", 0.199, "text.lowest-error"),
     (3, {"approach": "MMD VP2", "phase": "Substitution"}, "rfid", 1.70, "text.sole-exception"),
     (3, {"approach": "MMD VQ", "phase": "Adaptation"}, "rfid", 0.90, "text.five-epochs"),
+    (3, {"approach": "Vanilla VQ", "phase": "Adaptation"}, "rfid", 5.02, "text.five-epochs"),
+    (3, {"approach": "Wasserstein VQ", "phase": "Adaptation"}, "rfid", 0.93, "text.five-epochs"),
     (3, {"approach": "BSQ", "phase": "Adaptation"}, "utilization", 0.9, "text.frozen-quantizer"),
     (3, {"approach": "MMD VP2", "phase": "Substitution"}, "distortion_per_dim", 0.213, "condition2.rate"),
     (3, {"approach": "Vanilla VQ", "phase": "Substitution"}, "utilization", 0.02, "appendixJ.maximum"),
     (3, {"approach": "EMA VQ", "phase": "Substitution"}, "distortion_per_dim", 0.2, "text.theory-validated"),
+    (3, {"approach": "EMA VP2", "phase": "Adaptation"}, "rfid", 0.85, "text.best-rfid"),
+    (3, {"approach": "MMD VP2", "phase": "Substitution"}, "utilization", 0.99, "pq.collapse"),
     (4, {"K": 1024, "phase": "Substitution"}, "distortion_per_dim", 0.381, "text.codebook-size"),
+    (4, {"K": 65536, "phase": "Adaptation"}, "distortion_per_dim", 0.204, "text.token-effect"),
     (5, {"tokens": 1024, "phase": "Adaptation"}, "rfid", 0.42, "text.token-count"),
+    (5, {"tokens": 512, "phase": "Adaptation"}, "rfid", 1.60, "text.token-effect"),
+    (5, {"tokens": 512, "phase": "Substitution"}, "rfid", 2.02, "spearman.paramount"),
     (6, {"K": "256", "phase": "Adaptation"}, "rfid", 0.90, "text.equivalence"),
     (7, {"approach": "FSQ", "phase": "Joint Optimization"}, "rfid", 1.51, "text.joint"),
     (7, {"approach": "Vanilla VQ", "phase": "Joint Optimization"}, "utilization", 1.0, "spearman.paramount"),
