@@ -4,8 +4,9 @@ Products of matrices are exact unless said otherwise, so that quantizers search 
 Convolutions of tokenizer, heads and loss networks are rounded, as torch has it by default, and so are the
 products of the discriminator, in the published run too: exact ones would make its steps three to four
 times longer, a step of adaptation by about a sixth in float32 and a quarter in bfloat16 (estimated from
-counted operations and the peaks of an H100). What measures is exact, convolutions included: networks of
-metrics are a hundredth of a measurement.
+counted operations and the peaks of an H100). Exact all the same is the backward pass by which the decoder
+learns, about an eighth of the discriminator's operations: in joint optimisation the quantizers learn by the
+same one. What measures is exact, convolutions included: networks of metrics are a hundredth of a measurement.
 """
 
 from collections.abc import Iterator

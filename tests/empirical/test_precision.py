@@ -68,6 +68,27 @@ def test_in_a_step_the_discriminator_alone_has_rounded_products(seen):
     assert seen == {"quantizer": {(False, True)}, "decoder": {(False, True)}, "discriminator": {(True, True)}}
 
 
+def test_of_the_discriminator_the_backward_pass_that_quantizers_share_has_exact_products():
+    made, found = objective(), []
+    original = made.adversary.discriminator.forward
+
+    def seen(*given, **named):
+        logits = original(*given, **named)
+        logits.register_hook(lambda _: found.append(flags()))
+        return logits
+
+    made.adversary.discriminator.forward = seen
+    made.begin(1)
+    loss = made.loss(torch.arange(4))
+    assert found == [(True, True)]  # of the adaptive weight
+    found.clear()
+    loss.backward()
+    assert found == [(False, True)]
+    found.clear()
+    made.finish()
+    assert found == [(True, True)] * 2  # of the discriminator's own step, two views
+
+
 class Distances(Statistics):
     """Statistics that nothing comes of."""
 
