@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +23,7 @@ from empirical.launch_config import LaunchPreset
 from empirical.network_files import DINO_FILE, VAR_FILE, required_files
 from empirical.perceptual import BACKBONES, LPIPS
 from empirical.runtime import Runtime
-from empirical.streaming import Crops
+from empirical.streaming import Crops, evenly
 from empirical.streams import torch_stream
 from empirical.tokenizers import Tokenizer, VARTokenizer, load_tokenizer
 from empirical.tokenizers.pocket import WEIGHTS as POCKET_WEIGHTS
@@ -198,10 +197,21 @@ def prepared(launch: Launch, *, imagenet: str = "", threads: int = 1) -> Launch:
             f"{launch.name}, got {channels}; take another tokenizer or preset"
         )
     folders = indexed(launch, threads)
-    require_heldout(len(_parts(launch, *folders)[1]), launch.heldout or launch.train)
+    own, held = (len(part) for part in _parts(launch, *folders))
+    require_heldout(held, launch.heldout or launch.train)
+    _require_image_each(launch.processes, min(own, held))
     digests |= {"tokenizer": file_sha256(Path(launch.tokenizer))}
     digests |= {"train": folders[0].digest, "heldout": folders[1].digest}
     return replace(launch, digests=digests)
+
+
+def _require_image_each(processes: int, images: int) -> None:
+    """Raise where a process would have none of the images on which latents are measured."""
+    if processes > images:
+        raise DomainError(
+            f"processes must be at most the {images} images that they share when they measure, got "
+            f"{processes}; take --processes {images} or fewer, or a folder of more images"
+        )
 
 
 def _parts(launch: Launch, train: Folder, heldout: Folder) -> tuple[list[int], list[int]]:
@@ -210,18 +220,6 @@ def _parts(launch: Launch, train: Folder, heldout: Folder) -> tuple[list[int], l
     if not launch.heldout:
         own, held = (part.tolist() for part in split(train.names))
     return list(own), evenly(list(held), launch.sizes.heldout)
-
-
-def evenly(chosen: list[int], most: int) -> list[int]:
-    """Return at most so many of the numbers, evenly spaced: the first would be of a few classes.
-
-    Examples
-    --------
-    >>> evenly([0, 1, 2, 3, 4, 5, 6], 3)
-    [0, 3, 6]
-    """
-    most = min(most, len(chosen))
-    return [chosen[position] for position in np.linspace(0, len(chosen) - 1, most).astype(int)]
 
 
 class Setup:

@@ -170,6 +170,18 @@ class EncodedImages:
             return self.tokenizer.encode(self.images[chosen]).float()
 
 
+def evenly(chosen: list[int], most: int) -> list[int]:
+    """Return at most so many of the numbers, evenly spaced: the first would be of a few classes.
+
+    Examples
+    --------
+    >>> evenly([0, 1, 2, 3, 4, 5, 6], 3)
+    [0, 3, 6]
+    """
+    most = min(most, len(chosen))
+    return [chosen[position] for position in np.linspace(0, len(chosen) - 1, most).astype(int)]
+
+
 def epochs(images: int, steps: int, batch_size: int, *, rng: np.random.Generator) -> Tensor:
     """Return the visits of a training that sees every image once an epoch, each epoch in a new order.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -164,6 +165,21 @@ def test_a_tokenizer_with_other_channels_or_a_pickle_is_refused(launch, tmp_path
     torch.save([1, 2], tmp_path / "pickle.pth")
     with pytest.raises(SchemaError, match="must hold a dict of tensors"):
         prepared(replace(launch, tokenizer=str(tmp_path / "pickle.pth")))
+
+
+def test_processes_without_an_image_to_measure_are_refused_before_any_work(launch, tmp_path):
+    given = replace(launch, digests={}, out=str(tmp_path / "out"))
+    assert prepared(replace(given, processes=4)).digests == launch.digests
+    with pytest.raises(DomainError, match="processes must be at most the 4 images that they share when"):
+        prepared(replace(given, processes=5))
+    # as many training images as are held out are measured too, or all where they are fewer
+    (tmp_path / "few").mkdir()
+    for name in ("0.png", "1.png", "2.png"):
+        shutil.copy(Path(given.train, name), tmp_path / "few")
+    few = replace(given, train=str(tmp_path / "few"), heldout=given.train)
+    assert prepared(replace(few, processes=3)).processes == 3
+    with pytest.raises(DomainError, match="take --processes 3 or fewer"):
+        prepared(replace(few, processes=4))
 
 
 def test_processes_that_do_not_share_a_batch_are_refused_before_any_work(capsys):
