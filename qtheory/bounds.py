@@ -119,8 +119,7 @@ def _zador(d: int) -> float:
 
 
 def _any_subspace(d: int, K: int, support_dim: int) -> float:
-    factor = 9 * support_dim / 4 if support_dim < 4 and 2**support_dim <= K else 9.0
-    return factor * d * power(K, support_dim)
+    return min(9.0, 9 / 4 * support_dim) * d * power(K, support_dim)
 
 
 def _blocks_lower(K: int, block_dims: tuple[int, ...]) -> float:
@@ -167,8 +166,8 @@ _PROPOSITION_3 = (
           "8 d support_dim K^(-2/support_dim)", ("d", "K", "support_dim"), (_PROPER, _K_FROM_2_TO_SUPPORT),
           lambda d, K, support_dim: 8 * d * support_dim * power(K, support_dim)),
     Bound("prop3.vq.upper.sharp", "prop3.vq.upper", "upper", _SUBSPACE_VQ,
-          "9 d K^(-2/support_dim), or (9/4) d support_dim K^(-2/support_dim) if smaller and "
-          "K >= 2^support_dim", ("d", "K", "support_dim"), (_WITHIN,), _any_subspace),
+          "min(9, (9/4) support_dim) d K^(-2/support_dim)", ("d", "K", "support_dim"), (_WITHIN,),
+          _any_subspace),
     Bound("prop3.vq.lower.sharp", "prop3.vq.upper", "lower",
           "sup of E*_VQ over P on the subspace where each of support_dim values fills d / support_dim "
           "coordinates", "(2 / (pi e)) d K^(-2/support_dim)", ("d", "K", "support_dim"), (_DIVIDES,),

@@ -67,7 +67,7 @@ const calculator = (() => {
     },
     "prop2.two_levels": (p) => p.d / (2 * Math.E),
     "prop3.vq.upper.paper": (p) => 8 * p.d * p.k * power(p.lnK, p.k),
-    "prop3.vq.upper.sharp": (p) => (p.k < 4 && p.K >= 2n ** BigInt(p.k) ? (9 * p.k) / 4 : 9) * p.d * power(p.lnK, p.k),
+    "prop3.vq.upper.sharp": (p) => Math.min(9, (9 * p.k) / 4) * p.d * power(p.lnK, p.k),
     "prop3.vq.lower.sharp": (p) => LOWER * p.d * power(p.lnK, p.k),
     "prop3.vq.diagonal": (p) => (p.d / 3) * power(p.lnK, 1),
     "prop3.pq.lower.paper": (p) => (p.blocks.length / 4) * power(p.lnK, p.blocks.length),

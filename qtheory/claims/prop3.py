@@ -1,5 +1,6 @@
 """Proposition 3: laws on subspaces and on the diagonal of the cube."""
 
+from qtheory.claims import _covering_checks as covering
 from qtheory.claims import _prop3_checks as on
 from qtheory.claims._claim import Check, Claim
 
@@ -14,20 +15,22 @@ CLAIMS = (
         source="Proposition 3, first display",
         verdict="holds",
         sharp=(
-            "For every K >= 1, E*_VQ <= 9 d K^(-2/d_eff), and <= (9/4) d d_eff K^(-2/d_eff) for K >= "
-            "2^d_eff: the factor d_eff is superfluous. The order d K^(-2/d_eff) is right: if d_eff divides "
+            "For every K >= 1, E*_VQ <= min(9, (9/4) d_eff) d K^(-2/d_eff): the factor d_eff is superfluous. "
+            "The order d K^(-2/d_eff) is right: if d_eff divides "
             "d, some law on a subspace has E*_VQ > (2 / (pi e)) d K^(-2/d_eff)."
         ),
         proof=(
             "Let x = K^(1/d_eff). If x <= 3, the word 0 has error at most d <= 9 d / x^2. Else the ball of "
             "radius sqrt d in the subspace is covered by at most (1 + 2 sqrt(d) / r)^d_eff balls of radius "
-            "r; r = 2 sqrt(d) / (x - 1) needs at most K, and r^2 <= 9 d / x^2. The midpoint grid of [-sqrt "
-            "d, sqrt d]^d_eff gives 9/4 d d_eff.\n"
+            "r; r = 2 sqrt(d) / (x - 1) needs at most K, and r^2 <= 9 d / x^2. For K >= 2^d_eff the midpoint "
+            "grid of [-sqrt d, sqrt d]^d_eff has (9/4) d_eff in place of 9; for fewer words, that is more "
+            "than d: (9/16) d_eff d if d_eff >= 2, and (9/4) d if d_eff = 1.\n"
             "Below: repeat each coordinate of a law on [-1, 1]^d_eff d / d_eff times; errors grow by that "
             "factor, and the sharp bound of prop2.lower applies."
         ),
         checks=(
             Check("the sharp bound holds on finite laws", on.vector_upper_on_finite_laws),
+            Check("below 2^d_eff words it exceeds d", on.vector_upper_exceeds_one_word),
             Check("and for the worst two-level law on the diagonal", on.vector_upper_on_the_worst_law),
             Check("the sharp bound is below the printed one", on.vector_sharp_below_printed),
             Check("upper and lower bound have the same order", on.order_needs_no_factor),
@@ -172,12 +175,21 @@ CLAIMS = (
         source="Section 4.4, after Proposition 3",
         verdict="holds-amended",
         sharp=(
-            "If the support is covered by at most (C / r)^k balls of radius r for every r <= C, then E*_VQ "
-            "<= C^2 K^(-2/k) for every K. C depends on volume and curvature; without a covering bound "
-            "nothing follows."
+            "If K balls of radius C K^(-1/k) cover the support, for every K, then E*_VQ <= C^2 K^(-2/k). "
+            "For the unit circle k = 1 and C = pi. C depends on volume and curvature; without a covering "
+            "bound nothing follows."
         ),
-        proof="Take r = C K^(-1/k): at most K balls, whose centres are within r of the support.",
-        checks=(Check("the unit circle, k = 1, C = 2 pi", on.circle),),
+        proof=(
+            "The centres of the balls are a codebook, and within C K^(-1/k) of the support. Two points at "
+            "distance 2 C attain the bound at K = 1. The circle consists of K arcs, each in a ball of radius "
+            "sin(pi / K)."
+        ),
+        checks=(
+            Check("the unit circle: K balls of radius pi / K cover it", covering.circle_is_covered),
+            Check("and no smaller C would do", covering.circle_needs_pi),
+            Check("the unit circle: arcs obey the bound", covering.circle_obeys_the_bound),
+            Check("two points attain the bound at K = 1", covering.two_points_attain_the_bound),
+        ),
         group="prop3",
     ),
 )

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from qtheory.claims import _mixing as on
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.claims._pieces import Piece, cell_means, mean_squared_error, pieces
 from qtheory.claims.hierarchy import sources
@@ -50,34 +51,6 @@ def _split_at_the_mean() -> Evidence:
     return Evidence("exact", split, "<", whole, detail="error with [-1, 1] split at 1/3, and not split")
 
 
-CLUSTERS = {
-    "separating": ((0, 0), (1, 1)),
-    "mixing": ((0, 1), (0, 1)),
-}
-"""Codes of the lower and upper half of each of two clusters."""
-
-
-def _two_clusters(name: str) -> list[Piece]:
-    """Mass 1/100 on [-51/100, -49/100] and 99/100 on [0, 1], each in two halves."""
-    intervals = [
-        (Fraction(1, 100), Fraction(-51, 100), Fraction(-49, 100)),
-        (Fraction(99, 100), Fraction(0), Fraction(1)),
-    ]
-    law = []
-    for (mass, start, stop), (low, high) in zip(intervals, CLUSTERS[name], strict=True):
-        middle = (start + stop) / 2
-        law += [Piece(mass / 2, start, middle, low), Piece(mass / 2, middle, stop, high)]
-    return law
-
-
-def _mixing_may_win() -> Evidence:
-    return Evidence(
-        "exact", mean_squared_error(_two_clusters("mixing")), "<",
-        mean_squared_error(_two_clusters("separating")),
-        detail="errors of the mixing and the separating quantizer of two separated clusters",
-    )  # fmt: skip
-
-
 def _uneven_cut() -> Evidence:
     quarter, half = (mean_squared_error(pieces([0, Fraction(1, k), 1], [0, 1])) for k in (4, 2))
     return Evidence(
@@ -101,35 +74,6 @@ def _shifted_signs() -> Evidence:
         "exact", mean_squared_error(mixed), ">", mean_squared_error(separated),
         detail="errors of the code sign(U) and of the code sign(S) for S + U; both use both words",
     )  # fmt: skip
-
-
-def _separation_suffices() -> Evidence:
-    # two intervals of width w at distance 1 between means, masses p and 1 - p, halves mixed in all four ways
-    excess = []
-    for width in (Fraction(1, 10), Fraction(1, 4), Fraction(1, 2)):
-        for mass in (Fraction(1, 10), Fraction(1, 2), Fraction(4, 5)):
-            if 4 * mass * (1 - mass) > width**2:
-                excess.append(_mixing_excess(mass, width))
-    return Evidence(
-        "exact",
-        min(excess),
-        ">",
-        0,
-        detail="least excess of mixing where 2 sqrt(p_1 p_2) |m_1 - m_2| > p_1 w + p_2 w",
-    )
-
-
-def _mixing_excess(mass: Fraction, width: Fraction) -> Fraction:
-    def law(codes: tuple[tuple[int, int], ...]) -> list[Piece]:
-        result = []
-        for (share, centre), (low, high) in zip(
-            ((mass, Fraction(0)), (1 - mass, Fraction(1))), codes, strict=True
-        ):
-            result.append(Piece(share / 2, centre - width / 2, centre, low))
-            result.append(Piece(share / 2, centre, centre + width / 2, high))
-        return result
-
-    return mean_squared_error(law(((0, 1), (0, 1)))) - mean_squared_error(law(((0, 0), (1, 1))))
 
 
 def _parts_of_an_optimal_cell_differ() -> Evidence:
@@ -241,18 +185,21 @@ CLAIMS = (
         source="Appendix A, proof of Proposition 5",
         verdict="holds-amended",
         sharp=(
-            "With masses p_i, means m_i and diameters w_i, mixing is worse if 2 sqrt(p_1 p_2) |m_1 - m_2| "
-            "> p_1 w_1 + p_2 w_2. Without such a condition it may be better: mass 1/100 on [-0.51, -0.49] "
-            "and 99/100 on [0, 1] have error 0.0825003 when separated and 0.0311193 when mixed."
+            "With masses p_i, means m_i and diameters w_i, mixing is worse if 2 sqrt(p_1 p_2) |m_1 - m_2| > "
+            "p_1 w_1 + p_2 w_2, and for atoms at the ends of the clusters only then. It may be better: mass "
+            "1/100 on [-0.51, -0.49] and 99/100 on [0, 1] have error 0.0825003 when separated and 0.0311193 "
+            "when mixed."
         ),
         proof=(
             "Errors differ by between-cell variances. The separating one is p_1 p_2 |m_1 - m_2|^2. The "
-            "mixing one is a quarter of the squared distance of its two means, at most (p_1 w_1 + p_2 "
-            "w_2)^2 / 4, since the means of the halves of cluster i are at most w_i apart."
+            "mixing one is a quarter of the squared distance of its two means, at most (p_1 w_1 + p_2 w_2)^2 "
+            "/ 4, since the means of the halves of cluster i are at most w_i apart: exactly w_i, if its "
+            "halves are atoms at its ends."
         ),
         checks=(
-            Check("mixing separated clusters may be better", _mixing_may_win),
-            Check("mixing is worse under the condition", _separation_suffices),
+            Check("mixing separated clusters may be better", on.mixing_may_win),
+            Check("mixing is worse under the condition", on.separation_suffices),
+            Check("and elsewhere no worse, for atoms at the ends", on.separation_is_sharp),
         ),
         group="prop5",
     ),

@@ -3,6 +3,7 @@
 import pytest
 
 from qtheory import bounds, claims
+from qtheory.claims import _covering_checks, _mixing
 from qtheory.claims._claim import run_check
 
 SHARP = ("prop2.lower", "no larger constant than 2 / (pi e) holds")
@@ -109,6 +110,23 @@ def test_a_wrong_bound_fails_the_named_check(monkeypatch, name, factor, claim_id
     result = outcome(claim_id, check_name)
     assert not result.passed
     assert result.error == ""
+
+
+def test_a_weaker_condition_of_separation_is_noticed(monkeypatch):
+    name = "mixing is worse under the condition"
+    assert outcome("prop5.proof", name).passed
+    monkeypatch.setattr(_mixing, "_separated", lambda mass, w: 16 * mass * (1 - mass) > max(w) ** 2)
+    assert not outcome("prop5.proof", name).passed
+
+
+def test_a_smaller_covering_bound_is_noticed(monkeypatch):
+    right = _covering_checks._covering_bound
+    monkeypatch.setattr(_covering_checks, "_covering_bound", lambda C, k, K: 0.99 * right(C, k, K))
+    for name in (
+        "the unit circle: K balls of radius pi / K cover it",
+        "two points attain the bound at K = 1",
+    ):
+        assert not outcome("prop3.manifolds", name).passed
 
 
 @pytest.mark.parametrize("side", ["too large", "too small", "negative"])
