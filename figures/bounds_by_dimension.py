@@ -22,7 +22,7 @@ def _curves(axes: Axes, table: Table) -> None:
         marker=".",
         ms=3,
         color=ORANGE,
-        label="best lattices and products known",
+        label="lattices and their products",
     )
     axes.plot(rows["dim"], rows["sphere"], color=BLACK, lw=1, label="sphere: below the limit")
     axes.axhline(0.25, color=VERMILION, lw=0.9, ls="--", label="1/4, as printed")

@@ -33,9 +33,9 @@ def zador(source: Source, K: int) -> float:
     Returns
     -------
     float
-        ``d G ||f||_{d/(d+2)} K^(-2/d)`` with the best known upper bound G on Zador's constant, exact for
-        d = 1 and 2. It is the limit of ``K^(2/d) E*_VQ``, divided by that power: a value, not a bound, at
-        finite K. `zador_constant` brackets G.
+        ``d G ||f||_{d/(d+2)} K^(-2/d)`` with the upper bound G on Zador's constant of the lattices listed,
+        exact for d = 1 and 2. It is the limit of ``K^(2/d) E*_VQ``, divided by that power: a value, not a
+        bound, at finite K. `zador_constant` brackets G.
 
     Raises
     ------
@@ -195,7 +195,7 @@ class Gains(NamedTuple):
     Attributes
     ----------
     space_filling : float
-        ``G_1 / G_d``, with the best known upper bound on G_d: a lower bound, exact for d = 1 and 2.
+        ``G_1 / G_d``, with the upper bound on G_d of `zador_constant`: a lower bound, exact for d = 1 and 2.
     shape : float
         What better points for the marginal densities gain, coordinates taken as independent.
     memory : float

@@ -157,9 +157,9 @@ def gaussian_point_density(d: int, K: int, variance: float, point_variance: floa
     Returns
     -------
     float
-        ``d G int f lambda^(-2/d) K^(-2/d)`` with the best known upper bound G on Zador's constant. The
-        integral is ``2 pi t^2 (1 - 2 s^2 / (d t^2))^(-d/2)``, least at ``t^2 = s^2 (d + 2) / d``, where the
-        value is Zador's.
+        ``d G int f lambda^(-2/d) K^(-2/d)`` with the upper bound G on Zador's constant of `zador_constant`.
+        The integral is ``2 pi t^2 (1 - 2 s^2 / (d t^2))^(-d/2)``, least at ``t^2 = s^2 (d + 2) / d``, where
+        the value is Zador's.
 
     Raises
     ------

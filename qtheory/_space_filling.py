@@ -15,12 +15,17 @@ _LATTICES = {
     2: ("A2", 5 / (36 * math.sqrt(3))),
     3: ("BCC", 19 / (192 * 2 ** (1 / 3))),
     4: ("D4", 13 / (120 * math.sqrt(2))),
+    5: ("D5*", 2641 / (23040 * 2**0.6)),
+    6: ("E6*", 12619 * 3 ** (1 / 6) / 204120),
+    7: ("E7*", 21361 * 2 ** (1 / 7) / 322560),
     8: ("E8", 929 / 12960),
+    10: ("D10+", 4568341 / 64512000),
     12: ("glued D6", 0.070034),
     16: ("BW16", 0.068299),
     24: ("Leech", 0.065771),
 }
-"""Normalised second moments: Conway and Sloane 1999, chapter 21; dimension 12: Agrell et al. 2024."""
+"""Normalised second moments: Conway and Sloane 1999, chapter 21; D10+: Agrell and Allen 2023; 12: Agrell et
+al. 2024. Better lattices are known at least for d = 9, 11 and 13 to 15 (Agrell and Allen 2023)."""
 
 _PRODUCTS_UP_TO = 64  # beyond, Zador's random codebooks beat every product of the table
 
@@ -33,7 +38,8 @@ class ZadorConstant(NamedTuple):
     lower : float
         Second moment of the ball, or the exact value for d = 1 and 2.
     upper : float
-        The best of known lattices, their products, and random codebooks.
+        The best of the lattices listed here, their products, and random codebooks. In some dimensions
+        better lattices are known.
     source : str
         What attains `upper`.
     """
@@ -52,7 +58,7 @@ def _random(d: int) -> float:
 
 
 @cache
-def _best_known(d: int) -> tuple[float, str]:
+def _best_listed(d: int) -> tuple[float, str]:
     candidates = [(_random(d), "random")]
     if d in _LATTICES:
         name, moment = _LATTICES[d]
@@ -60,7 +66,7 @@ def _best_known(d: int) -> tuple[float, str]:
     if d <= _PRODUCTS_UP_TO:
         for k, (name, moment) in _LATTICES.items():
             if k < d:
-                rest, other = _best_known(d - k)
+                rest, other = _best_listed(d - k)
                 product = math.exp((k * math.log(moment) + (d - k) * math.log(rest)) / d)
                 candidates.append((product, f"{name} x {other}"))
     return min(candidates)
@@ -90,6 +96,7 @@ def zador_constant(d: int) -> ZadorConstant:
     ----------
     L. Fejes Toth 1959 (d = 2). P. L. Zador 1963, 1982: the ball below, random codebooks above.
     J. H. Conway, N. J. A. Sloane, Sphere Packings, Lattices and Groups, 1999, chapter 21.
+    E. Agrell, B. Allen, On the best lattice quantizers, 2023.
     E. Agrell, D. Pook-Kolb, B. Allen, Glued lattices are better quantizers than K12, 2024.
 
     Examples
@@ -100,5 +107,5 @@ def zador_constant(d: int) -> ZadorConstant:
     True
     """
     d = _check.integer("d", d)
-    upper, source = _best_known(d)
+    upper, source = _best_listed(d)
     return ZadorConstant(upper if d <= 2 else _sphere(d), upper, source)

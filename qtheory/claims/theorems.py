@@ -1,6 +1,7 @@
 """Theorems of quantization that the comparison of VQ, PQ and SQ rests on."""
 
 from qtheory.claims import _formula_checks as formulas
+from qtheory.claims import _lattices as lattices
 from qtheory.claims import _lloyd_max_checks as lloyd
 from qtheory.claims import _theorem_checks as on
 from qtheory.claims._claim import Check, Claim
@@ -95,6 +96,8 @@ CLAIMS = (
             Check("random codebooks of the best density stay above it", on.random_codebooks_stay_above_zador),
             Check("and come within 13 % in dimension 8", on.random_codebooks_near_zador),
             Check("the constants of lattices, balls and random words", formulas.space_filling_constants),
+            Check("sampled cells of lattices have the second moments listed", lattices.tabulated_moments),
+            Check("so have those of the Leech lattice", lattices.leech_moment, slow=True),
         ),
         group="theorems",
     ),

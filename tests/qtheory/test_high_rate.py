@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from qtheory.claims._lattices import LATTICES, second_moment
 from qtheory.entropy import perplexity
 from qtheory.errors import DomainError
 from qtheory.expected import matched_codebook_distortion
@@ -58,6 +59,7 @@ def test_zadors_constant_lies_in_its_bracket_above_the_limit(d):
 def test_products_of_known_lattices_bound_dimensions_between_them():
     nine = zador_constant(9)
     assert nine.source == "E8 x Z"
+    assert zador_constant(11).source == "D10+ x Z"
     assert nine.upper == pytest.approx(((929 / 12960) ** 8 / 12) ** (1 / 9), rel=1e-12)
     assert zador_constant(20).source == "random"
 
@@ -112,6 +114,32 @@ def test_second_moments_of_lattices_by_sampling_their_cells(d, volume, largest):
     # negative control: the cube is 4 % off or more, at two widths missed with probability 1e-9 at most
     assert 0.04 * zador_constant(d).upper > 2 * width
     assert abs(moment.mean() - 1.04 * zador_constant(d).upper) > width
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "Leech" else ()) for name in LATTICES]
+)
+def test_second_moments_listed_are_those_of_sampled_cells(name):
+    listed = zador_constant(LATTICES[name].dim)
+    mean, width = second_moment(name)
+    assert listed.source == name
+    assert abs(mean - listed.upper) <= width
+    # negative control: 1.5 % off is two half widths away, missed with probability 1e-9 at most
+    assert 0.015 * listed.upper > 2 * width
+    assert min(abs(mean - factor * listed.upper) for factor in (0.985, 1.015)) > width
+
+
+@pytest.mark.parametrize("name", LATTICES)
+def test_a_lattice_holds_its_box_and_its_cells_their_radius(name):
+    lattice = LATTICES[name]
+    sides = np.broadcast_to(lattice.sides, lattice.dim)
+    x = stream(0, "box", name).uniform(0, 1, (300, lattice.dim)) * sides
+    distance = lattice.distance(x)
+    for j in (0, lattice.dim - 1):  # the lattice does not change when shifted by a side of the box
+        assert lattice.distance(x + sides * np.eye(lattice.dim)[j]) == pytest.approx(distance, abs=1e-9)
+    assert lattice.distance(-x) == pytest.approx(distance, abs=1e-9)
+    assert distance.max() <= lattice.radius
+    assert lattice.distance(np.zeros((1, lattice.dim))) == pytest.approx(0, abs=1e-12)
 
 
 def test_perplexity_of_optimal_levels_approaches_its_ratio():
