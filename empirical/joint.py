@@ -95,7 +95,7 @@ class JointObjective(ImageObjective):
     def loss(self, chosen: Tensor) -> Tensor:
         """Return the loss of a batch: images, the quantizers' terms, and the heads' latent term."""
         x = self.images(chosen)
-        z_e = self.tokenizer.encode(x).float()  # of bfloat16 too, as latents of the other phases
+        z_e = self.tokenizer.encode(x).to(x.dtype)  # from bfloat16 too, as latents of the other phases
         result = self.transplant(z_e)
         loss = self.image_loss(result.y, x)
         latent = self.recipe.latent * (result.y - z_e.detach()).square().mean()
