@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
 from qtheory._bound import root
 from qtheory.bounds import BOUNDS
-from qtheory.claims import _minimax, _saddle
+from qtheory.claims import _minimax, _saddle, _shifted_lattice
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.codebooks import endpoint_grid, midpoint_grid
 from qtheory.optimal import optimal_distortion_1d
@@ -50,18 +50,9 @@ def _two_levels_from_above() -> Evidence:
 
 def _three_levels() -> Evidence:
     return Evidence(
-        "exact", _minimax.three_level_error(), "<=", Fraction(17, 240),
+        "exact", _minimax.three_level_error(), "<=", min(Fraction(17, 240), _minimax.worst_error(3)),
         detail="worst mean squared error of a random codebook of three levels, in rational arithmetic",
     )  # fmt: skip
-
-
-def _lattice_from_three_levels() -> Evidence:
-    law = np.linspace(-1, 1, 81)
-    slack = min(
-        BOUNDS["prop2.upper.levels"](d=1, K=n) - optimal_distortion_1d(law, np.full(81, 1 / 81), n)
-        for n in range(3, 30)
-    )
-    return Evidence("numerical", slack, ">", 0, detail="least slack of 1 / (3 (n - 1)^2) on 81 equal atoms")
 
 
 def _all_dimensions() -> Evidence:
@@ -177,18 +168,19 @@ CLAIMS = (
             "(d/3) K^(-2/d), as for the uniform law."
         ),
         proof=(
-            "Let v_n be the worst n-level error of a law on [-1, 1]. A random shift of a lattice of "
-            "spacing 2 / (n - 1) keeps n points and has mean squared error 1 / (3 (n - 1)^2) everywhere, "
-            "so v_n is at most that; v_1 = 1.\n"
+            "Let v_n be the worst n-level error of a law on [-1, 1]. A random shift of a lattice of spacing "
+            "2 / (n - 1) keeps n points and has mean squared error 1 / (3 (n - 1)^2) everywhere, so v_n is "
+            "at most that; v_1 = 1.\n"
             "v_2 = 1 / (2 e). Take mass (1 - tanh(1/2)) / 2 at -1 and 1 and density k (1 + 4 k^2 "
             "x^2)^(-3/2), k = sqrt(e) / 2, on |x| <= a = (1 - 1/e) / 2. Cut anywhere in [-a, a], its "
             "between-cell variance is 1/e, and its variance is 3 / (2 e), so its error is 1 / (2 e). "
             "Conversely let the codebook be {-exp(-1/2 - t), exp(-1/2 + t)} with t = -1/2 or 1/2 with "
-            "probability 1/4 each and else uniform between. Its mean squared error is 1 / (2 e) at every "
-            "|x| <= a and at 1, and convex between a and 1.\n"
-            "v_3 <= 17/240 by an explicit random codebook. All d and K: give n or n + 1 levels to each "
-            "coordinate (for d <= 4 and K < 5^d the best levels, tried exhaustively); the largest constant "
-            "is 5 v_2 = 5 / (2 e), at d = 2, K = 5, where 2 x 3 levels do not fit yet.\n"
+            "probability 1/4 each and else uniform between. Its mean squared error is 1 / (2 e) at every |x| "
+            "<= a and at 1, and convex between a and 1.\n"
+            "v_3 <= 17/240 by an explicit random codebook. (Stored laws show v_3 >= 0.0637, v_4 >= 0.0303 "
+            "and v_5 >= 0.0179.) All d and K: give n or n + 1 levels to each coordinate (for d <= 4 and K < "
+            "5^d the best levels, tried exhaustively); the largest constant is 5 v_2 = 5 / (2 e), at d = 2, "
+            "K = 5, where 2 x 3 levels do not fit yet.\n"
             "Equality. For the product of d worst laws, levels n_m leave sum e(n_m), and e(n) >= e(2) - "
             "ln(n/2) / (e ln 2), so at K = 2^d two levels each are optimal. So they are at d = 2, K = 5, "
             "where every other choice leaves a coordinate one level, which alone costs 3 / (2 e) > 1 / e.\n"
@@ -209,7 +201,12 @@ CLAIMS = (
             Check("two levels: a law comes within 1e-6", _two_levels_from_below),
             Check("two levels: it stays below", _two_levels_from_above),
             Check("three levels: v_3 <= 17/240", _three_levels),
-            Check("more levels: the random lattice", _lattice_from_three_levels),
+            Check("more levels: the shifted lattice, exactly", _shifted_lattice.lattice_is_uniform),
+            Check("more levels: the bound is that of the lattice", _shifted_lattice.bound_is_the_lattice),
+            *(
+                Check(f"{n} levels: a law that comes near", partial(_shifted_lattice.bad_law, n))
+                for n in _shifted_lattice.BAD_LAWS
+            ),
             Check("choosing levels covers all d and K", _all_dimensions),
             Check("two levels each attain the bound at d = 2, K = 5", _attained),
             Check("a law attains the bound at d = 2, K = 5", _attained_by_a_law),

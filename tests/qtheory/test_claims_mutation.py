@@ -1,9 +1,11 @@
 """The ledger notices: a bound that is off by little or has the wrong sign fails a check named here."""
 
+from fractions import Fraction
+
 import pytest
 
 from qtheory import bounds, claims
-from qtheory.claims import _covering_checks, _mixing
+from qtheory.claims import _covering_checks, _minimax, _mixing, _shifted_lattice
 from qtheory.claims._claim import run_check
 
 SHARP = ("prop2.lower", "no larger constant than 2 / (pi e) holds")
@@ -110,6 +112,28 @@ def test_a_wrong_bound_fails_the_named_check(monkeypatch, name, factor, claim_id
     result = outcome(claim_id, check_name)
     assert not result.passed
     assert result.error == ""
+
+
+def closer(n):
+    """A lattice too fine by 0.4 of a level: bounds on v_n, n >= 3, that are false."""
+    return Fraction(25, 3 * (5 * n - 3) ** 2)
+
+
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_a_false_bound_for_three_levels_or_more_is_noticed(monkeypatch, n):
+    names = [f"{n} levels: a law that comes near", "more levels: the bound is that of the lattice"]
+    assert all(outcome("prop2.upper", name).passed for name in names)
+    right = bounds.BOUNDS["prop2.upper.levels"]
+    wrong = {"prop2.upper.levels": lambda d, K: right(d=d, K=K) if 3**d > K else d * float(closer(n))}
+    monkeypatch.setattr(_shifted_lattice, "BOUNDS", wrong)
+    assert not any(outcome("prop2.upper", name).passed for name in names)
+
+
+def test_a_false_bound_in_the_argument_for_all_dimensions_is_noticed(monkeypatch):
+    right = _minimax.worst_error
+    monkeypatch.setattr(_minimax, "worst_error", lambda n: right(n) if n < 4 else closer(n))
+    for name in ("more levels: the shifted lattice, exactly", "4 levels: a law that comes near"):
+        assert not outcome("prop2.upper", name).passed
 
 
 def test_a_weaker_condition_of_separation_is_noticed(monkeypatch):

@@ -15,6 +15,7 @@ from qtheory.bounds import BOUNDS
 from qtheory.claims import _balls, _minimax, _saddle
 from qtheory.claims._pieces import mean_squared_error, pieces
 from qtheory.claims._random_codebook import CERTIFIED, _cap, random_codebook_constant
+from qtheory.claims._shifted_lattice import BAD_LAWS, exact_error, mean_error
 from qtheory.errors import DomainError
 from qtheory.optimal import optimal_distortion_1d
 
@@ -131,6 +132,20 @@ def test_the_three_level_codebook_holds_on_a_fine_grid():
     x = np.linspace(-1, 1, 20001)
     error = sum(w * ((x[:, None] - book) ** 2).min(axis=1) for w, book in books)
     assert error.max() == pytest.approx(float(_minimax.three_level_error()), abs=1e-9)
+
+
+@pytest.mark.parametrize("levels", BAD_LAWS)
+def test_exact_errors_of_laws_are_those_of_floats(levels):
+    halves = np.array(BAD_LAWS[levels])
+    pmf = np.concatenate([halves[:0:-1], halves])
+    error = optimal_distortion_1d(np.linspace(-1, 1, 41), pmf / pmf.sum(), levels)
+    assert float(exact_error(levels, BAD_LAWS[levels])) == pytest.approx(error, rel=1e-12)
+
+
+@given(st.integers(3, 9), st.fractions(-1, 1, max_denominator=40))
+def test_a_shifted_lattice_errs_alike_at_every_point(levels, x):
+    assert mean_error(levels, x) == Fraction(1, 3 * (levels - 1) ** 2)
+    assert mean_error(levels, Fraction(3, 2)) > mean_error(levels, x)  # beyond the cube it does not
 
 
 def test_the_worst_law_beats_nearby_laws():
