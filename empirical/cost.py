@@ -115,13 +115,13 @@ def _memory(
     own: Counts,
     preset: LaunchPreset,
     processes: int,
-    bf16: bool,
     accumulate: int,
     evaluation_batch: int,
 ) -> float:
     """Return GiB of a process: activations, parameters with what their optimizer keeps, and the rest.
 
-    The discriminator has a step of its own, on the whole batch. Measurements are in float32.
+    The discriminator has a step of its own, on the whole batch. VGG and discriminator, and what measures,
+    are in float32 in any case.
     """
     measured = _measured(cell, own, preset, evaluation_batch)
     if not cell.trained:
@@ -137,7 +137,7 @@ def _memory(
         trained += own.encoder_parameters
         kept += own.encoder_kept
     share = preset.budget(cell.phase, cell.protocol, cell.method).batch_size / processes
-    training = share * kept * (0.5 if bf16 else 1.0) + _weights(trained, own, heads)
+    training = share * kept + _weights(trained, own, heads)
     return (max(training, measured) + _FIXED) / 1024
 
 
@@ -147,7 +147,6 @@ def cost(
     own: Counts,
     *,
     processes: int = 1,
-    bf16: bool = False,
     recompute: bool = False,
     accumulate: int = 1,
     evaluation_batch: int = 32,
@@ -161,10 +160,10 @@ def cost(
     preset : LaunchPreset
         Sizes and budgets.
     own : Counts
-        Of one image, with or without recomputation.
+        Of one image, with or without recomputation, in float32 or bfloat16.
     processes : int, optional
         Which share each batch.
-    bf16, recompute, accumulate, evaluation_batch : bool, bool, int, int, optional
+    recompute, accumulate, evaluation_batch : bool, int, int, optional
         As the cell is run.
     """
     passes = own.encoder + own.decoder + head_share(cell) * own.head + 2 * _INCEPTION * preset.networks
@@ -176,7 +175,7 @@ def cost(
     return Cost(
         training=budget.steps * step / 1e9 if cell.trained else 0.0,
         evaluation=evaluated / 1e9,
-        memory=_memory(cell, own, preset, processes, bf16, accumulate, evaluation_batch),
+        memory=_memory(cell, own, preset, processes, accumulate, evaluation_batch),
     )
 
 

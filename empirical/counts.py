@@ -1,14 +1,18 @@
 """Operations and memory of one image, counted without computing anything.
 
-The networks run once on torch's meta device, which has shapes and no numbers.
+The networks run on torch's meta device, which has shapes and no numbers, or on a card that is not there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.func import functional_call
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -33,7 +37,7 @@ class Counts:
     high : float
         GFLOP of the decoder's two highest resolutions.
     encoder_kept, decoder_kept, head_kept : float
-        MiB of activations that a backward pass needs, in float32.
+        MiB of activations that a backward pass needs on a card, in the precision of the training.
     encoder_peak, decoder_peak : float
         Most MiB of activations at the same time in a forward pass alone, in float32.
     encoder_parameters, decoder_parameters, head_parameters : int
@@ -62,8 +66,8 @@ def _flops(run: Callable[[], Tensor]) -> tuple[float, float]:
     return counter.get_total_flops() / 1e9, sum(high) / 1e9
 
 
-def _kept(run: Callable[[], Tensor], module: nn.Module) -> float:
-    """Return MiB of activations that a backward pass needs, without the weights."""
+def _saved(run: Callable[[], Tensor]) -> float:
+    """Return MiB of all that a backward pass needs, weights and their copies in bfloat16 too."""
     storages: dict[int, int] = {}
     alive = []
 
@@ -75,8 +79,37 @@ def _kept(run: Callable[[], Tensor], module: nn.Module) -> float:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         alive.append(run())
-    own = {parameter.untyped_storage()._cdata for parameter in module.parameters()}
-    return sum(size for number, size in storages.items() if number not in own) / MIB
+    return sum(storages.values()) / MIB
+
+
+@contextmanager
+def _autocast(enabled: bool) -> Iterator[None]:
+    """Let networks compute in bfloat16 as on a card: `torch.autocast` does not where there is none."""
+    before = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
+    torch.set_autocast_enabled("cuda", enabled)
+    torch.set_autocast_dtype("cuda", torch.bfloat16)
+    try:
+        yield
+    finally:
+        torch.set_autocast_enabled("cuda", before[0])
+        torch.set_autocast_dtype("cuda", before[1])
+        torch.clear_autocast_cache()
+
+
+def _kept(network: nn.Module, one: Tensor, bf16: bool) -> float:
+    """Return MiB of activations that a backward pass needs of an image, as a card would keep them.
+
+    That is what a batch of 3 adds to one of 2: weights and their copies are of no image. On a card
+    normalizations are computed in float32 under autocast too, on a processor they are not.
+    """
+    with FakeTensorMode(), _autocast(bf16):
+        state = {
+            name: torch.zeros(own.shape, device="cuda", requires_grad=own.requires_grad)
+            for name, own in [*network.named_parameters(), *network.named_buffers()]
+        }
+        batches = [torch.zeros(n, *one.shape[1:], device="cuda", requires_grad=True) for n in (2, 3)]
+        two, three = (_saved(partial(functional_call, network, state, batch)) for batch in batches)
+    return three - two
 
 
 class _Live(TorchDispatchMode):
@@ -110,7 +143,8 @@ def tokenizer_of(preset: LaunchPreset) -> Tokenizer:
     return VARTokenizer(z_channels=preset.channels) if preset.networks else PocketTokenizer()
 
 
-def counts(preset: LaunchPreset, recompute: bool = False) -> Counts:
+@cache
+def counts(preset: LaunchPreset, recompute: bool = False, bf16: bool = False) -> Counts:
     """Return operations and memory of one image of a preset.
 
     Parameters
@@ -119,15 +153,17 @@ def counts(preset: LaunchPreset, recompute: bool = False) -> Counts:
         Sizes.
     recompute : bool, optional
         Compute the two highest resolutions again in backward passes.
+    bf16 : bool, optional
+        Train under autocast to bfloat16.
     """
     generator = torch.Generator().manual_seed(0)
     shape = preset.channels, preset.channels, preset.head_width, preset.head_groups
     head = Head(*shape, generator=generator).to("meta")
     with torch.device("meta"):
         tokenizer = tokenizer_of(preset)
-        x = torch.zeros(1, 3, preset.size, preset.size, requires_grad=True)
+        x = torch.zeros(1, 3, preset.size, preset.size)
         side = preset.size // tokenizer.downsampling
-        z = torch.zeros(1, preset.channels, side, side, requires_grad=True)
+        z = torch.zeros(1, preset.channels, side, side)
     if isinstance(tokenizer, VARTokenizer):
         tokenizer.recompute(recompute)
     encoder, decoder = (tokenizer.get_submodule(name) for name in ("encoder", "decoder"))
@@ -137,9 +173,9 @@ def counts(preset: LaunchPreset, recompute: bool = False) -> Counts:
         decoder=decoded,
         head=_flops(lambda: head(z))[0],
         high=high,
-        encoder_kept=_kept(lambda: encoder(x), encoder),
-        decoder_kept=_kept(lambda: decoder(z), decoder),
-        head_kept=_kept(lambda: head(z), head),
+        encoder_kept=_kept(encoder, x, bf16),
+        decoder_kept=_kept(decoder, z, bf16),
+        head_kept=_kept(head, z, bf16),
         encoder_peak=_peak(lambda: encoder(x)),
         decoder_peak=_peak(lambda: decoder(z)),
         encoder_parameters=sum(p.numel() for p in encoder.parameters()),

@@ -25,9 +25,8 @@ def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
         A key of `empirical.cost.SUSTAINED`.
     """
     sustained = SUSTAINED[_check.one_of("hardware", hardware, SUSTAINED)]
-    own = counts(launch.sizes, launch.recompute)
+    own = counts(launch.sizes, launch.recompute, launch.bf16)
     settings: dict[str, Any] = {
-        "bf16": launch.bf16,
         "recompute": launch.recompute,
         "accumulate": launch.accumulate,
         "evaluation_batch": launch.evaluation_batch,
