@@ -97,6 +97,17 @@ def _image(cell: CellSpec, own: Counts, preset: LaunchPreset, recompute: bool) -
     return passes + own.encoder + (1 + 3) * heads / 2 * own.head
 
 
+def _evaluation(cell: CellSpec, own: Counts, preset: LaunchPreset) -> float:
+    """Return GFLOP of all measurements of a cell."""
+    latents = own.encoder + head_share(cell) * own.head
+    found = preset.heldout * (latents + own.decoder + 2 * _INCEPTION * preset.networks)
+    if cell.chunks:  # errors in sample, of as many training images, which are not decoded
+        found += min(preset.heldout, preset.images) * latents
+    if conduct(cell.protocol).best_epoch and cell.phase in SECOND_STAGE:
+        found *= preset.epochs + 1  # it is measured after each, and as the best one left it
+    return found
+
+
 def _weights(trained: int, own: Counts, heads: float) -> float:
     """Return MiB of all parameters, and of what the optimizer keeps of those that are trained."""
     total = own.encoder_parameters + own.decoder_parameters + int(heads * own.head_parameters)
@@ -166,15 +177,11 @@ def cost(
     recompute, accumulate, evaluation_batch : bool, int, int, optional
         As the cell is run.
     """
-    passes = own.encoder + own.decoder + head_share(cell) * own.head + 2 * _INCEPTION * preset.networks
-    evaluated = preset.heldout * passes
     budget = preset.budget(cell.phase, cell.protocol, cell.method)
     step = budget.batch_size * _image(cell, own, preset, recompute) + _discrepancy(cell, preset, processes)
-    if conduct(cell.protocol).best_epoch and cell.phase in SECOND_STAGE:
-        evaluated *= preset.epochs + 1  # it is measured after each, and as the best one left it
     return Cost(
         training=budget.steps * step / 1e9 if cell.trained else 0.0,
-        evaluation=evaluated / 1e9,
+        evaluation=_evaluation(cell, own, preset) / 1e9,
         memory=_memory(cell, own, preset, processes, accumulate, evaluation_batch),
     )
 

@@ -10,9 +10,12 @@ from torch import nn
 
 from empirical.__main__ import main
 from empirical.cells import matrix
-from empirical.cost import cost
+from empirical.cost import cost, head_share
 from empirical.counts import _kept, counts
 from empirical.launch_config import PRESETS
+from empirical.runtime import Runtime
+from empirical.streamed import cell_run
+from empirical.tokenizers import PocketTokenizer
 from figures.recipe import ROOT
 
 README = " ".join((ROOT / "README.md").read_text().split())
@@ -32,7 +35,7 @@ def test_a_card_keeps_what_goes_in_and_out_of_a_normalization_in_float32_under_a
         )
         image = torch.zeros(1, 3, 24, 24)
     size = 2 if bf16 else 4
-    # images; input of the norm, which of a copy in float32 keeps only that; its output; input of a convolution
+    # the images, then a norm's input and output, then the input of the next convolution
     expected = pixels * (3 * size + channels * (4 + 4 + size)) + 2 * 4 * groups
     assert _kept(network, image, bf16) * 2**20 == pytest.approx(expected, rel=1e-6)
     assert not torch.is_autocast_enabled("cuda")
@@ -53,6 +56,34 @@ def test_bfloat16_saves_a_fifth_of_what_the_tokenizer_keeps_and_nothing_of_the_n
     saved -= half.encoder_kept + half.decoder_kept + 2 * half.head_kept
     gained = cost(joint, PAPER, full).memory - cost(joint, PAPER, half).memory
     assert gained == pytest.approx(PAPER.second.batch_size * saved / 1024)
+
+
+def test_the_forecast_of_a_measurement_has_the_images_that_are_encoded_and_decoded(launch, monkeypatch):
+    """Those held out, and for errors in sample as many training images, which are encoded alone."""
+    seen = dict.fromkeys(("encode", "decode"), 0)
+
+    def counted(name, own):
+        def call(self, given):
+            seen[name] += len(given)
+            return own(self, given)
+
+        return call
+
+    for name in seen:
+        monkeypatch.setattr(PocketTokenizer, name, counted(name, getattr(PocketTokenizer, name)))
+    cells = matrix(launch.sizes, tables=[3], methods=["lfq"], native=False)
+    unquantized, cell = (next(c for c in cells if c.method == name) for name in ("unquantized", "lfq"))
+    own = counts(launch.sizes)
+    for chosen in (unquantized, cell):
+        seen.update(encode=0, decode=0)
+        made = cell_run(launch, chosen, Runtime())
+        made.measured(made.built() if chosen.chunks else None, made.inputs.tokenizer(chosen))
+        operations = seen["encode"] * (own.encoder + head_share(chosen) * own.head)
+        operations += seen["decode"] * own.decoder
+        assert cost(chosen, launch.sizes, own).evaluation * 1e9 == pytest.approx(operations)
+    fewer = replace(launch.sizes, images=3)
+    saved = cost(cell, launch.sizes, own).evaluation - cost(cell, fewer, own).evaluation
+    assert saved * 1e9 == pytest.approx(own.encoder + 2 * own.head)
 
 
 @pytest.fixture
