@@ -22,7 +22,15 @@ from empirical.cells import CellSpec
 from empirical.determinism import as_launched
 from empirical.locks import alone, of_first
 from empirical.outcomes import less_memory, lock, result, taken_over
-from empirical.runtime import EvaluationMemoryError, Runtime, end_with_launcher, memory_ran_out, processes
+from empirical.runtime import (
+    EvaluationMemoryError,
+    Runtime,
+    end_with_launcher,
+    how_to_decode_in_less,
+    memory_ran_out,
+    processes,
+    worker_killed,
+)
 from empirical.setup import Launch
 from empirical.streamed import cell_run
 from qtheory.errors import DomainError, SchemaError, ShapeError
@@ -35,7 +43,7 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any]:
     Raises
     ------
     DomainError
-        If memory runs out: the message says which settings lower it.
+        If memory runs out, or seems to: the message says which settings lower it.
     """
     start = time.perf_counter()
     folder = launch.folder(cell)
@@ -43,13 +51,9 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any]:
         own = cell_run(launch, cell, runtime)
         row = own.evaluation().row
     except (MemoryError, RuntimeError) as error:
-        if not memory_ran_out(error):
+        if (words := _memory_words(launch, cell, runtime, error)) is None:
             raise
-        remedy = less_memory(launch, cell, evaluated=isinstance(error, EvaluationMemoryError))
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DomainError(
-            f"memory of {runtime.device} ran out in {cell.name}: {remedy} ({reason})"
-        ) from error
+        raise DomainError(words) from error
     seconds = round(time.perf_counter() - start, 2)
     content = {"digest": launch.digest(cell), "seconds": seconds, "processes": own.processes, "row": row}
     if torch.cuda.is_available() and launch.device == "cuda":
@@ -59,6 +63,19 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any]:
         write_bytes_atomically(folder / "result.json", (json.dumps(content, indent=2) + "\n").encode())
         (folder / "failure.json").unlink(missing_ok=True)
     return row
+
+
+def _memory_words(launch: Launch, cell: CellSpec, runtime: Runtime, error: Exception) -> str | None:
+    """Return what saves memory where an error says that it ran out, None where it says something else."""
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    if worker_killed(error):
+        remedy = how_to_decode_in_less(launch.workers)
+        who = f"a process that decodes images for {cell.name}"
+        return f"{who} was killed, perhaps because memory ran out; then {remedy} ({reason})"
+    if memory_ran_out(error):
+        remedy = less_memory(launch, cell, evaluated=isinstance(error, EvaluationMemoryError))
+        return f"memory of {runtime.device} ran out in {cell.name}: {remedy} ({reason})"
+    return None
 
 
 @contextmanager

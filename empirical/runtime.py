@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,10 @@ _BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
 _USUAL_WAIT = timedelta(minutes=30)
 # while others compute their share of the latents, or the first reads 40 GB of them for their checksums
 _LONGEST_WAIT = timedelta(hours=24)
+# torch has a class for its own allocator on cards; that on the CPU, CUDA itself, NCCL, cuBLAS and cuDNN say
+# it in words
+_MEMORY_WORDS = re.compile(r"allocate memory|out of memory|_ALLOC(ATION)?_FAILED")
+_KILLED_WORKER = re.compile(r"DataLoader worker \(pid \d+\) is killed by signal: Killed")
 
 
 @dataclass(frozen=True)
@@ -130,9 +135,28 @@ def memory_ran_out(error: BaseException) -> bool:
     --------
     >>> memory_ran_out(MemoryError()), memory_ran_out(RuntimeError("shapes differ"))
     (True, False)
+    >>> memory_ran_out(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"))
+    True
     """
-    # torch has a class for cards only; its allocator on the CPU says it in words
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+    classes = MemoryError | torch.OutOfMemoryError
+    return isinstance(error, classes) or _MEMORY_WORDS.search(str(error)) is not None
+
+
+def worker_killed(error: BaseException | None) -> bool:
+    """Return whether an error comes from a process that decodes images and that the system killed.
+
+    That is what happens to it when the memory of the machine runs out.
+
+    Examples
+    --------
+    >>> worker_killed(RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "))
+    True
+    """
+    while error is not None:
+        if _KILLED_WORKER.search(str(error)):
+            return True
+        error = error.__cause__  # where batches are awaited, the loader says only that it ended
+    return False
 
 
 def how_to_save_memory(batch_size: int) -> str:
@@ -142,6 +166,11 @@ def how_to_save_memory(batch_size: int) -> str:
         "but start interrupted trainings anew, and --bf16 and --accumulate 2 or more all trainings whose "
         "numbers they change"
     )
+
+
+def how_to_decode_in_less(workers: int) -> str:
+    """Return the setting of a launch that lowers the memory of processes that decode images, as a clause."""
+    return f"lower --workers, of which each process that trains has {workers}"
 
 
 def how_to_evaluate_in_less(batch: int, option: str = "--evaluation-batch") -> str:

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
+import re
 import shutil
+import signal
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +26,7 @@ from empirical.network_files import required_files
 from empirical.outcomes import failure
 from empirical.runtime import Runtime
 from empirical.setup import Setup, prepared
+from empirical.streaming import Crops
 from empirical.substitute import SubstitutionObjective
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import read_table
@@ -40,8 +44,13 @@ MEMORY_WORDS = (
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."),
         MemoryError(),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        RuntimeError("ncclUnhandledCudaError: Last error: Cuda failure 2 'out of memory'"),
     ],
-    ids=["card", "torch on the CPU", "Python"],
+    ids=["card", "torch on the CPU", "Python", "CUDA", "cuBLAS", "cuDNN", "cuDNN 9", "NCCL"],
 )
 def test_memory_that_runs_out_names_the_settings_that_save_it(launch, monkeypatch, error):
     def train(*_, **__):
@@ -54,13 +63,33 @@ def test_memory_that_runs_out_names_the_settings_that_save_it(launch, monkeypatc
     assert outcome.endswith(f"({str(error) or 'MemoryError'})")
 
 
-def test_other_errors_are_not_taken_for_memory_that_ran_out(launch, monkeypatch):
+@pytest.mark.parametrize("error", ["shapes differ", "CUDA error: an illegal memory access was encountered"])
+def test_other_errors_are_not_taken_for_memory_that_ran_out(launch, monkeypatch, error):
     def train(*_, **__):
-        raise RuntimeError("shapes differ")
+        raise RuntimeError(error)
 
     monkeypatch.setattr(cell_run, "train_on", train)
     [(_, outcome)] = walk(launch, chosen()[:1], Here())
-    assert outcome == "RuntimeError: shapes differ"
+    assert outcome == f"RuntimeError: {error}"
+
+
+@pytest.mark.parametrize("phase", ["substitution", "adaptation"])
+def test_a_process_that_decodes_and_is_killed_names_their_number(launch, monkeypatch, phase):
+    """While latents are cached, and in a training: the system kills those when memory runs out."""
+    cells = [cell for cell in chosen() if cell.phase in ("substitution", phase)]
+    *before, spec = cells
+    list(walk(launch, before, Here()))
+
+    def killed(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(Crops, "__getitem__", killed)
+    [(_, outcome)] = walk(replace(launch, workers=1), [spec], Here())
+    assert re.fullmatch(
+        f"DomainError: a process that decodes images for {re.escape(spec.name)} was killed, perhaps because "
+        r"memory ran out; then lower --workers, of which each process that trains has 1 \(DataLoader .*\)",
+        outcome,
+    )
 
 
 def test_a_cell_that_the_system_kills_says_what_saves_memory(launch):
