@@ -50,7 +50,8 @@ class Journal:
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(path.parent))
+            # as in the log, what came after is dropped: TensorBoard would show those steps twice
+            self._writer = SummaryWriter(str(path.parent), purge_step=step + 1)
 
     def __enter__(self) -> "Journal":
         return self

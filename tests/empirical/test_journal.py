@@ -54,3 +54,15 @@ def test_tensorboard_gets_the_same_values(tmp_path):
     with Journal(tmp_path / "log.jsonl", 0, tensorboard=True) as journal:
         journal.log(1, {"loss": 1.0})
     assert [path.name.startswith("events.out") for path in tmp_path.glob("events*")] == [True]
+
+
+def test_tensorboard_shows_each_step_once_after_an_interruption(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for start, loss in ((0, 1.0), (60, 2.0)):
+        with Journal(tmp_path / "log.jsonl", start, tensorboard=True) as journal:
+            for step in range(start + 1, 101):
+                journal.log(step, {"loss": loss})
+    shown = EventAccumulator(str(tmp_path)).Reload().Scalars("loss")
+    assert [(event.step, event.value) for event in shown] == [(1, 1.0), (50, 1.0), (100, 2.0)]
