@@ -7,11 +7,15 @@ looked up: a changed verdict breaks the build, not the reader's trust.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
+
 from figures import pocket_answers
 from figures.intervals import mean_and_halfwidth
+from figures.look import LOOKS
 from qtheory.claims import LEDGER, Claim
 from qtheory.errors import DomainError
 from qtheory.results import Table
+from qtheory.results.comparison import FAMILIES
 from qtheory.results.slope import slope_of_variance
 
 TABLES = ("variance-scaling/paper", *pocket_answers.TABLES, "arena/paper")
@@ -90,28 +94,45 @@ def _linear_law(table: Table) -> str:
     )
 
 
-# methods and maps of the arena's sentence, and their names there
-_ARENA = {
-    ("vanilla", "none"): "Vanilla VQ",
-    ("ema", "none"): "EMA VQ",
-    ("ema_vp2", "none"): "EMA VP2",
+# fitted once in the arena, with their maps, and their names in its sentence
+_FITTED = {
+    ("rq", "none"): "RQ",
+    ("opq", "none"): "OPQ",
+    ("pq", "none"): "k-means PQ",
     ("lloyd_max", "principal"): "optimal scalar levels on principal axes",
-    ("fsq", "affine"): "FSQ between trained affine maps",
 }
+# classes of trained quantizers in it, the maps between which they work, and how it names them
+_TRAINED = {"VQ": ("none", "VQ"), "PQ": ("none", "PQ"), "SQ": ("affine", "SQ between trained affine maps")}
+
+
+def _with_interval(values: pd.Series) -> str:
+    centre, half = mean_and_halfwidth(values)
+    return f"{centre:.2f} ± {half:.2f}"
+
+
+def _best_to_worst(above: pd.Series, kind: str) -> str:
+    """Say how far the best and the worst trained method of a class lie above k-means."""
+    maps, words = _TRAINED[kind]
+    own = above.xs(maps, level="maps")
+    means = own[own.index.map(FAMILIES) == kind].groupby(level="method").mean()
+    ends = [
+        f"{_with_interval(own.loc[name])} ({LOOKS[str(name)].label})"
+        for name in (means.idxmin(), means.idxmax())
+    ]
+    return f"{words} {' to '.join(ends)}"
 
 
 def _arena(table: Table) -> str:
     frame = table.frame
     size = int(frame["codebook_size"].max())
     part = frame[(frame["source"] == "pocket") & (frame["codebook_size"] == size)]
-    by_entry = part.set_index(["method", "maps"])["kmeans_db"].sort_index()
-    told = []
-    for entry, name in _ARENA.items():
-        centre, half = mean_and_halfwidth(by_entry.loc[entry])
-        told.append(f"{centre:.2f} ± {half:.2f} for {name}")
+    above = part.set_index(["method", "maps"])["kmeans_db"].sort_index()
+    trained = ", ".join(_best_to_worst(above, kind) for kind in _TRAINED)
+    fitted = ", ".join(f"{name} {_with_interval(above.loc[entry])}" for entry, name in _FITTED.items())
     return (
-        f"On the same latents of photographs, K = {size}, no heads and no decoder, held-out dB above "
-        f"k-means (n = {part['trial'].nunique()} trials, mean and 95 % t interval): {', '.join(told)}."
+        f"On the same latents of photographs, K = {size}, no heads and no decoder, held-out dB above k-means "
+        f"VQ, from the best to the worst trained method of each class: {trained}; fitted references: {fitted}"
+        f" (mean and 95 % t interval, n = {part['trial'].nunique()} trials)."
     )
 
 

@@ -1,9 +1,10 @@
 """What the pocket comparison answers, in sentences made of its stored tables."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
+from figures.look import in_comparison
 from qtheory.errors import SchemaError
 from qtheory.results import Table
 from qtheory.results.comparison import averages
@@ -23,6 +24,10 @@ TABLES = (
 )
 
 _IN = {"substitution": "after substitution", "adaptation": "after adaptation", "joint": "trained jointly"}
+
+
+def _label(method: Hashable) -> str:
+    return in_comparison(str(method)).label.removesuffix(" (reference)")
 
 
 def _interval(row: pd.Series, value: str, digits: int, low: str = "low", high: str = "high") -> str:
@@ -67,15 +72,14 @@ def _advantages(correlations: pd.DataFrame) -> str:
     )
 
 
-def _use(table: Table) -> str:
-    """Say what utilization can tell, where nothing collapses."""
-    means = averages(table.frame).reset_index()
-    used = means[means["head"] == "full"]
-    full = int((used["utilization"] > 0.999).sum())
+def _use(*tables: Table) -> str:
+    """Say what utilization can tell before encoders move, where nothing collapses."""
+    means = averages(pd.concat([table.frame for table in tables])).reset_index()
+    used = means[means["head"] == "full"].groupby("method")["utilization"].min()
     return (
-        f"With data for a start and one learning rate no codebook collapses: {full} of {len(used)} methods "
-        f"use over 99.9 % of their codewords, the lowest {100 * used['utilization'].min():.1f} %. "
-        "Utilization then ranks next to nothing, and perplexity stands in for it."
+        "Before joint training no codebook collapses, with data for a start and one learning rate: "
+        f"{int((used > 0.999).sum())} of {len(used)} methods use over 99.9 % of their codewords, the lowest "
+        f"{100 * used.min():.1f} %. Utilization then ranks next to nothing, and perplexity stands in for it."
     )
 
 
@@ -136,13 +140,9 @@ def _scales(contrasts: pd.DataFrame) -> str:
 
 def _heads(contrasts: pd.DataFrame) -> str:
     """Say what the heads hide."""
-    lost = {
-        kind: _difference(contrasts, f"{kind}: no heads - full heads", "latent_nmse", 3)
-        for kind in ("VQ", "PQ", "SQ")
-    }
-    return (
-        f"The published heads take {lost['VQ']} of NMSE off VQ, {lost['PQ']} off PQ and {lost['SQ']} off SQ."
-    )
+    name = "{}: no heads - full heads"
+    vq, pq, sq = (_difference(contrasts, name.format(kind), "latent_nmse", 3) for kind in ("VQ", "PQ", "SQ"))
+    return f"The published heads take {vq} of NMSE off VQ, {pq} off PQ and {sq} off SQ."
 
 
 def _gains(contrasts: pd.DataFrame, phase: str, table: Table) -> str:
@@ -160,17 +160,19 @@ def _gains(contrasts: pd.DataFrame, phase: str, table: Table) -> str:
 
 
 def _moving_latents(first: Table, joint: Table) -> str:
-    """Say what happens to latents and codewords where the encoder moves too."""
-    before, after = (
-        table.frame[(table.frame["head"] == "full") & (table.frame["trial"] == 0)].set_index("method")
-        for table in (first, joint)
-    )
-    shrunk = (after["latent_variance"] / before["latent_variance"].reindex(after.index)).sort_values()
-    least = float(after["utilization"].min())
+    """Say what happens to latents and codewords where the encoder moves too, means of the trials."""
+    before, after = (table.frame.set_index(["method", "head", "trial"]) for table in (first, joint))
+    ratios = after["latent_variance"] / before["latent_variance"].reindex(after.index)
+    grown = ratios.dropna().groupby(level=["head", "method"]).mean()
+    heads, bare = (grown[head].sort_values() for head in ("full", "none"))
+    fitted = " and ".join(f"{ratio:.1f} ({_label(name)})" for name, ratio in bare.items())
+    used = after["utilization"].groupby(level="method").mean()
     return (
-        "Trained jointly, the variance of the latents changes to between "
-        f"{shrunk.iloc[0]:.2f} and {shrunk.iloc[-1]:.2f} of what it was, so that E/d compares no methods any "
-        f"more, and codewords fall out of use: down to {100 * least:.0f} %."
+        f"Trained jointly (means of {after.index.unique('trial').size} trials), the variance of the latents "
+        f"becomes {heads.iloc[0]:.2f} ({_label(heads.index[0])}) to {heads.iloc[-1]:.2f} "
+        f"({_label(heads.index[-1])}) times what it was for the {len(heads)} methods, and times {fitted} for "
+        "the references, which have no heads: so E/d no longer compares methods. Codewords fall out of use: "
+        f"{_label(used.idxmin())} uses the fewest, {100 * used.min():.0f} %."
     )
 
 
@@ -282,7 +284,7 @@ def details(tables: Mapping[str, Table]) -> Iterator[str]:
     """
     _checked(tables)
     first, contrasts = tables["substitution/pocket"], tables["contrasts/pocket"].frame
-    yield _use(first)
+    yield _use(first, tables["adaptation/pocket"])
     yield _advantages(tables["correlations/pocket"].frame)
     yield _agreement(contrasts)
     yield _scales(contrasts)

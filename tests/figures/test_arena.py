@@ -6,6 +6,7 @@ from scipy import stats
 
 from empirical.arena import report, study
 from figures import answers, arena, recipe
+from figures.look import LOOKS
 from figures.readme import ROOT, STORED
 
 
@@ -43,10 +44,20 @@ def test_the_answer_states_what_the_stored_table_holds():
     frame = tables["arena/paper"].frame
     part = frame[(frame["source"] == "pocket") & (frame["codebook_size"] == frame["codebook_size"].max())]
     (said,) = [line for line in answers.answers(tables) if "no heads and" in line]
-    of_ema = part[(part["method"] == "ema") & (part["maps"] == "none")]["kmeans_db"]
-    low, high = stats.t.interval(0.95, len(of_ema) - 1, of_ema.mean(), stats.sem(of_ema))
-    assert f"n = {len(of_ema)} trials" in said
-    assert f"{of_ema.mean():.2f} ± {(high - low) / 2:.2f} for EMA VQ" in said
+    errors = part.set_index(["method", "maps"])["kmeans_db"].sort_index()
+
+    def text(entry):
+        own = errors.loc[entry]
+        low, high = stats.t.interval(0.95, len(own) - 1, own.mean(), stats.sem(own))
+        return f"{own.mean():.2f} ± {(high - low) / 2:.2f}"
+
+    assert f"n = {part['trial'].nunique()} trials" in said
+    for names, maps in ((report.VECTOR, "none"), (report.PRODUCT, "none"), (report.FIXED, "affine")):
+        order = sorted(names, key=lambda name: errors.loc[(name, maps)].mean())
+        best, worst = (f"{text((name, maps))} ({LOOKS[name].label})" for name in (order[0], order[-1]))
+        assert f" {best} to {worst}" in said
+    assert f"k-means PQ {text(('pq', 'none'))}" in said
+    assert f"optimal scalar levels on principal axes {text(('lloyd_max', 'principal'))}" in said
 
 
 def test_the_order_of_the_trained_classes_is_as_the_documents_say():

@@ -172,3 +172,30 @@ def test_details_say_what_ranks_quality_under_the_loss_of_images(stored):
     for name in ("latent_distortion_per_dim", "perplexity"):
         for rho in chosen[chosen["predictor"] == name]["rho"]:
             assert f"{rho:.2f} [" in sentence
+
+
+def test_details_say_of_which_phases_the_use_of_codewords_is(stored):
+    said = next(iter(pocket_answers.details(stored)))
+    used = [
+        stored[f"{phase}/pocket"].frame.query("head == 'full'").groupby("method")["utilization"].mean()
+        for phase in PHASES
+    ]
+    pd.testing.assert_series_equal(used[0], used[1])  # the codewords of adaptation are those before it
+    assert said.startswith("Before joint training no codebook collapses")
+    assert f"{(used[0] > 0.999).sum()} of 13 methods" in said
+    assert f"the lowest {100 * used[0].min():.1f} %" in said
+
+
+def test_details_tell_moving_latents_of_methods_from_those_of_references_over_all_trials(stored):
+    (said,) = [said for said in pocket_answers.details(stored) if "variance of the latents" in said]
+    first, joint = (stored[f"{phase}/pocket"].frame for phase in ("substitution", "joint"))
+    keys = ["method", "head", "trial"]
+    both = joint.merge(first[[*keys, "latent_variance"]], on=keys, suffixes=("", "_before"))
+    both["ratio"] = both["latent_variance"] / both["latent_variance_before"]
+    ratios = both[both["method"] != UNQUANTIZED].groupby("method")["ratio"].mean()
+    methods = ratios[ratios.index.isin(list(FAMILIES))]
+    assert f"means of {joint['trial'].nunique()} trials" in said
+    assert f"{methods.min():.2f} (EMA VQ) to {methods.max():.2f} (BSQ) times" in said
+    assert f"for the {len(methods)} methods" in said
+    assert f"times {ratios['kmeans']:.1f} (k-means VQ) and {ratios['lloyd_max']:.1f} (Lloyd-Max SQ)" in said
+    assert f"{100 * joint.groupby('method')['utilization'].mean().min():.0f} %" in said
