@@ -116,7 +116,7 @@ def _best_to_worst(above: pd.Series, kind: str) -> str:
     own = above.xs(maps, level="maps")
     means = own[own.index.map(FAMILIES) == kind].groupby(level="method").mean()
     ends = [
-        f"{_with_interval(own.loc[name])} ({LOOKS[str(name)].label})"
+        f"{_with_interval(own.loc[str(name)])} ({LOOKS[str(name)].label})"
         for name in (means.idxmin(), means.idxmax())
     ]
     return f"{words} {' to '.join(ends)}"
