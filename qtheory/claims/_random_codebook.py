@@ -70,7 +70,7 @@ def random_codebook_constant(d: int, log2_K: int, margin: Fraction, surplus: int
     """
     _check.integer("d", d, minimum=3)
     root, log_K = ball(Fraction(1, d)), log2_K * ball(2).log()
-    q1 = 1 - d * _cap(d, ball(margin))
+    q1 = share_of_ball(d, ball(margin))
     s = surplus + 2 * log_K / d
     if not (q1 > 0 and s > 1):
         raise DomainError(f"margin must leave a positive share of the ball, got {margin} for d={d}")
@@ -87,6 +87,11 @@ def random_codebook_constant(d: int, log2_K: int, margin: Fraction, surplus: int
         4 * (1 + h) ** 2 * unit_ball_volume(d) ** (-2 * root) * (_integral(d, ball(margin) * y1, y1) + tail)
     )
     return (inner + d * (2 + h) ** 2 * e() ** -surplus) / d
+
+
+def share_of_ball(d: int, a: Ball) -> Ball:
+    """Return the least share of the unit ball that is at most a in every coordinate: ``1 - d u(a)``."""
+    return 1 - d * _cap(d, a)
 
 
 def _cap(d: int, a: Ball) -> Ball:
@@ -106,7 +111,7 @@ def _integral(d: int, wall: Ball, y1: Ball) -> Ball:
     edges = [y1 * (ball(Fraction(i, BINS) - 1) * SPAN / d).exp() for i in range(BINS + 1)]
     total = edges[0] ** 2
     for left, right in pairwise(edges):
-        share = 1 - d * _cap(d, wall / right)
+        share = share_of_ball(d, wall / right)
         low, high = share * left**d, share * right**d
         total += power * share**-power * (high.gamma_lower(power) - low.gamma_lower(power))
     return total

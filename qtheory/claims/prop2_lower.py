@@ -5,6 +5,7 @@ from functools import partial
 
 from qtheory.bounds import BOUNDS
 from qtheory.claims import _balls
+from qtheory.claims import _random_codebook_checks as codebooks
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.claims._random_codebook import CERTIFIED, random_codebook_constant
 
@@ -222,9 +223,15 @@ CLAIMS = (
             "To first order the loss over Zador's constant is twice the sum of h and the mass of a cap, so "
             "that this argument cannot come down much further in dimensions near 65."
         ),
-        checks=tuple(
-            Check(f"d = {d}: refuted at every K >= 2^{log2_K}", partial(_finite_codebooks, d))
-            for d, (log2_K, *_) in CERTIFIED.items()
+        checks=(
+            *(
+                Check(f"d = {d}: refuted at every K >= 2^{log2_K}", partial(_finite_codebooks, d))
+                for d, (log2_K, *_) in CERTIFIED.items()
+            ),
+            Check("the share of a ball that the cube keeps", codebooks.share_is_sampled),
+            Check("the certificate is above its integral", codebooks.above_the_quadrature),
+            Check("and not by much", codebooks.close_to_the_quadrature),
+            Check("the same at d = 65", codebooks.quadrature_at_the_size_of_the_claim),
         ),
         group="prop2",
     ),

@@ -1,8 +1,10 @@
 """Proposition 2, lower bound, at up to four bits a dimension: true in every dimension."""
 
 from fractions import Fraction
+from functools import partial
 
 from qtheory.bounds import BOUNDS, minimax_scalar
+from qtheory.claims import _edge_checks
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.claims._edge_profile import EDGE
 
@@ -77,6 +79,9 @@ CLAIMS = (
             Check("the law's convolution stays below sqrt(pi)", _profile),
             Check("and far from the end", _profile_far),
             Check("at K = 16^d the constant is 1/4 or more", _four_bits),
+            Check("certificate and bound agree", _edge_checks.constant_is_the_bound),
+            Check("0.447 at K = 2^d", partial(_edge_checks.constant_at_bits, 1, 0.447, 5e-4)),
+            Check("0.2500 at K = 16^d", partial(_edge_checks.constant_at_bits, 4, 0.25, 5e-5)),
             Check("the bound is above the printed one up to K = 16^d", _edge_above_printed),
             Check("the bound is below the exact worst case at d = 1, K = 2", _edge_below_two_levels),
             Check("it tends to the sharp bound", _edge_tends_to_sharp),

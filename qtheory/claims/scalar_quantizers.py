@@ -78,6 +78,7 @@ CLAIMS = (
         ),
         checks=(
             Check("it rises and falls", on.fsq_rises_and_falls),
+            Check("it is 0.699 at most, near 0.5", on.fsq_has_its_largest_error),
             Check("it vanishes at large variance", on.fsq_vanishes),
             Check("it starts like 4 d s^2", on.fsq_starts_like_4_d_variance),
         ),

@@ -2,10 +2,12 @@
 
 import math
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
 from qtheory.bounds import BOUNDS
+from qtheory.claims import _edge_checks as edge
 from qtheory.claims._certificate import ONE_BIT, ONE_BIT_SLOPE, certified_distortion
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.claims._edge_profile import FEATURES, WORDS
@@ -178,6 +180,8 @@ CLAIMS = (
         checks=(
             Check("three atoms give 0.11549 d at K = 2^d", _one_bit),
             Check("the bound at K = 2^d is that of the three atoms", _bound_at_one_bit),
+            Check("1 to 2 bits: values as stated", edge.stated_values((1.0, 1.5, 2.0))),
+            Check("2.5 and 3 bits: values as stated", edge.stated_values((2.5, 3.0))),
             Check("at small slopes two ends meet the word 0", _small_slopes),
             Check("law and words guarantee the same value", _players_agree),
             Check("the game's law has that distortion-rate function", _law_is_the_worst_source, slow=True),
@@ -189,6 +193,12 @@ CLAIMS = (
             Check("words: the convolution stays above sqrt(pi)", _words),
             Check("words: and far from the end", _words_far),
             Check("at 4.055 bits it is below 1/4", _fails_above),
+            Check("what is to spare is the least over widths", partial(edge.nats_are_the_least, ABOVE)),
+            Check("ends add less to features than to words", edge.features_weigh_less),
+            Check(
+                "at 3 bits the game is above the features", partial(edge.game_at_three_bits, FEATURES, ">=")
+            ),
+            Check("and below the words", partial(edge.game_at_three_bits, WORDS, "<=")),
         ),
         group="prop2",
     ),

@@ -1,11 +1,20 @@
 """The ledger notices: a bound that is off by little or has the wrong sign fails a check named here."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from qtheory import bounds, claims
-from qtheory.claims import _covering_checks, _minimax, _mixing, _shifted_lattice
+from qtheory.claims import (
+    _covering_checks,
+    _edge_profile,
+    _minimax,
+    _mixing,
+    _random_codebook,
+    _random_codebook_checks,
+    _shifted_lattice,
+)
 from qtheory.claims._claim import run_check
 
 SHARP = ("prop2.lower", "no larger constant than 2 / (pi e) holds")
@@ -134,6 +143,32 @@ def test_a_false_bound_in_the_argument_for_all_dimensions_is_noticed(monkeypatch
     monkeypatch.setattr(_minimax, "worst_error", lambda n: right(n) if n < 4 else closer(n))
     for name in ("more levels: the shifted lattice, exactly", "4 levels: a law that comes near"):
         assert not outcome("prop2.upper", name).passed
+
+
+def with_excess(method, factor):
+    """The method of a profile whose ends add `factor` times as much as they do."""
+    return lambda self, *rest: method(replace(self, start=self.start - (factor - 1) * self.excess), *rest)
+
+
+def test_a_profile_that_certifies_too_much_is_noticed(monkeypatch):
+    right = _edge_profile.Profile.constant_at
+    monkeypatch.setattr(_edge_profile.Profile, "constant_at", with_excess(right, Fraction(102, 100)))
+    assert not outcome("prop2.lower.practical", "certificate and bound agree").passed
+    assert not outcome("prop2.lower.game", "at 3 bits the game is above the features").passed
+
+
+def test_a_profile_with_too_much_to_spare_is_noticed(monkeypatch):
+    right = _edge_profile.Profile.nats_to_spare
+    monkeypatch.setattr(_edge_profile.Profile, "nats_to_spare", with_excess(right, Fraction(99, 100)))
+    assert not outcome("prop2.lower.game", "what is to spare is the least over widths").passed
+
+
+def test_a_share_of_the_ball_that_is_too_large_is_noticed(monkeypatch):
+    for module in (_random_codebook, _random_codebook_checks):
+        right = module.share_of_ball
+        monkeypatch.setattr(module, "share_of_ball", lambda d, a, right=right: (1 + right(d, a)) / 2)
+    for name in ("the share of a ball that the cube keeps", "the certificate is above its integral"):
+        assert not outcome("prop2.lower.finite", name).passed
 
 
 def test_a_weaker_condition_of_separation_is_noticed(monkeypatch):
