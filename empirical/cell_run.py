@@ -23,6 +23,7 @@ from empirical.tokenizers import Tokenizer
 from empirical.training import Log, Objective, fit_references, train_on
 from empirical.variants import base, conduct, image_recipe, substitution_recipe
 from qtheory.errors import SchemaError
+from qtheory.results import remove_unfinished
 
 _BESIDE = "beside the row"  # of an epoch that was measured, values of single photographs and pictures
 
@@ -151,7 +152,10 @@ class CellRun:
         return transplant, tokenizer.eval()
 
     def train(self, transplant: Transplant, tokenizer: Tokenizer) -> None:
-        """Train from the last state, or from the start."""
+        """Train from the last state, or from the start; no other process may be at it."""
+        if self.runtime.first:
+            for path in (self.plan.weights, self.plan.best, self.plan.state.path):
+                remove_unfinished(path.parent, path.name)  # as large as the files, one for each kill
         self.started(transplant)
         if self.cell.method in REFERENCES and self.cell.phase == "substitution":
             fit_references(transplant.cpu(), self.inputs.fitting_latents(tokenizer).cpu())

@@ -20,7 +20,7 @@ from empirical.streaming import Crops, to_float
 from empirical.tokenizers import Tokenizer
 from qtheory import _check
 from qtheory.errors import DomainError, SchemaError
-from qtheory.results import configuration_digest, write_bytes_atomically
+from qtheory.results import configuration_digest, remove_unfinished, write_bytes_atomically
 from qtheory.weights import file_sha256
 
 _MANIFEST = "latents.json"
@@ -156,6 +156,8 @@ def cache_latents(
     if not _written(folder, shards, digest, runtime):
         # beside the folder, which may be removed; several jobs of a cluster come here at the same time
         with alone(folder.with_name(f"{folder.name}.lock"), runtime):
+            if runtime.first:  # the others write nothing before all have looked again
+                remove_unfinished(folder)
             if not _written(folder, shards, digest, runtime):
                 ranges = [range(i, min(i + shard, count)) for i in range(0, count, shard)]
                 _compute(tokenizer, crops, folder, ranges, digest, batch, workers, runtime)

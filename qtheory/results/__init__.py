@@ -3,7 +3,7 @@
 from qtheory.results.provenance import code_digest, configuration_digest, provenance
 from qtheory.results.streams import stream
 from qtheory.results.sweep import Cell, Sweep, grid, run_sweep
-from qtheory.results.table import Table, read_table, write_bytes_atomically, write_table
+from qtheory.results.table import Table, read_table, remove_unfinished, write_bytes_atomically, write_table
 
 __all__ = [
     "Cell",
@@ -14,6 +14,7 @@ __all__ = [
     "grid",
     "provenance",
     "read_table",
+    "remove_unfinished",
     "run_sweep",
     "stream",
     "write_bytes_atomically",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
+_RANDOM = "[a-z0-9_]" * 8  # what mkstemp adds to a name
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def manifest_path(path: Path) -> Path:
 def write_bytes_atomically(path: Path, content: bytes) -> None:
     """Write `content` to a temporary name beside `path`, flush it to disk and rename it.
 
-    A reader sees the old file or the new one, never a part of one.
+    A reader sees the old file or the new one, never a part of one. A process that is killed leaves the
+    temporary file; see `remove_unfinished`.
 
     Parameters
     ----------
@@ -95,6 +97,32 @@ def write_bytes_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path, name: str = "*") -> None:
+    """Remove the temporary files that writes of a file leave whose process is killed.
+
+    Only for those who have a lock that all writers of the file take: it is not seen whether one is at it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the file is to be; it need not exist.
+    name : str, optional
+        Name of the file; by default all that is written to the folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = tempfile.mkstemp(dir=folder, prefix=".demo.txt.")
+    >>> remove_unfinished(folder, "demo.txt")
+    >>> list(folder.iterdir())
+    []
+    """
+    for left in folder.glob(f".{name}.{_RANDOM}"):
+        left.unlink(missing_ok=True)
 
 
 def write_table(path: Path, frame: "pd.DataFrame", *, study: str, **fields: Any) -> Table:

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -156,8 +157,12 @@ def test_a_launched_cell_resumes_to_the_same_bytes(launch, phase, taken):
     expected = contents(folder)
     shutil.rmtree(folder)
     kept = killed_once_there(folder / "state.safetensors", CELL, launch.write(spec))
+    written = ("state.safetensors", "weights.safetensors", "weights-best.safetensors")
+    for name in written:  # as a kill in the middle of a write leaves them
+        tempfile.mkstemp(dir=folder, prefix=f".{name}.")
     taken.clear()
     [(_, resumed)] = walk(launch, [spec], Here())
+    assert list(folder.glob(".*.safetensors.*")) == []
     assert len(taken) == STEPS - kept < STEPS  # it goes on, where to begin again would end in these bytes too
     assert resumed["row"] == straight["row"]
     assert contents(folder) == expected
@@ -195,11 +200,13 @@ def test_a_cache_of_latents_goes_on_with_the_file_that_was_cut(tmp_path, tiny, m
     killed(LATENTS, *tiny.values(), tmp_path / "killed")
     [cut] = tmp_path.glob("killed-*/")
     assert contents(cut).keys() == {"latents-00000.safetensors"}
+    assert len(list(cut.glob(".latents-00001.safetensors.*"))) == 1
     encoded, computed = latents._encoded, []
     monkeypatch.setattr(latents, "_encoded", lambda *given: computed.append(given[2]) or encoded(*given))
     assert cache_latents(tokenizer, crops, tmp_path / "killed", {}, shard=5).folder == cut
     assert computed == [range(5, 10), range(10, 12)]
     assert contents(cut) == contents(straight)
+    assert list(cut.glob(".*")) == []
     manifests = [(folder / "latents.json").read_bytes() for folder in (cut, straight)]
     assert manifests[0] == manifests[1]
 

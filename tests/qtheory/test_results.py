@@ -1,6 +1,9 @@
 """Tables, manifests, streams and sweeps."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,7 @@ from qtheory.errors import DomainError, SchemaError
 from qtheory.results import Sweep, grid, provenance, read_table, run_sweep, stream, write_table
 from qtheory.results import _store as store_module
 from qtheory.results import table as table_module
-from qtheory.results.table import manifest_path, write_bytes_atomically
+from qtheory.results.table import manifest_path, remove_unfinished, write_bytes_atomically
 
 
 def sweep(**changes):
@@ -257,6 +260,28 @@ def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         write_bytes_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["f"]
+
+
+def test_what_a_killed_write_leaves_is_removed_and_nothing_else(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; "
+        "from qtheory.results import write_bytes_atomically; "
+        "os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL); "
+        "write_bytes_atomically(Path(sys.argv[1]), b'new')"
+    )
+    write_bytes_atomically(tmp_path / "f", b"old")
+    for name in ("f", "f", "f.csv"):
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path / name)])
+        assert done.returncode == -signal.SIGKILL
+    (tmp_path / ".f.notes").touch()
+    assert len(list(tmp_path.iterdir())) == 5
+    remove_unfinished(tmp_path, "f")
+    others = {path.name for path in tmp_path.iterdir()} - {"f", ".f.notes"}
+    assert [name[:7] for name in others] == [".f.csv."]
+    remove_unfinished(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"f", ".f.notes"}
+    assert (tmp_path / "f").read_bytes() == b"old"
+    remove_unfinished(tmp_path / "none")
 
 
 def test_a_damaged_cell_file_is_computed_again(tmp_path):
