@@ -48,7 +48,8 @@ class Arguments:
             ``mem_gb=64``, ``slurm_account=NAME``; ``cpus_per_task=16`` for at most so many cores a job.
         processes: Processes that share the batches of a cell, each with a card on CUDA. Some draws depend on
             their number: rows have it, and interrupted trainings go on in the same number or start anew.
-        device: Where to compute.
+        device: Where to compute; by default a card, or where none is visible the processor, for which jobs of
+            Slurm and ``paper`` need it to be given.
         bf16: Compute convolutions in bfloat16, the quantizers in float32 all the same.
         compiled: Compile encoder and decoder.
         recompute: Keep less for backward passes, at the price of a second forward pass.
@@ -94,10 +95,9 @@ class Arguments:
 
 def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
     """Return the comparison and its cells, before its inputs are looked at."""
-    import torch
-
     from empirical.cells import matrix
     from empirical.launch_config import METHODS, PRESETS
+    from empirical.launch_device import device_of
     from empirical.setup import Launch
     from empirical.variants import first_stage, substitution_recipe
     from qtheory.weights import weights_folder
@@ -112,7 +112,7 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
         heldout="",
         tokenizer="" if given.tokenizer is None else str(given.tokenizer.resolve()),
         weights="" if weights is None else str(weights.resolve()),
-        device=given.device or ("cuda" if torch.cuda.is_available() else "cpu"),
+        device=device_of(given.device, given.executor, networks=sizes.networks, dry_run=given.dry_run),
         processes=given.processes,
         bf16=given.bf16,
         compiled=given.compiled,
@@ -195,14 +195,14 @@ def launch(given: Arguments) -> int:
     the same settings before this one too; it is written after each phase, and where Ctrl-C or SIGTERM comes.
     """
     from empirical.launch import run
+    from empirical.launch_device import hardware_of
     from empirical.launch_forecast import forecast
     from empirical.launch_table import render
 
     if given.dry_run:
         planned, cells = _launch(given)
-        usual = "cpu" if planned.device == "cpu" and not planned.sizes.networks else "h100-fp32"
-        hardware = given.hardware or ("h100-bf16" if given.bf16 else usual)
-        print(forecast(planned, cells, hardware))
+        usual = hardware_of(planned.device, networks=planned.sizes.networks, bf16=given.bf16)
+        print(forecast(planned, cells, given.hardware or usual))
         return 0
     planned, cells, executor = _prepared(given)
     ended = count(1)

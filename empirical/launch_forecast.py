@@ -41,11 +41,12 @@ def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
             f"{cell.name:<58} {tables:<10} {state:<6} {found.training:8.3g} EFLOP "
             f"{found.hours(sustained):7.2f} h {found.memory:6.1f} GiB"
         )
+    device = "cpu" if hardware == "cpu" else "cuda"
     total = cache_cost(launch.sizes, own) * 1e6 / sustained / 3600
     cached = f"latents, once: {total:.2f} h" if launch.cached else ""
     summary = (
-        f"{len(cells)} cells, {hours:.0f} h on one {hardware}, which is taken to sustain {sustained:g} "
-        f"TFLOP/s; memory is of each of {launch.processes} process(es)\n"
+        f"{len(cells)} cells, {hours:.0f} h on one {hardware} (--device {device}), which is taken to sustain "
+        f"{sustained:g} TFLOP/s; memory is of each of {launch.processes} process(es)\n"
         f"estimated: the stored run of the desk preset took {STORED_RUN}"
     )
     kept = disk.summary(cells, launch.sizes, own, cached=launch.cached)

@@ -216,6 +216,41 @@ def test_processes_that_do_not_share_a_batch_are_refused_before_any_work(capsys)
     assert "batch_size must be a multiple of the 3 processes, got 16" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--preset", "desk", "--executor", "slurm"], "jobs of Slurm"),
+        (["--preset", "paper"], "a preset that trains with networks"),
+    ],
+)
+def test_what_is_hardly_meant_for_the_processor_goes_there_only_where_it_is_said(
+    given, words, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("empirical.launch_command._executor", lambda *_: None)  # without cards or Slurm
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    looked = []
+
+    def prepared(launch, **_):
+        looked.append(launch.device)
+        raise SchemaError("no images")
+
+    monkeypatch.setattr("empirical.setup.prepared", prepared)
+    given = ["launch", *given, "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(given) == 2
+    error = capsys.readouterr().err
+    assert f"--device must be given for {words} where no card is visible, got none; give --device" in error
+    assert not looked
+    assert main([*given, "--dry-run"]) == 0
+    hardware = "cpu (--device cpu)" if "desk" in given else "h100-fp32 (--device cuda)"
+    assert f" h on one {hardware}, which is taken to sustain" in capsys.readouterr().out
+    for device in ("cpu", "cuda"):
+        assert main([*given, "--device", device]) == 1
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert main(given) == 1
+    assert looked == ["cpu", "cuda", "cuda"]
+
+
 def test_a_launch_needs_its_images_and_packages(capsys, monkeypatch, tmp_path):
     assert main(["launch", "--preset", "desk"]) == 2
     assert "give either --imagenet DIR" in capsys.readouterr().err

@@ -1,0 +1,61 @@
+"""What a launch computes on, and what its dry run counts for."""
+
+import torch
+
+from qtheory.errors import DomainError
+
+
+def device_of(device: str | None, executor: str, *, networks: bool, dry_run: bool) -> str:
+    """Return the device of a launch: the one that is given, else a card where one is visible.
+
+    Parameters
+    ----------
+    device : str or None
+        ``cpu`` or ``cuda``, where it is given.
+    executor : str
+        ``local`` or ``slurm``.
+    networks : bool
+        Whether the preset trains with networks, which takes a processor years.
+    dry_run : bool
+        Whether nothing is to be run.
+
+    Raises
+    ------
+    DomainError
+        If none is given and no card is visible, where the processor is hardly meant: on the login node of a
+        cluster, or for a preset with networks.
+
+    Examples
+    --------
+    >>> device_of("cpu", "slurm", networks=True, dry_run=False)
+    'cpu'
+    """
+    if device is not None or torch.cuda.is_available():
+        return device or "cuda"
+    if not dry_run and (executor == "slurm" or networks):
+        where = "jobs of Slurm" if executor == "slurm" else "a preset that trains with networks"
+        raise DomainError(
+            f"--device must be given for {where} where no card is visible, got none; give --device cuda "
+            "for cards, or --device cpu to compute without"
+        )
+    return "cpu"
+
+
+def hardware_of(device: str, *, networks: bool, bf16: bool) -> str:
+    """Return what the hours of a dry run are of, a key of `empirical.cost.SUSTAINED`.
+
+    Parameters
+    ----------
+    device : str
+        Of the launch.
+    networks, bf16 : bool
+        With networks the hours are of a card, from wherever they are asked for.
+
+    Examples
+    --------
+    >>> hardware_of("cpu", networks=False, bf16=False), hardware_of("cpu", networks=True, bf16=False)
+    ('cpu', 'h100-fp32')
+    """
+    if bf16:
+        return "h100-bf16"
+    return "cpu" if device == "cpu" and not networks else "h100-fp32"
