@@ -250,7 +250,7 @@ STUDY = Study(
             trials=2,
             points=(*_points((16, 64, 256, 1024, 4096), (8, 16, 32)), *_MANY),
             fixed={"n": 20_000, "n_train": 16_384, "points_per_codeword": 40},
-            cost="190 s, 1.4 GB",
+            cost="190 s, 1.5 GB",
         ),
         "large": Preset(
             trials=2,

@@ -46,6 +46,14 @@ def test_stated_times_are_those_of_the_stored_benchmark():
         assert seconds == pytest.approx(row.seconds, rel=0.3, abs=0.5), (row.study, row.preset)
 
 
+def test_stated_memory_is_enough_for_the_stored_peak():
+    table = read_table(RESULTS / "memory.csv").frame
+    assert {*table["study"]} == {*STUDIES}
+    for row in table.itertuples():
+        stated = float(re.search(r", ([\d.]+) GB", STUDIES[row.study].presets["paper"].cost)[1])
+        assert stated * 1e9 >= row.peak_gib * 2**30, row.study
+
+
 def test_the_cost_is_printed_before_the_first_cell_and_not_where_nothing_is_to_do(tmp_path, capsys):
     run_study(STUDY, "smoke", seed=0, out=tmp_path)
     said = capsys.readouterr().err
