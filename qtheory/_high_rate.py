@@ -66,14 +66,15 @@ def panter_dite(source: Source, levels: int) -> float:
     Parameters
     ----------
     source : Source
-        One-dimensional, with a density.
+        One-dimensional, with a density and a moment of order above 2.
     levels : int
         Number of levels n.
 
     Returns
     -------
     float
-        ``||f||_{1/3} / (12 n^2)``.
+        ``||f||_{1/3} / (12 n^2)``. With a finite variance alone n^2 times the optimal error may grow without
+        bound (`theorem.panter-dite`); the sources of this package have all moments.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def product_limit(blocks: Sequence[Source], K: int) -> float:
     Parameters
     ----------
     blocks : sequence of Source
-        The marginal of every block, each with a density.
+        The marginal of every block, each with a density and a moment of order above 2.
     K : int
         Bound on the product of the block sizes.
 
@@ -161,7 +162,7 @@ def scalar_limit(source: Source, K: int) -> float:
     Parameters
     ----------
     source : Source
-        With known marginal densities.
+        With known marginal densities and moments of order above 2.
     K : int
         Bound on the product of the numbers of levels.
 
@@ -213,7 +214,7 @@ def gains(source: Source) -> Gains:
     Parameters
     ----------
     source : Source
-        With known marginals and density norm.
+        With known marginals and density norm, and a moment of order above 2.
 
     Returns
     -------

@@ -19,7 +19,7 @@ def optimal_point_density(source: Source) -> Source:
     Parameters
     ----------
     source : Gaussian
-        With a density.
+        With a density; other laws need a moment of order above 2.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def bennett(source: Source, points: Source, levels: int) -> float:
     Parameters
     ----------
     source, points : Source
-        One-dimensional: the source, and the density of the levels.
+        One-dimensional: the source, and the density whose quantiles (i - 1/2) / n are the levels.
     levels : int
         Number of levels n.
 
@@ -66,7 +66,8 @@ def bennett(source: Source, points: Source, levels: int) -> float:
     -------
     float
         ``int f lambda^-2 / (12 n^2)``, least for lambda proportional to ``f^(1/3)``, where it is the value
-        of Panter and Dite.
+        of Panter and Dite. It is the limit if n^2 times the squared distance to the nearest level is
+        uniformly integrable, as for unimodal lambda (`theorem.bennett`).
 
     Raises
     ------
@@ -105,12 +106,12 @@ def bennett(source: Source, points: Source, levels: int) -> float:
 
 
 def optimal_perplexity_ratio(source: Source) -> float:
-    """Return the limit of perplexity over K for the codes of optimal codebooks.
+    """Return what perplexity over K of optimal codebooks is at most in the limit, and tends to on the line.
 
     Parameters
     ----------
     source : Source
-        With known differential entropy and powers of its density.
+        With known differential entropy and powers of its density, and a moment of order above 2.
 
     Returns
     -------
@@ -125,12 +126,14 @@ def optimal_perplexity_ratio(source: Source) -> float:
 
     Notes
     -----
-    A cell near x has volume ``1 / (K f*(x))`` and mass ``f(x) / (K f*(x))``: proved for d = 1, Gersho's
-    heuristic for d >= 2.
+    A bound on the limit superior for every d (`theorem.perplexity`). That a cell near x has volume
+    ``1 / (K f*(x))`` and mass ``f(x) / (K f*(x))``, which makes it the limit, is proved for d = 1 and bounded
+    densities, and Gersho's heuristic for d >= 2.
 
     References
     ----------
     P. F. Panter, W. Dite 1951 (d = 1). A. Gersho, Asymptotically optimal block quantization, 1979.
+    J. A. Bucklew, Two results on the asymptotic performance of quantizers, 1984 (density of the words).
 
     Examples
     --------

@@ -18,7 +18,7 @@ from qtheory.expected import (
     lfq_distortion,
     matched_codebook_distortion,
 )
-from qtheory.sources import Gaussian, Laplace, Uniform
+from qtheory.sources import Diagonal, Gaussian, Laplace, Uniform
 
 _DIMS = (1, 4, 8, 16)
 
@@ -106,6 +106,19 @@ def panter_dite_constants() -> Evidence:
         (limits.panter_dite(Uniform(1), n), _balls.ball(Fraction(1, 3 * n**2))),
     ]
     return _agreement(pairs, "sqrt(3) pi / 2 and 9/2 of the variance, 1 / 3 on [-1, 1], each over n^2")
+
+
+def scalar_limit_of_three_laws() -> Evidence:
+    # d (prod_j c_j)^(1/d) K^(-2/d), with c_j of `panter_dite_constants`
+    root, third = _balls.ball(3).sqrt(), _balls.ball(Fraction(1, 3))
+    product = (root * _balls.pi() / 2 * 4) * _balls.ball(Fraction(9, 4)) * third
+    mixed = Diagonal([Gaussian(1, 4.0), Laplace(1, 0.5), Uniform(1)])
+    skew = Gaussian(2, covariance=np.array([[2.0, 1.2], [1.2, 1.0]]))
+    pairs = [
+        (limits.scalar_limit(mixed, 8), 3 * product**third / 4),
+        (limits.scalar_limit(skew, 8), 2 * root * _balls.pi() / 2 * _balls.ball(2).sqrt() / 8),
+    ]
+    return _agreement(pairs, "Gaussian, Laplace and uniform coordinates, and a skew Gaussian in the plane")
 
 
 def shannon_of_three_laws() -> Evidence:

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from qtheory.claims import _balls
+from qtheory.errors import DomainError
 from qtheory.sources import FiniteSource
 
 THREE_LEVELS = (
@@ -31,7 +32,14 @@ def three_level_error() -> Fraction:
         An upper bound on v_3: a random codebook does no worse on average on any law, so some codebook
         does no worse. Between midpoints the error is a convex quadratic, so its maximum lies at a
         midpoint or an endpoint.
+
+    Raises
+    ------
+    DomainError
+        If the probabilities do not sum to 1: the mean would be none.
     """
+    if (total := sum(weight for weight, _ in THREE_LEVELS)) != 1:
+        raise DomainError(f"probabilities of THREE_LEVELS must sum to 1, got {total}; correct the table")
     books = [
         (weight / 2, [Fraction(sign * word, 4) for word in book])
         for weight, book in THREE_LEVELS

@@ -3,6 +3,7 @@
 from qtheory.claims import _formula_checks as formulas
 from qtheory.claims import _lattices as lattices
 from qtheory.claims import _lloyd_max_checks as lloyd
+from qtheory.claims import _tail_checks as tails
 from qtheory.claims import _theorem_checks as on
 from qtheory.claims._claim import Check, Claim
 
@@ -17,10 +18,10 @@ CLAIMS = (
         source="Lloyd 1957, Max 1960, Fleischer 1964, Trushkin 1982, Kieffer 1983; not in the paper",
         verdict="holds",
         sharp=(
-            "Log-concavity need not be strict, though for an exponential density on both sides, such as a "
-            "Laplace law, and even n, Lloyd's map has a derivative with eigenvalue 1 at the optimum. Without "
-            "log-concavity it fails: three narrow modes have a symmetric stationary quantizer of two levels "
-            "that is not optimal."
+            "Log-concavity need not be strict, though where the density is exponential on every cell, as for "
+            "a Laplace law and even n, Lloyd's map has a derivative with eigenvalue 1 at the optimum. "
+            "Without log-concavity it fails: three narrow modes have a symmetric stationary quantizer of two "
+            "levels that is not optimal."
         ),
         proof=(
             "Let q and q' be stationary, with borders b and b', b_0 and b_n the ends of the support of the "
@@ -62,15 +63,28 @@ CLAIMS = (
     Claim(
         id="theorem.panter-dite",
         title="n^2 e_n tends to ||f||_{1/3} / 12",
-        statement="On the line, n^2 times the optimal error of n levels tends to (int f^(1/3))^3 / 12.",
+        statement=(
+            "On the line, if E|X|^(2+e) is finite for some e > 0 and f is the density of the absolutely "
+            "continuous part of X, n^2 times the optimal error of n levels tends to (int f^(1/3))^3 / 12."
+        ),
         source="Panter and Dite 1951, Bennett 1948; not in the paper",
         verdict="holds",
-        sharp="For N(0, s^2) the limit is sqrt(3) pi s^2 / 2, for a Laplace law 9/2 of the variance.",
-        proof="Zador's theorem with d = 1 and G_1 = 1/12.",
+        sharp=(
+            "For N(0, s^2) the limit is sqrt(3) pi s^2 / 2, for a Laplace law 9/2 of the variance. A finite "
+            "variance is not enough: rare spikes lose the rate though (int f^(1/3))^3 and h(X) are finite."
+        ),
+        proof=(
+            "Zador's theorem with d = 1 and G_1 = 1/12. Spikes: let half of the mass be uniform on [0, 1], "
+            "and let the interval from 2^k of length 2^-k have mass C 4^-k / k^2, k >= 1, half in all. A "
+            "word is within 2^k / 4 of one of them at most, so n^2 e_n >= n^2 sum_(k > n) C / (16 k^2) >= C "
+            "n^2 / (16 (n + 1)), which is unbounded."
+        ),
         checks=(
             Check("256 levels are within 1 %", on.panter_dite_is_approached),
             Check("the gap halves when n doubles", on.panter_dite_gap_halves),
             Check("its constants for three laws", formulas.panter_dite_constants),
+            Check("rare spikes lose the rate", tails.rare_spikes_lose_the_rate),
+            Check("their optimal error is above the bound", tails.rare_spikes_by_dynamic_programming),
         ),
         group="theorems",
     ),
@@ -105,15 +119,25 @@ CLAIMS = (
         id="theorem.point-density",
         title="optimal codewords have density proportional to f^(d/(d+2))",
         statement=(
-            "Codebooks whose codewords have density g cost at least d G_d int f g^(-2/d) K^(-2/d) in the "
-            "limit, which is least for g proportional to f^(d/(d+2)); for N(0, s^2 I) that is N(0, (d+2)/d "
-            "s^2 I)."
+            "If X has a density f and E|X|^(2+e) is finite for some e > 0, the words of optimal codebooks "
+            "have in the limit the density proportional to f^(d/(d+2)), for N(0, s^2 I) that of N(0, (d+2)/d "
+            "s^2 I). Codebooks whose words have density g cost at least d G_d int f g^(-2/d) K^(-2/d) in the "
+            "limit, which is least for that one."
         ),
-        source="Bucklew 1984, Na and Neuhoff 1995; contrary to Appendices D and K",
+        source=(
+            "Bucklew 1984, Na and Neuhoff 1995, Graf and Luschgy 2000 (Theorem 7.5); contrary to Appendices "
+            "D and K"
+        ),
         verdict="holds",
         sharp="What other densities cost is theorem.mismatch.",
-        proof="Hoelder's inequality, as in appendixD.matched.",
+        proof=(
+            "On a small cube f and g are nearly constant, and Zador's theorem for K g words on it gives the "
+            "cost. The least: Hoelder's inequality, as in appendixD.matched, with equality for that density "
+            "only, so words of optimal codebooks, whose cost tends to the least, cannot have another."
+        ),
         checks=(
+            Check("256 optimal levels of N(0, 1) follow N(0, 3)", tails.best_levels_follow_the_best_density),
+            Check("and not N(0, 1)", tails.best_levels_do_not_follow_the_source),
             Check("no other variance on a grid is as good, d = 8", on.best_density),
             Check("the density of a Gaussian to the power d/(d+2)", formulas.point_density_of_gaussians),
         ),
@@ -123,21 +147,34 @@ CLAIMS = (
         id="theorem.perplexity",
         title="optimal codebooks do not use their codewords equally",
         statement=(
-            "For optimal levels on the line, perplexity over n tends to exp(-KL(f || f*)), with f* "
-            "proportional to f^(1/3): below 1 unless f is constant on its support."
+            "If X has a density f and E|X|^(2+e) is finite for some e > 0, perplexity over K of optimal "
+            "codebooks has a limit superior of at most exp(-KL(f || f*)), with f* proportional to "
+            "f^(d/(d+2)): below 1 unless f is constant on its support. On the line that is the limit, for f "
+            "bounded and continuous but at finitely many points."
         ),
         source=(
-            "point density of Panter and Dite 1951; contrary to the use of full utilization in Section 4.2"
+            "point density of Panter and Dite 1951 and Bucklew 1984; contrary to the use of full utilization "
+            "in Section 4.2"
         ),
         verdict="holds",
         sharp=(
-            "In R^d, with f* proportional to f^(d/(d+2)), it follows from Gersho's heuristic of 1979, "
-            "which is not proved; for N(0, I_d) it gives 0.806, 0.866, 0.912 and 0.948 for d = 1, 4, 8 and "
-            "16."
+            "For N(0, I_d) the bound is 0.806, 0.866, 0.912 and 0.948 for d = 1, 4, 8 and 16. That it is the "
+            "limit for d >= 2 too follows from Gersho's heuristic of 1979, which is not proved."
         ),
         proof=(
-            "A cell at x has length 1 / (n f*(x)) and mass f(x) / (n f*(x)); the entropy of the codes is "
-            "log n - int f log(f / f*) in the limit."
+            "Bound. Let P_K be the law of Xhat and U_K the uniform law on the K words, which are all used "
+            "(theorem.necessary), so that log K - H(Z) = KL(P_K || U_K). P_K tends to the law of X, since "
+            "the error tends to 0, and U_K to f* (theorem.point-density). KL is lower semicontinuous in both "
+            "(Posner 1975), so the limit inferior is at least KL(f || f*), which is 0 only for f = f*.\n"
+            "The line. Let S = int f^(1/3), l the length of the cell of x, p its mass, and J a finite union "
+            "of compact intervals in which f is continuous and positive, S_J its part of S. Cells that meet "
+            "J shrink, f is nearly constant on each, and n^2 times the error on J is at least int_J f (n "
+            "l)^2 / 12 in the limit. As int_J 1 / (n l) tends to S_J / S (theorem.point-density), that is by "
+            "Hoelder's inequality at least S_J S^2 / 12. Off J so it is for S - S_J, by Zador's theorem for "
+            "the words there, and the sum tends to S^3 / 12. So both are equalities, that of Hoelder too: 1 "
+            "/ (n l) tends to f* and n p to f / f*, in measure on every J. A cell of mass p has an error of "
+            "at least p^3 / (12 sup(f)^2), so E (n p)^2 <= 12 sup(f)^2 n^2 e_n is bounded, and log n - H(Z) "
+            "= E log(n p) has a limit superior of at most KL(f || f*)."
         ),
         checks=(
             Check("256 levels of N(0, 1) are near the limit", on.perplexity_is_approached),
@@ -228,7 +265,8 @@ CLAIMS = (
         id="theorem.gains",
         title="scalar over vector error is space-filling times shape times memory at high rate",
         statement=(
-            "E*_SQ / E*_VQ tends to (G_1 / G_d) (prod_j ||f_j||_{1/3}^(1/d) / ||prod_j f_j||_{d/(d+2)}) "
+            "If X has a density f with marginals f_j and E|X|^(2+e) is finite for some e > 0, E*_SQ / E*_VQ "
+            "tends to (G_1 / G_d) (prod_j ||f_j||_{1/3}^(1/d) / ||prod_j f_j||_{d/(d+2)}) "
             "(||prod_j f_j||_{d/(d+2)} / ||f||_{d/(d+2)})."
         ),
         source="Lookabaugh and Gray 1989; not in the paper",
@@ -246,6 +284,7 @@ CLAIMS = (
             Check("the gains multiply to the ratio of the limits", on.gains_multiply),
             Check("the memory gain of a Gaussian is Hadamard's ratio", on.memory_gain_is_hadamard),
             Check("principal axes gain it for scalars", on.rotation_takes_the_memory_gain),
+            Check("the limit for scalars in closed form", formulas.scalar_limit_of_three_laws),
             Check("exact allocation approaches the scalar limit", on.scalar_limit_is_approached, slow=True),
             Check("at one bit a dimension less than the high-rate gain is left", on.gap_at_one_bit_is_small),
         ),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qtheory import claims, entropy, expected, information, limits
+from qtheory import _high_rate, claims, entropy, expected, information, limits
 from qtheory.claims._claim import run_check
 from qtheory.information import Scheme
 from qtheory.limits import WorstCase, WorstCaseGame
@@ -40,7 +40,7 @@ MUTATIONS = [
      "the test channel spends the rate"),
     ("limits.reverse_water_filling", (-1,), "theorem.shannon",
      "for N(0, I) it is the distortion-rate function"),
-    ("limits.scalar_limit", FACTORS, "theorem.gains", "the gains multiply to the ratio of the limits"),
+    ("limits.scalar_limit", FACTORS, "theorem.gains", "the limit for scalars in closed form"),
     ("limits.shannon_lower_bound", FACTORS, "theorem.shannon", "its value for three laws"),
     ("limits.zador", FACTORS, "theorem.panter-dite", "its constants for three laws"),
     ("limits.zador_constant", FACTORS, "theorem.panter-dite", "its constants for three laws"),
@@ -136,6 +136,16 @@ def test_a_wrong_formula_fails_the_named_check(monkeypatch, name, factor, claim_
 @pytest.mark.parametrize(("claim_id", "check_name"), sorted({case[2:] for case in CASES}))
 def test_the_named_checks_pass_as_long_as_nothing_is_wrong(claim_id, check_name):
     assert outcome(claim_id, check_name).passed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [1.02, 0.98])
+def test_a_wrong_norm_of_scalars_cancels_in_the_gains_but_not_against_exact_optima(monkeypatch, factor):
+    norm = _high_rate._scalar_norm
+    monkeypatch.setattr(_high_rate, "_scalar_norm", lambda source: factor * norm(source))
+    assert outcome("theorem.gains", "the gains multiply to the ratio of the limits").passed
+    assert not outcome("theorem.gains", "the limit for scalars in closed form").passed
+    assert not outcome("theorem.gains", "exact allocation approaches the scalar limit").passed
 
 
 @pytest.mark.parametrize("factor", FACTORS)

@@ -122,6 +122,13 @@ def test_the_edge_bound_takes_the_best_width(rate):
     assert value(best) >= max(value(x) for x in np.geomspace(float(START), 1e6, 4001)) - 1e-15
 
 
+def test_a_codebook_of_three_levels_that_lost_weight_is_refused(monkeypatch):
+    lighter = ((_minimax.THREE_LEVELS[0][0] / 2, _minimax.THREE_LEVELS[0][1]), *_minimax.THREE_LEVELS[1:])
+    monkeypatch.setattr(_minimax, "THREE_LEVELS", lighter)
+    with pytest.raises(DomainError, match="must sum to 1, got 77/80"):
+        _minimax.three_level_error.__wrapped__()
+
+
 def test_the_three_level_codebook_holds_on_a_fine_grid():
     books = [
         (float(w) / 2, np.array([s * x / 4 for x in book]))
