@@ -100,7 +100,7 @@ CLAIMS = {
     ),
     "theorem.point-density": Display(_MATCHED),
     "theorem.perplexity": Display(
-        r"\underset{n \to \infty}{\lim} \frac{\mathrm{PPL}}{n} = e^{-\mathrm{KL}(f \Vert f^*)}"
+        r"\underset{K \to \infty}{\lim \sup} \frac{\mathrm{PPL}}{K} \le e^{-\mathrm{KL}(f \Vert f^*)}"
     ),
     "theorem.shannon": Display(rf"\mathcal{{E}} \ge {_SHANNON}"),
     "theorem.water-filling": Display(
