@@ -12,6 +12,9 @@ from qtheory.sources import Gaussian, Laplace, Source, Subspace, Uniform
 
 SOURCES = ("uniform", "gaussian", "laplace")
 
+MOST_BITS = 100_000
+"""Bits of K that the command takes, as the report's page does."""
+
 SECTIONS = {
     "limit": "No quantizer of K words is below",
     "high rate": "What optimal quantizers approach as K grows",
@@ -33,8 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m qtheory bounds",
         description="Evaluate all bounds, limits and known quantizers: distortion, distortion a dimension, "
-        "and dB above Shannon's lower bound. For bounds on the diagonal of the cube it is that of the "
-        "uniform law there, for bounds on subspaces that of the largest section of the cube.",
+        "and dB above Shannon's lower bound. The zero of dB is Shannon's bound of the source; for worst cases, "
+        "of the uniform law on the cube, on its diagonal, or on its largest section, as the bound speaks of "
+        "each.",
     )
     parser.add_argument("--d", type=int, required=True, help="dimension")
     parser.add_argument("--K", type=_size, required=True, help="number of codewords, such as 4096 or 2^12")
@@ -59,12 +63,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _size(text: str) -> int:
     """Read an integer, or a power such as 2^746."""
-    base, power, exponent = text.replace("**", "^").partition("^")
+    first, sign, second = text.replace("**", "^").partition("^")
     try:
-        return int(base) ** _check.integer("exponent", int(exponent)) if power else int(base)
+        base, exponent = int(first), _check.integer("exponent", int(second) if sign else 1)
     except ValueError:  # DomainError is one
         message = f"K must be an integer or a power such as 2^12, got {text!r}"
         raise argparse.ArgumentTypeError(message) from None
+    # a power this large is never formed
+    if (base.bit_length() - 1) * exponent > MOST_BITS or (size := base**exponent) > 1 << MOST_BITS:
+        message = f"K must be at most 2^{MOST_BITS}, got {text!r}; bounds of larger K go on as K^(-2/d)"
+        raise argparse.ArgumentTypeError(message)
+    return size
 
 
 def _source(name: str, d: int, variance: float | None, support_dim: int | None) -> tuple[Source, str]:

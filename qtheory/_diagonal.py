@@ -30,6 +30,8 @@ def diagonal_allocation(K: int, block_dims: Sequence[int]) -> tuple[tuple[int, .
 
     Raises
     ------
+    ShapeError
+        When there is no block.
     DomainError
         When K is 2^480 a block or more; or when the search would take more than 100000 trials, where the
         message says how good the best sizes so far are.
@@ -50,13 +52,12 @@ def diagonal_allocation(K: int, block_dims: Sequence[int]) -> tuple[tuple[int, .
     >>> diagonal_allocation(4096, (1,) * 8)
     ((4, 3, 3, 3, 3, 3, 2, 2), Fraction(161, 432))
     """
-    budget = _check.integer("K", K)
-    most = 480 * len(block_dims)
+    budget, dims = _check.integer("K", K), _check.integers("block_dims", block_dims)
+    most = 480 * len(dims)
     if budget >= 2**most:
         raise DomainError(
             f"K must be below 2^{most}, where errors underflow; use prop3.pq.lower.sharp instead"
         )
-    dims = _check.partition("block_dims", block_dims, total=sum(block_dims))
     order = sorted(range(len(dims)), key=lambda m: -dims[m])
     search = _Search(budget, [dims[m] for m in order])
     search.run()

@@ -105,7 +105,7 @@ def entropy_coded_at_rate(source: Source, rate: float) -> EntropyCoded:
     ShapeError
         If the source has more than one dimension.
     DomainError
-        If no step within float64 reach has that rate.
+        If the rate takes more cells than `entropy_coded_uniform` sums over.
 
     References
     ----------
@@ -129,8 +129,13 @@ def entropy_coded_at_rate(source: Source, rate: float) -> EntropyCoded:
         return entropy_coded_uniform(source, deviation * math.exp(log_step)).rate - rate
 
     low, high = -rate * math.log(2) - 1, 4.0
-    if excess(low) < 0 or excess(high) > 0:
+    try:
+        reached = excess(low) >= 0 >= excess(high)
+    except DomainError:  # it speaks of the step, which the caller has not given
+        reached = False
+    if not reached:
         raise DomainError(
-            f"rate={rate:g} bits is outside what steps within float64 reach; use a rate in (0, 14]"
+            f"rate must be within what steps of at most 10^6 cells reach, got {rate:g} bits; use a "
+            "rate in (0, 8], or the high-rate limit, Shannon's bound times pi e / 6"
         )
     return entropy_coded_uniform(source, deviation * math.exp(brentq(excess, low, high, xtol=1e-13)))

@@ -16,6 +16,13 @@ _NORM = 1e-40  # so is the tail of the norm: with many codewords in low dimensio
 _OUTER, _INNER = 8, 12  # panels of 20 nodes
 _FAR = 200  # non-centrality from which scipy sums from the mode of the weights, and loses small probabilities
 _RARE = 1e-40  # larger ones are right to 1e-11 of them at least
+_MANY = 2**70  # words from which smaller ones matter
+
+
+def most_shift(K: int) -> float:
+    """Mean non-centrality ``d / spread`` up to which the quadrature takes seconds."""
+    # its sums have as many terms as the root, and those over small probabilities take far longer a term
+    return 1e6 if K < _MANY else 1e4
 
 
 def log_survival(distance: Array, radius: Array, d: int, K: int, spread: float) -> Array:
@@ -25,7 +32,7 @@ def log_survival(distance: Array, radius: Array, d: int, K: int, spread: float) 
     units of the source's.
     """
     # ||z - e||^2 / spread is non-central chi-square with non-centrality ||z||^2 / spread
-    inside = _chi_square(distance**2 / spread, d, radius**2 / spread, rare=K >= 2**70)
+    inside = _chi_square(distance**2 / spread, d, radius**2 / spread, rare=K >= _MANY)
     with np.errstate(divide="ignore"):
         return K * np.log1p(-np.minimum(inside, 1.0))
 

@@ -4,11 +4,13 @@ All values are exact up to float64: closed forms, or quadratures whose error is 
 simulation resolves.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 from qtheory import _check
+from qtheory._bound import shown
 from qtheory._fixed_codebooks import (
     bsq_distortion,
     bsq_input_distortion,
@@ -16,7 +18,7 @@ from qtheory._fixed_codebooks import (
     lfq_distortion,
     mean_sphere_l1,
 )
-from qtheory._nearest import nearest_of_gaussians
+from qtheory._nearest import most_shift, nearest_of_gaussians
 from qtheory.errors import DomainError, ShapeError
 
 __all__ = [
@@ -61,7 +63,8 @@ def matched_codebook_distortion(
     Raises
     ------
     DomainError
-        If an argument is not positive, or K is so large that float64 cannot resolve the distances.
+        If an argument is not positive, K is so large that float64 cannot resolve the distances, or
+        `codebook_variance` so far below `variance` that the quadrature would take long.
 
     Notes
     -----
@@ -81,6 +84,15 @@ def matched_codebook_distortion(
     spread = 1.0
     if codebook_variance is not None:
         spread = _check.real("codebook_variance", codebook_variance, above=0.0) / variance
+    least = min(d / most_shift(K), 1.0)
+    if spread < least:
+        nearest = d - 2 * math.sqrt(2 * d * math.log(K) * spread)
+        raise DomainError(
+            f"codebook_variance must be at least {least:.3g} times variance for d={d} and K={shown(K)}, where "
+            f"the quadrature takes seconds, got {spread:.3g} times; below, the distortion is between d "
+            f"variance - 2 sqrt(2 d ln(K) variance codebook_variance), here {variance * nearest:.6g}, and d "
+            f"(variance + codebook_variance), here {variance * d * (1 + spread):.6g}"
+        )
     return variance * _nearest(d, K, spread)
 
 
@@ -178,7 +190,7 @@ def best_codebook_variance(d: int, K: int, variance: float = 1.0) -> Spread:
     ------
     DomainError
         If `K` is 1, where the best codeword is the mean, of variance 0; or too large, as in
-        `matched_codebook_distortion`.
+        `matched_codebook_distortion`; or so small for `d` that the search would take a minute or more.
 
     Notes
     -----
@@ -199,9 +211,20 @@ def best_codebook_variance(d: int, K: int, variance: float = 1.0) -> Spread:
     variance = _check.real("variance", variance, above=0.0)
     # two codewords in high dimension want 1 / (pi d), infinitely many want (d + 2) / d <= 3
     found = minimize_scalar(
-        lambda spread: nearest_of_gaussians(d, K, float(spread)),
+        lambda spread: _tried(d, K, float(spread)),
         bounds=(0.1 / d, 4.0),
         method="bounded",
         options={"xatol": 1e-7},
     )
     return Spread(variance * float(found.x), variance * float(found.fun))
+
+
+def _tried(d: int, K: int, spread: float) -> float:
+    """Distortion at one spread of the search, which comes to small ones where few words are best."""
+    if d / spread > most_shift(K) / 2:
+        raise DomainError(
+            f"K must be larger for d={d}, or d smaller, got K={shown(K)}: the search would take a minute or more; with m "
+            "the mean of the largest of K standard normal numbers, codebook_variance is about variance m^2 / d "
+            "and the distortion about variance (d - m^2), or minimise matched_codebook_distortion near it"
+        )
+    return nearest_of_gaussians(d, K, spread)

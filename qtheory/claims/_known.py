@@ -71,7 +71,7 @@ def _optimal_scalar(source: Source, K: int) -> Allocation:
     if levels > _LEVELS or source.dim > _COORDINATES:
         raise DomainError(
             f"computed up to {_LEVELS} levels a coordinate and {_COORDINATES} coordinates, here about "
-            f"{levels} and {source.dim}; call qtheory.optimal.optimal_scalar, or see scalar-limit"
+            f"{shown(levels)} and {source.dim}; call qtheory.optimal.optimal_scalar, or see scalar-limit"
         )
     return optimal_scalar(source, K)
 

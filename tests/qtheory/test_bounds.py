@@ -120,6 +120,13 @@ def test_exact_error_on_the_diagonal_for_large_codebooks(K, dims, expected):
     assert diagonal_allocation(K, dims)[1] == expected
 
 
+def test_no_blocks_are_no_allocation():
+    with pytest.raises(ShapeError, match="block_dims must not be empty"):
+        diagonal_allocation(16, [])
+    with pytest.raises(ShapeError, match="block_dims must not be empty"):
+        BOUNDS["prop3.pq.exact"](K=16, block_dims=[])
+
+
 def test_equal_blocks_on_the_diagonal_reach_the_sharp_bound_at_perfect_powers():
     assert BOUNDS["prop3.pq.exact"](K=4096, block_dims=(2, 2, 2, 2)) == pytest.approx(
         BOUNDS["prop3.pq.lower.sharp"](K=4096, block_dims=(2, 2, 2, 2)), rel=1e-15

@@ -161,6 +161,29 @@ def test_at_high_rate_the_best_spread_is_d_plus_two_over_d():
     assert best_codebook_variance(4, 2**40).codebook_variance == pytest.approx(1.5, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("d", "K", "spread", "least"), [(8, 8192, 1e-9, "8e-06"), (8, 2**100, 1e-4, "0.0008")]
+)
+def test_words_so_close_to_the_mean_that_the_quadrature_would_take_minutes_are_refused(d, K, spread, least):
+    with pytest.raises(DomainError, match=f"at least {least} times variance.* here .*, and d .* here "):
+        matched_codebook_distortion(d, K, 2.0, 2.0 * spread)
+
+
+def test_the_interval_given_instead_holds_the_distortion_of_words_that_are_hardly_farther():
+    d, K, spread = 8, 64, 1e-3
+    found = matched_codebook_distortion(d, K, 1.0, spread)
+    assert d - 2 * math.sqrt(2 * d * math.log(K) * spread) < found < d * (1 + spread)
+
+
+def test_a_search_that_would_take_minutes_is_refused_with_what_it_would_find():
+    with pytest.raises(DomainError, match=r"K must be larger for d=100000.* about variance m\^2 / d"):
+        best_codebook_variance(100_000, 2)
+    # what the message says, where the search is short; m = 1 / sqrt(pi) for two words
+    best = best_codebook_variance(20, 2)
+    assert best.codebook_variance == pytest.approx(1 / (20 * math.pi), rel=0.05)
+    assert best.distortion == pytest.approx(20 - 1 / math.pi, rel=1e-3)
+
+
 def test_lfq_is_least_at_two_over_pi_and_optimal_at_pi_over_two():
     least = lfq_distortion(8, 2 / math.pi)
     assert least == pytest.approx(8 * (1 - 2 / math.pi), rel=1e-14)
@@ -181,6 +204,23 @@ def test_bsq_by_quadrature_on_the_circle_and_limit():
     assert bsq_distortion(8) == pytest.approx(0.353707, abs=1e-6)
     assert bsq_distortion(10**8) == pytest.approx(2 - 2 * math.sqrt(2 / math.pi), abs=1e-7)
     assert bsq_distortion(1) == pytest.approx(0.0, abs=1e-14)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 50, 100, 101, 102, 1000, 10**6, 10**12, 10**15, 10**40, 10**400])
+def test_bsq_has_the_digits_of_ball_arithmetic_in_every_dimension(d):
+    from flint import arb, ctx
+
+    with ctx.workprec(4000):
+        cosine = (arb(d) / arb.pi()).sqrt() * ((arb(d) / 2).lgamma() - (arb(d + 1) / 2).lgamma()).exp()
+        found, whole = arb(mean_sphere_l1(d)), arb(bsq_distortion(d))
+        assert abs(found / cosine - 1) < 4e-14
+        assert abs(whole - (2 - 2 * cosine)) < 8e-14
+
+
+def test_one_sign_codes_a_point_of_the_sphere_of_one_dimension_exactly():
+    assert mean_sphere_l1(1) == 1.0
+    assert bsq_distortion(1) == 0.0
+    assert bsq_distortion(1, 1 + 1e-9) > 0
 
 
 def test_the_best_radius_of_bsq_is_the_mean_cosine():

@@ -164,6 +164,19 @@ def test_sizes_are_integers_or_powers(capsys, size):
     assert "K must be an integer or a power such as 2^12" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("size", ["2^99999999999", "2^100001", "3^100000", "-2^99999999999", "9**99999999999"])
+def test_a_size_beyond_2_to_100000_is_refused_before_it_is_formed(capsys, size):
+    with pytest.raises(SystemExit):
+        main(["bounds", "--d", "8", "--K=" + size])
+    assert f"K must be at most 2^100000, got '{size}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("d", [1, 8])
+def test_the_largest_size_is_calculated(capsys, d):
+    assert main(["bounds", "--d", str(d), "--K", "2^100000"]) == 0
+    assert f"here about 2^{100_000 // d} and {d}" in capsys.readouterr().out
+
+
 def test_bounds_names_the_hypothesis_that_fails(capsys):
     assert main(["bounds", "--d", "3", "--K", "4"]) == 0
     printed = capsys.readouterr().out

@@ -129,3 +129,10 @@ def test_water_filling_takes_the_variances_of_independent_coordinates():
     assert distortions.tolist() == reverse_water_filling(np.diag(variances), 2.5).distortions.tolist()
     with pytest.raises(DomainError, match="must be positive semidefinite"):
         reverse_water_filling([1.0, -0.5], 1.0)
+
+
+@pytest.mark.parametrize(("law", "rate"), [(Gaussian(1), 30.0), (Laplace(1), 5000.0), (Uniform(1), 1e9)], ids=str)
+def test_a_rate_that_no_step_reaches_is_named_and_not_the_step(law, rate):
+    with pytest.raises(DomainError, match=r"^rate must be within .* got .* bits; use a rate in \(0, 8\]"):
+        entropy_coded_at_rate(law, rate)
+    assert entropy_coded_at_rate(law, 8.0).rate == pytest.approx(8.0, abs=1e-10)
