@@ -176,8 +176,8 @@ def test_the_interval_given_instead_holds_the_distortion_of_words_that_are_hardl
 
 
 def test_a_search_that_would_take_minutes_is_refused_with_what_it_would_find():
-    with pytest.raises(DomainError, match=r"K must be larger for d=100000.* about variance m\^2 / d"):
-        best_codebook_variance(100_000, 2)
+    with pytest.raises(DomainError, match=r"K must be larger for d=10000000.* about variance m\^2 / d"):
+        best_codebook_variance(10**7, 2)
     # what the message says, where the search is short; m = 1 / sqrt(pi) for two words
     best = best_codebook_variance(20, 2)
     assert best.codebook_variance == pytest.approx(1 / (20 * math.pi), rel=0.05)

@@ -164,7 +164,9 @@ def test_sizes_are_integers_or_powers(capsys, size):
     assert "K must be an integer or a power such as 2^12" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("size", ["2^99999999999", "2^100001", "3^100000", "-2^99999999999", "9**99999999999"])
+@pytest.mark.parametrize(
+    "size", ["2^99999999999", "2^100001", "3^100000", "-2^99999999999", "9**99999999999"]
+)
 def test_a_size_beyond_2_to_100000_is_refused_before_it_is_formed(capsys, size):
     with pytest.raises(SystemExit):
         main(["bounds", "--d", "8", "--K=" + size])

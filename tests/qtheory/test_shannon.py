@@ -131,7 +131,9 @@ def test_water_filling_takes_the_variances_of_independent_coordinates():
         reverse_water_filling([1.0, -0.5], 1.0)
 
 
-@pytest.mark.parametrize(("law", "rate"), [(Gaussian(1), 30.0), (Laplace(1), 5000.0), (Uniform(1), 1e9)], ids=str)
+@pytest.mark.parametrize(
+    ("law", "rate"), [(Gaussian(1), 30.0), (Laplace(1), 5000.0), (Uniform(1), 1e9)], ids=str
+)
 def test_a_rate_that_no_step_reaches_is_named_and_not_the_step(law, rate):
     with pytest.raises(DomainError, match=r"^rate must be within .* got .* bits; use a rate in \(0, 8\]"):
         entropy_coded_at_rate(law, rate)
