@@ -36,9 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m qtheory bounds",
         description="Evaluate all bounds, limits and known quantizers: distortion, distortion a dimension, "
-        "and dB above Shannon's lower bound. The zero of dB is Shannon's bound of the source; for worst cases, "
-        "of the uniform law on the cube, on its diagonal, or on its largest section, as the bound speaks of "
-        "each.",
+        "and dB above Shannon's lower bound. The zero of dB is Shannon's bound of the source; for worst "
+        "cases, of the uniform law on the cube, on its diagonal, or on its largest section, as the bound "
+        "speaks of each.",
     )
     parser.add_argument("--d", type=int, required=True, help="dimension")
     parser.add_argument("--K", type=_size, required=True, help="number of codewords, such as 4096 or 2^12")

@@ -8,7 +8,6 @@ from qtheory._fixed_rules import FSQ
 from qtheory._fsq import bounded_error
 from qtheory.errors import ShapeError
 
-
 _FEW = 100
 """Dimension up to which logarithms of gamma functions are as good as the series for many dimensions."""
 

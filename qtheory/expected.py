@@ -88,8 +88,8 @@ def matched_codebook_distortion(
     if spread < least:
         nearest = d - 2 * math.sqrt(2 * d * math.log(K) * spread)
         raise DomainError(
-            f"codebook_variance must be at least {least:.3g} times variance for d={d} and K={shown(K)}, where "
-            f"the quadrature takes seconds, got {spread:.3g} times; below, the distortion is between d "
+            f"codebook_variance must be at least {least:.3g} times variance for d={d} and K={shown(K)}, "
+            f"where the quadrature takes seconds, got {spread:.3g} times; below, the distortion is between d "
             f"variance - 2 sqrt(2 d ln(K) variance codebook_variance), here {variance * nearest:.6g}, and d "
             f"(variance + codebook_variance), here {variance * d * (1 + spread):.6g}"
         )
@@ -223,8 +223,8 @@ def _tried(d: int, K: int, spread: float) -> float:
     """Distortion at one spread of the search, which comes to small ones where few words are best."""
     if d / spread > most_shift(K) / 2:
         raise DomainError(
-            f"K must be larger for d={d}, or d smaller, got K={shown(K)}: the search would take a minute or more; with m "
-            "the mean of the largest of K standard normal numbers, codebook_variance is about variance m^2 / d "
-            "and the distortion about variance (d - m^2), or minimise matched_codebook_distortion near it"
+            f"K must be larger for d={d}, or d smaller, got K={shown(K)}: the search would take a minute "
+            "or more; with m the mean of the largest of K standard normal numbers, codebook_variance is about "
+            "variance m^2 / d and the distortion about variance (d - m^2), or minimise matched_codebook_distortion near it"
         )
     return nearest_of_gaussians(d, K, spread)
