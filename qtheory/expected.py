@@ -224,7 +224,8 @@ def _tried(d: int, K: int, spread: float) -> float:
     if d / spread > most_shift(K) / 2:
         raise DomainError(
             f"K must be larger for d={d}, or d smaller, got K={shown(K)}: the search would take a minute "
-            "or more; with m the mean of the largest of K standard normal numbers, codebook_variance is about "
-            "variance m^2 / d and the distortion about variance (d - m^2), or minimise matched_codebook_distortion near it"
+            "or more; with m the mean of the largest of K standard normal numbers, codebook_variance is "
+            "about variance m^2 / d and the distortion about variance (d - m^2), or minimise "
+            "matched_codebook_distortion near it"
         )
     return nearest_of_gaussians(d, K, spread)
