@@ -143,9 +143,10 @@ def caption(table: Table, curves: Table) -> str:
         f"1 dB, then logarithmic. Means and 95 % t intervals of {frame['trial'].nunique()} trials, each with "
         f"{first['n_train']} training vectors, {int(frame['steps'].max())} steps of {first['batch_size']} "
         f"where a method is trained, and {first['n_held_out']} other vectors; one standard error of a trial "
-        f"is at most {error:.2f} dB. Fixed codewords work on the vectors as they are where K = 2^d, and "
-        f"between trained affine maps.{of_maps} (f, g) Held-out error during training, first trial. Made by "
-        f"`{table.manifest['command']}`."
+        f"is at most {error:.2f} dB. FSQ, LFQ and BSQ have two levels a coordinate: without maps they have "
+        f"K = 2^{first['dim']} = {2 ** first['dim']} alone, so one mark; trained affine maps to log2 K "
+        f"coordinates give them every K.{of_maps} (f, g) Held-out error during training, first trial. Made "
+        f"by `{table.manifest['command']}`."
     )
 
 

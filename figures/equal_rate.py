@@ -18,7 +18,7 @@ LAWS = {
     "mixture": "d  Two clusters",
     "correlated": "e  Correlated Gaussian",
 }
-PHOTOGRAPHS = {"latents": "f  Latents of photographs", "patches": "g  Patches of photographs"}
+PHOTOGRAPHS = {"latents": "f  Latents of photos", "patches": "g  Patches of photos"}
 _ORDER = ("sq", "sq-pca", "pq-8", "opq-8", "pq-4", "opq-4", "pq-2", "rq", "vq", "ecsq", "ecsq-pca")
 _ROUNDING = 1 / 12  # mean squared error of rounding to integers, which 8-bit levels are
 _INTERVAL = 1.96

@@ -39,6 +39,15 @@ def test_the_caption_names_its_command_and_two_drawings_are_the_same_bytes(table
     assert one == two
 
 
+def test_the_caption_says_why_fixed_codewords_without_maps_have_one_mark():
+    stored = [recipe.find_table(name, STORED) for name in arena.RECIPE.tables]
+    frame = stored[0].frame
+    bare = frame[frame["method"].isin(report.FIXED) & (frame["maps"] == "none")]
+    (size,) = bare["codebook_size"].unique()
+    said = f"FSQ, LFQ and BSQ have two levels a coordinate: without maps they have K = 2^8 = {size} alone"
+    assert said in arena.caption(*stored)
+
+
 def test_the_answer_states_what_the_stored_table_holds():
     tables = {name: recipe.find_table(name, STORED) for name in answers.TABLES}
     frame = tables["arena/paper"].frame

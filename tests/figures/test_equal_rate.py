@@ -1,10 +1,14 @@
 """The figures of the equal-rate study show its table: distances, gains, and photographs without a limit."""
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from figures import equal_rate, gains, recipe
 from figures.look import LOOKS
+from figures.readme import STORED
 from qtheory.results import read_table
 from sims import _samples
 
@@ -41,6 +45,17 @@ def test_every_distance_lies_within_its_panel(table):
                 heights = np.asarray(drawn(axes, look.label).get_ydata(orig=False))
                 assert low < heights.min(), (axes.get_title(), look.label)
                 assert heights.max() < high, (axes.get_title(), look.label)
+
+
+def test_titles_end_before_the_margin_of_the_stored_figure():
+    figure = recipe.draw(equal_rate.RECIPE, [recipe.find_table("equal-rate/paper", STORED)])
+    with mpl.style.context(recipe.STYLE):
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    for axes in figure.axes:
+        title = next(text for text in axes.findobj(Text) if text.get_text() == axes.get_title(loc="left"))
+        end = title.get_window_extent(canvas.get_renderer()).x1 / figure.bbox.width
+        assert end < 0.99, title.get_text()
 
 
 def test_the_caption_says_where_the_curves_of_entropy_codes_begin(table):
