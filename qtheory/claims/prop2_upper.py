@@ -48,11 +48,6 @@ def _two_levels_from_above() -> Evidence:
     )  # fmt: skip
 
 
-def _three_levels_are_drawn() -> Evidence:
-    total = sum((weight for weight, _ in _minimax.THREE_LEVELS), Fraction(0))
-    return Evidence("exact", total, "==", 1, detail="sum of the probabilities of that codebook")
-
-
 def _three_levels() -> Evidence:
     return Evidence(
         "exact", _minimax.three_level_error(), "<=", min(Fraction(17, 240), _minimax.worst_error(3)),
@@ -206,7 +201,6 @@ CLAIMS = (
             Check("two levels: a law comes within 1e-6", _two_levels_from_below),
             Check("two levels: it stays below", _two_levels_from_above),
             Check("three levels: v_3 <= 17/240", _three_levels),
-            Check("three levels: probabilities", _three_levels_are_drawn),
             Check("more levels: the shifted lattice, exactly", _shifted_lattice.lattice_is_uniform),
             Check("more levels: the bound is that of the lattice", _shifted_lattice.bound_is_the_lattice),
             *(
