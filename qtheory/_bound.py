@@ -119,16 +119,20 @@ class Bound:
         return in_range(f"{self.id}, {self.formula},", lambda: self.value(**arguments))
 
 
-def in_range(name: str, value: Callable[[], float]) -> float:
-    """Return a positive value, unless it leaves float64's range: rounded to 0, an upper bound is false."""
+def in_range(name: str, value: Callable[[], float], larger: str = "or a smaller K") -> float:
+    """Return a positive value, unless it leaves float64's range: rounded to 0, an upper bound is false.
+
+    What is below the range has a way out that makes it `larger`; what is above, a smaller variance.
+    """
     try:
         found = float(value())
     except OverflowError:  # of a part of the formula
         found = math.nan
     if not sys.float_info.min <= found <= sys.float_info.max:
+        remedy = "or a smaller variance" if found > sys.float_info.max else larger
         raise DomainError(
             f"{name} must lie within the range of float64, {sys.float_info.min:.2g} to "
-            f"{sys.float_info.max:.2g}, and does not there; take the logarithm of the formula, or a smaller K"
+            f"{sys.float_info.max:.2g}, and does not there; take the logarithm of the formula, {remedy}"
         )
     return found
 

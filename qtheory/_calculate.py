@@ -12,6 +12,13 @@ from qtheory.sources import Gaussian, Laplace, Source, Subspace, Uniform
 
 SOURCES = ("uniform", "gaussian", "laplace")
 
+AS_PRINTED = {
+    "holds": "",
+    "refuted": "(as printed: refuted, false at large K for d >= 65; proved up to K = 2^(4.04 d)) ",
+    "open": "(as printed: open for d from 47 to 64; proved up to K = 2^(4.04 d)) ",
+}
+"""What a row is marked with, by its verdict."""
+
 MOST_BITS = 100_000
 """Bits of K that the command takes, as the report's page does."""
 
@@ -115,10 +122,10 @@ def _lines(found: Calculation, law: str) -> Iterator[str]:
         if row.section != section:
             section = row.section
             yield f"{SECTIONS[section]}:"
-        decibel = round(row.decibel, 3) + 0.0  # no minus zero
+        decibel = "" if row.decibel is None else f"{round(row.decibel, 3) + 0.0:.3f}"  # no minus zero
         yield (
-            f"{row.name:22} {row.side:8} {row.value:12.6g} {row.value / d:12.6g} {decibel:8.3f}  "
-            f"{row.claim:22}  {row.quantity}: {row.formula}"
+            f"{row.name:22} {row.side:8} {row.value:12.6g} {row.value / d:12.6g} {decibel:>8}  "
+            f"{row.claim:22}  {AS_PRINTED[row.verdict]}{row.quantity}: {row.formula}"
         )
     if found.silent:
         yield "Not applicable:"

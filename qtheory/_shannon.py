@@ -1,6 +1,7 @@
 """Limits of information theory: they bound every quantizer at every size."""
 
 import math
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,8 @@ def shannon_lower_bound(source: Source, K: float) -> float:
     Raises
     ------
     DomainError
-        If the source has no density, for which the bound is 0, or its entropy is not known.
+        If the source has no density, for which the bound is 0, its entropy is not known, or the bound is
+        above float64's range; below it is rounded to 0.
 
     References
     ----------
@@ -49,7 +51,18 @@ def shannon_lower_bound(source: Source, K: float) -> float:
     # integers have no upper end, and neither has their logarithm
     size = _check.integer("K", K) if isinstance(K, int) else _check.real("K", K, minimum=1.0)
     d = source.dim
-    return d * math.exp(2 * (source.differential_entropy - math.log(size)) / d) / (2 * math.pi * math.e)
+    entropy = source.differential_entropy
+    try:
+        found = d * math.exp(2 * (entropy - math.log(size)) / d) / (2 * math.pi * math.e)
+    except OverflowError:
+        found = math.inf
+    if found == math.inf:
+        raise DomainError(
+            f"Shannon's bound must lie within the range of float64, up to {sys.float_info.max:.2g}, and "
+            f"does not for an entropy of {entropy:g} nats in {d} dimensions; take a smaller variance, or a "
+            "larger K"
+        )
+    return found
 
 
 def perplexity_lower_bound(source: Source, distortion: float) -> float:

@@ -79,6 +79,11 @@ const calculator = (() => {
     "prop3.sq.exact": (p) => allocation.diagonal(p.K, Array(p.d).fill(1)),
   };
 
+  function verdict(name, p) { // of a bound as printed, as in qtheory.claims.calculator
+    if (name !== "prop2.lower.paper" || p.d <= 46 || p.lnK <= 4.04 * p.d * Math.LN2) return "holds";
+    return p.d <= 64 ? "open" : "refuted";
+  }
+
   const HYPOTHESES = {
     "K >= 2^d": (p) => (p.K >= 2n ** BigInt(p.d) ? "" : `K is below 2^${p.d}`),
     "K >= 2^support_dim": (p) => (p.K >= 2n ** BigInt(p.k) ? "" : `K is below 2^${p.k}`),
@@ -153,8 +158,10 @@ const calculator = (() => {
     const p = { ...problem, lnK: logBig(problem.K) }, rows = [], silent = [];
     const add = (section, name, side, quantity, formula, claim, value, kind = "cube") => {
       try {
-        const number = inRange(value()), zero = inRange(reference(kind, p));
-        rows.push({ section, name, side, quantity, formula, claim, value: number, decibel: 10 * Math.log10(number / zero) });
+        const number = inRange(value(), p.source === "uniform" ? "or a smaller K" : "a larger variance, or a smaller K");
+        const zero = reference(kind, p); // which may be too small, and leaves no decibels
+        const decibel = zero >= 2 ** -1022 ? 10 * (Math.log10(number) - Math.log10(zero)) : null;
+        rows.push({ section, name, side, quantity, formula, claim, value: number, decibel, verdict: verdict(name, p) });
       } catch (error) {
         if (!(error instanceof Silent)) throw error;
         silent.push({ name, reason: error.message });

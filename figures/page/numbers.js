@@ -27,9 +27,10 @@ const numbers = (() => {
     }
   }
 
-  function inRange(value) { // rounded to 0, an upper bound is false
+  function inRange(value, larger) { // rounded to 0, an upper bound is false
     if (value >= 2 ** -1022 && value <= Number.MAX_VALUE) return value;
-    throw new Silent("beyond the range of double precision: take the formula's logarithm, or a smaller K");
+    const remedy = value > 1 ? "or a smaller variance" : larger;
+    throw new Silent(`beyond the range of double precision: take the formula's logarithm, ${remedy}`);
   }
 
   return { Silent, logGamma, logBig, root, inRange };

@@ -85,7 +85,7 @@ const cell = (tag, content, attributes = {}) => {
 };
 const digits = (x) => (x !== 0 && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e6) ? x.toExponential(5) : String(Number(x.toPrecision(6))));
 
-const decibels = (x) => (Math.abs(x) < 5e-4 ? "0.000" : x.toFixed(3));
+const decibels = (x) => (x === null ? "" : Math.abs(x) < 5e-4 ? "0.000" : x.toFixed(3));
 
 function typeset(text) { // E*_VQ and [-1, 1]^d with their subscripts and superscripts
   const line = document.createElement("span");
@@ -94,6 +94,17 @@ function typeset(text) { // E*_VQ and [-1, 1]^d with their subscripts and supers
     else if (part === "^d") line.append(cell("sup", "d"));
     else line.append(part);
   }
+  return line;
+}
+
+const AS_PRINTED = {
+  refuted: "as printed: refuted, false at large K for d ≥ 65; proved up to K = 2^(4.04 d)",
+  open: "as printed: open for d from 47 to 64; proved up to K = 2^(4.04 d)",
+};
+
+function judged(row) { // what is bounded, after a mark on a bound as printed that is not proved there
+  const line = typeset(row.quantity);
+  if (row.verdict !== "holds") line.prepend(cell("em", `(${AS_PRINTED[row.verdict]}) `, { className: row.verdict }));
   return line;
 }
 
@@ -127,7 +138,7 @@ function show() {
       body.append(cell("tr", head));
     }
     const link = cell("a", row.name, { href: `#${row.claim}` });
-    const line = [link, row.side, digits(row.value), digits(row.value / p.d), decibels(row.decibel), typeset(row.quantity), formula(row)];
+    const line = [link, row.side, digits(row.value), digits(row.value / p.d), decibels(row.decibel), judged(row), formula(row)];
     const tr = document.createElement("tr");
     tr.dataset.name = row.name;
     tr.append(...line.map((content) => cell("td", content)));

@@ -1,6 +1,7 @@
 """The calculator: every bound, limit and known quantizer that applies to one problem, as rows of data."""
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,27 +32,32 @@ class Row:
         grows; no bound at finite K), or ``attained`` (the error of a quantizer that exists).
     value : float
         Squared error, summed over the d coordinates.
-    decibel : float
-        ``10 log10`` of the value over Shannon's lower bound. The bound is that of the source; for worst
-        cases on the diagonal, of the uniform law there; for those on subspaces, of the uniform law on a
-        section of the cube of the largest volume that sections of that dimension have.
+    decibel : float or None
+        ``10 log10`` of the value over Shannon's lower bound; None where float64 cannot hold that. The bound
+        is that of the source; for worst cases on the diagonal, of the uniform law there; for those on
+        subspaces, of the uniform law on a section of the cube of the largest volume that sections of that
+        dimension have.
     quantity, formula : str
         What the value bounds or is, and how it is computed.
     hypotheses : tuple of str
         What is assumed; all of it holds.
     claim : str
         Id of the claim of the ledger that proves or judges it.
+    verdict : str
+        ``holds``; of a bound as printed that is not proved at this d and K, ``refuted`` where it fails in
+        this dimension at large K, or ``open``.
     """
 
     section: str
     name: str
     side: str
     value: float
-    decibel: float
+    decibel: float | None
     quantity: str
     formula: str
     hypotheses: tuple[str, ...]
     claim: str
+    verdict: str = "holds"
 
 
 @dataclass(frozen=True)
@@ -160,28 +166,38 @@ def calculate(
     shannon = shannon_lower_bound(law, K)
     listed = [(entry, law) for entry in entries(source, K, block_dims)]
     silent: list[tuple[str, str]] = []
+    larger = "a larger variance, or a smaller K"
     if isinstance(source, Uniform) and source.half_width == 1 and not source.mean.any():
+        larger = "or a smaller K"
         listed += _on_the_cube(source, K, support_dim, block_dims)
     else:
         silent.append(("worst cases", "known for laws on [-1, 1]^d; ask for the uniform law there"))
     rows = []
     for entry, reference in listed:
         try:
-            rows.append(_row(entry, reference, K))
+            rows.append(_row(entry, reference, source.dim, K, larger))
         except DomainError as reason:
             silent.append((entry.name, str(reason)))
     return Calculation(source.dim, K, shannon, tuple(rows), tuple(silent))
 
 
-def _row(entry: Entry, reference: Source, K: int) -> Row:
+def _verdict(name: str, d: int, K: int) -> str:
+    """Return what the ledger says at d and K (prop2.lower, its game and its open dimensions)."""
+    if name != "prop2.lower.paper" or d <= 46 or math.log2(K) <= 4.04 * d:
+        return "holds"
+    return "open" if d <= 64 else "refuted"
+
+
+def _row(entry: Entry, reference: Source, d: int, K: int, larger: str) -> Row:
     found, formula = entry.value(), entry.formula
     if isinstance(found, Allocation):
         formula = f"{formula} {' '.join(map(str, found.levels))}"
         found = found.distortion
-    value = in_range(entry.name, lambda: found)
-    limit = in_range("Shannon's bound", lambda: shannon_lower_bound(reference, K))
+    value = in_range(entry.name, lambda: found, larger)
+    limit = shannon_lower_bound(reference, K)
+    known = limit >= sys.float_info.min
     return Row(
         entry.section, entry.name, entry.side, value,
-        10 * math.log10(value / limit),
-        entry.quantity, formula, entry.hypotheses, entry.claim,
+        10 * (math.log10(value) - math.log10(limit)) if known else None,
+        entry.quantity, formula, entry.hypotheses, entry.claim, _verdict(entry.name, d, K),
     )  # fmt: skip

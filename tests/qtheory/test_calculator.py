@@ -142,3 +142,10 @@ def test_arguments_that_make_no_problem_are_errors(source, K, options, error, me
 def test_independent_coordinates_are_calculated_without_a_matrix(source):
     assert calculate(source, 2).rows
     assert "covariance" not in vars(source)
+
+
+def test_only_the_printed_lower_bound_is_marked_and_only_where_it_is_not_proved():
+    for d, bits, verdict in [(46, 400, "holds"), (47, 189, "holds"), (47, 190, "open"), (65, 263, "refuted")]:
+        found = rows(Uniform(d), 2**bits)
+        assert found.pop("prop2.lower.paper").verdict == verdict
+        assert {row.verdict for row in found.values()} == {"holds"}

@@ -179,6 +179,39 @@ def test_the_largest_size_is_calculated(capsys, d):
     assert f"here about 2^{100_000 // d} and {d}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("d", "bits", "mark"),
+    [
+        (1000, 8000, "(as printed: refuted, false at large K for d >= 65; proved up to K = 2^(4.04 d)) "),
+        (64, 5000, "(as printed: open for d from 47 to 64; proved up to K = 2^(4.04 d)) "),
+        (1000, 4000, ""), (64, 256, ""), (46, 5000, ""),
+    ],
+)  # fmt: skip
+def test_a_printed_bound_that_is_not_proved_is_marked_in_its_row(capsys, d, bits, mark):
+    assert main(["bounds", "--d", str(d), "--K", f"2^{bits}"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line and not line.startswith(" ")]
+    printed = next(line for line in lines if line.startswith("prop2.lower.paper "))
+    assert f"prop2.lower             {mark}sup over P of E*_VQ: d / (4 K^(2/d))" in printed
+    assert not any("as printed" in line for line in lines if line != printed)
+
+
+def test_a_row_whose_zero_of_decibels_float64_cannot_hold_has_a_value_and_none(capsys):
+    assert main(["bounds", "--d", "64", "--K", "2^5000"]) == 0
+    words = [line.split()[:5] for line in capsys.readouterr().out.splitlines()]
+    assert ["prop3.sq.lower.sharp", "lower", "1.96391e-46", "3.06861e-48", "prop3.sq.lower"] in words
+
+
+@pytest.mark.parametrize("source", ["gaussian", "laplace"])
+def test_variances_at_the_ends_of_float64_have_their_way_out(capsys, source):
+    problem = ["bounds", "--d", "8", "--K", "16", "--source", source, "--variance"]
+    assert main([*problem, "1e308"]) == 2
+    assert "take a smaller variance, or a larger K" in capsys.readouterr().err
+    assert main([*problem, "1e-320"]) == 0
+    printed = capsys.readouterr().out
+    assert "  shannon: shannon must lie within" in printed
+    assert printed.count("take the logarithm of the formula, a larger variance, or a smaller K") >= 6
+
+
 def test_bounds_names_the_hypothesis_that_fails(capsys):
     assert main(["bounds", "--d", "3", "--K", "4"]) == 0
     printed = capsys.readouterr().out

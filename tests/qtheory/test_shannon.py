@@ -138,3 +138,10 @@ def test_a_rate_that_no_step_reaches_is_named_and_not_the_step(law, rate):
     with pytest.raises(DomainError, match=r"^rate must be within .* got .* bits; use a rate in \(0, 8\]"):
         entropy_coded_at_rate(law, rate)
     assert entropy_coded_at_rate(law, 8.0).rate == pytest.approx(8.0, abs=1e-10)
+
+
+@pytest.mark.parametrize("law", [Gaussian(2, 1e308), Laplace(3, 1e308)], ids=["gaussian", "laplace"])
+def test_shannons_bound_above_float64_is_refused(law):
+    with pytest.raises(DomainError, match=r"^Shannon's bound must lie within .* take a smaller variance"):
+        shannon_lower_bound(law, 1)
+    assert 0 < shannon_lower_bound(law, 2**100) < math.inf
