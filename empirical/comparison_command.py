@@ -54,7 +54,7 @@ def run(phase: "type[Phase]", given: Comparison) -> int:
     """Run a phase and print its comparison; return 1 where a cell failed, else 0."""
     from empirical.comparison import compare
     from empirical.data import POCKET_PHOTOS
-    from empirical.table import render
+    from empirical.table import USE_OF_CODEWORDS, render
     from empirical.tokenizers.pocket import WEIGHTS
 
     found, _ = compare(
@@ -71,7 +71,7 @@ def run(phase: "type[Phase]", given: Comparison) -> int:
     )
     failures = found.manifest["failures"]
     if len(found.frame):
-        print(render(found.frame))
+        print(render(found.frame), USE_OF_CODEWORDS, sep="\n\n")
     for failure in failures:
         print(f"failed: {failure['cell']}: {failure['error']}", file=sys.stderr)
     if failures:
@@ -133,19 +133,22 @@ def table(preset: str, protocol: str, out: Path) -> int:
 
     from empirical.findings import write_findings
     from empirical.job import table_path
-    from empirical.table import render, render_findings, render_side_by_side
+    from empirical.printed import MEASURES
+    from empirical.table import USE_OF_CODEWORDS, render, render_findings, render_side_by_side
     from empirical.variants import PHASES, base, first_stage
     from qtheory.results import read_table
 
     first = table_path(out, PHASES[0], preset, first_stage(protocol))
     later = [table_path(out, study, preset, protocol) for study in PHASES[1:]]
     paths = [first, *(path for path in later if path.exists())]
-    tables = [read_table(path) for path in paths]
+    given = {"preset": preset, "protocol": first_stage(protocol), "out": out}
+    options = " ".join(f"--{name} {value}" for name, value in given.items())
+    tables = [read_table(path, made_by=f"`python -m empirical substitute {options}`") for path in paths]
     beside = [photographs_of(path) for path in paths]
     names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}
     findings = write_findings(tables, beside, names)  # first: it refuses phases that do not belong together
     whole = pd.concat([table.frame for table in tables], ignore_index=True)
-    print(render(whole))
+    print(render(whole), USE_OF_CODEWORDS, MEASURES, sep="\n\n")
     for n in range(3, 8):
         print(f"\nTable {n}", render_side_by_side(n, whole), sep="\n")
     for found in findings:

@@ -238,12 +238,13 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
     """
     from empirical.job import launched_path, table_path
     from empirical.launch_findings import write_correlations
-    from empirical.launch_table import render
+    from empirical.launch_table import render_all
     from empirical.table import render_findings
     from qtheory.errors import SchemaError
     from qtheory.results import read_table
 
-    found = read_table(launched_path(out, preset))
+    made_by = f"`python -m empirical launch --preset {preset} --out {out}` on your images"
+    found = read_table(launched_path(out, preset), made_by=made_by)
     frame = found.frame
     if protocol is not None:
         frame = frame[frame["protocol"] == protocol]
@@ -253,9 +254,7 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
                 f"{found.path} must have rows of protocol {protocol}, it has {there}; run `python -m "
                 f"empirical launch --preset {preset} --protocols {protocol}` first"
             )
-    measured = {int(number) for tables in frame["tables"] for number in str(tables).split()}
-    for number in sorted(measured):
-        print(f"Table {number}", render(number, frame), "", sep="\n")
+    print(render_all(frame), end="\n\n")
     correlations = write_correlations(found, table_path(out, "correlations", preset, "fair"))
     if correlations is not None:
         shown = correlations.frame

@@ -7,6 +7,7 @@ from empirical.head import TRAINED
 from empirical.printed import (
     BY_EPOCH,
     HALVES,
+    MEASURES,
     SHOWN,
     as_text,
     beside,
@@ -74,3 +75,15 @@ def render(n: int, frame: "pd.DataFrame") -> str:
         As there.
     """
     return as_text(side_by_side(n, frame))
+
+
+def render_all(frame: "pd.DataFrame") -> str:
+    """Return all tables of which there are launched rows as text, and before them what their columns are.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The launched rows.
+    """
+    measured = {int(number) for tables in frame["tables"] for number in str(tables).split()}
+    return "\n\n".join([MEASURES, *(f"Table {n}\n{render(n, frame)}" for n in sorted(measured))])

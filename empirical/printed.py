@@ -32,6 +32,13 @@ _COLUMNS = (
 )
 SHOWN = tuple(name for name, *_ in _COLUMNS)
 _DIGITS = {"seeds": 0} | {name: digits for name, _, _, digits in _COLUMNS}
+# what columns are headed where their name alone would mistake them for those of the comparison
+_HEADINGS = {"psnr": "psnr (luma)", "ssim": "ssim (%)"}
+MEASURES = (
+    "In the paper's tables below PSNR is that of the luma and SSIM in per cent, as the paper prints them, "
+    "measured rows too.\nPSNR of the luma is higher than that of RGB: compare neither with the other."
+)
+"""What to know of the columns of `as_text`."""
 BY_EPOCH = "rfid_by_epoch"
 _HALF = "_half"
 HALVES = tuple(f"{name}{_HALF}" for name in SHOWN)
@@ -161,4 +168,4 @@ def as_text(table: "pd.DataFrame") -> str:
         table[name] = texts
     if BY_EPOCH in table:
         table[BY_EPOCH] = table[BY_EPOCH].fillna("")
-    return table.to_string(index=False, justify="left")
+    return table.rename(columns=_HEADINGS).to_string(index=False, justify="left")

@@ -20,6 +20,13 @@ _TABLES = range(3, 8)
 # networks that the comparison on photographs does without
 _SHOWN = tuple(name for name in SHOWN if name not in ("lpips", "ris", "kid_inception"))
 
+USE_OF_CODEWORDS = (
+    "Intervals of utilization and perplexity are symmetric (jackknife over photographs) and not cut at their "
+    "range:\nan upper end above 1 says that all codewords may be in use, 1.000 [1.000, 1.000] that all are, "
+    "whichever photograph is left out."
+)
+"""What to know of the intervals that `render` shows."""
+
 
 def render(frame: "pd.DataFrame") -> str:
     """Return the comparison as text: mean over trials, and the interval over photographs.

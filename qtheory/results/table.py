@@ -218,13 +218,15 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def read_table(path: Path | str) -> Table:
+def read_table(path: Path | str, *, made_by: str = "the study that makes it") -> Table:
     """Read a table and verify it against its manifest.
 
     Parameters
     ----------
     path : pathlib.Path or str
         The CSV file.
+    made_by : str
+        What to run where there is no such table.
 
     Returns
     -------
@@ -252,7 +254,7 @@ def read_table(path: Path | str) -> Table:
 
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; run the study that makes it")
+        raise FileNotFoundError(f"{path} does not exist; run {made_by}")
     manifest = read_manifest(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != manifest["sha256"]:

@@ -11,6 +11,8 @@ import empirical
 from empirical import comparison
 from empirical.__main__ import main
 from empirical.phases import Substitution
+from empirical.printed import MEASURES
+from empirical.table import USE_OF_CODEWORDS
 
 
 @pytest.fixture
@@ -90,9 +92,11 @@ def test_an_argument_that_cannot_be_is_one_line(given, changed, words, capsys):
     assert words in capsys.readouterr().err
 
 
-def test_a_table_that_is_missing_names_the_study(tmp_path, capsys):
-    assert main(["table", "--preset", "smoke", "--out", str(tmp_path)]) == 1
-    assert "smoke.csv does not exist; run the study that makes it" in capsys.readouterr().err
+@pytest.mark.parametrize(("protocol", "first"), [("fair", "fair"), ("fair_decoder", "fair")])
+def test_a_table_that_is_missing_names_its_command(protocol, first, tmp_path, capsys):
+    assert main(["table", "--preset", "smoke", "--protocol", protocol, "--out", str(tmp_path)]) == 1
+    command = f"python -m empirical substitute --preset smoke --protocol {first} --out {tmp_path}"
+    assert f"smoke.csv does not exist; run `{command}`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("preset", ["pocket", "desk"])
@@ -106,6 +110,9 @@ def test_a_stored_table_is_shown_where_there_is_no_own_and_nothing_is_written(
     said = capsys.readouterr().out
     assert said.startswith(f"stored with the code: {stored}\n")
     assert "MMD VQ" in said or "mmd" in said
+    assert said.count(MEASURES) == 1
+    assert said.index(MEASURES) < said.index("\nTable ")
+    assert (USE_OF_CODEWORDS in said) == (preset == "pocket")  # of a launch utilization has no interval
     assert list(tmp_path.iterdir()) == []
     assert {path: path.read_bytes() for path in stored.rglob("*") if path.is_file()} == before
 

@@ -124,4 +124,7 @@ def test_the_command_prints_the_tables_of_a_launch_and_stores_its_correlations(t
     assert main(["table", "--preset", "paper", "--protocol", "as_run", "--out", str(tmp_path)]) == 0
     assert "measured, fair" not in capsys.readouterr().out
     assert main(["table", "--preset", "desk", "--out", str(tmp_path)]) == 1
-    assert "desk.csv does not exist; run the study that makes it" in capsys.readouterr().err
+    assert (
+        "desk.csv does not exist; run `python -m empirical launch --preset desk --out"
+        in capsys.readouterr().err
+    )

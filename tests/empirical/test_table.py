@@ -104,3 +104,11 @@ def test_each_table_holds_every_printed_row_once(n):
 def test_other_tables_are_refused():
     with pytest.raises(DomainError, match="n must be the number of a table of results, 3 to 7; got 2"):
         side_by_side(2, frame())
+
+
+def test_columns_of_the_paper_are_headed_by_the_form_that_they_have():
+    head, *rows = render_side_by_side(3, frame(("ema",), head="full")).splitlines()
+    assert "psnr (luma)" in head
+    assert "ssim (%)" in head
+    assert any("measured" in row and "23.00" in row for row in rows)  # psnr_luma and not psnr
+    assert "PSNR (dB, RGB)" in render(frame())
