@@ -25,7 +25,7 @@ THEOREMS_BY_NAME = {
     "finite refutation": ("prop2.lower.finite", "2^747"),
     "two-level minimax": ("prop2.upper", "d / (2 e)"),
     "upper bound with the best constant": ("prop2.upper", "5 / (2 e)"),
-    "upper bound on subspaces": ("prop3.vq.upper", "9 d K^(-2/d_eff)"),
+    "upper bound on subspaces": ("prop3.vq.upper", "(9/4) d_eff) d K^(-2/d_eff)"),
     "product error on the diagonal": ("prop3.pq.lower", "sum_m d_m / (3 n_m^2)"),
     "scaling of vector error": ("scaling.vq", "c^2"),
     "scaling of product error": ("scaling.pq", "c^2"),
