@@ -48,3 +48,19 @@ def test_the_commands_run(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(command.split()) == 0
     assert capsys.readouterr().out
+
+
+def test_the_dry_run_counts_for_the_device_that_the_costs_are_of():
+    (line,) = [one for one in TEXT.splitlines() if one.startswith("python -m ") and "--dry-run" in one]
+    launched = next(one for one in TEXT.splitlines() if "# one GPU of 80 GB" in one)
+    for option in ("--device cuda", "--bf16"):
+        assert option in line
+        assert option in launched
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/reproduction.md"])
+def test_prose_is_wrapped(document):
+    """Lists of answers, tables and commands have lines as long as they need."""
+    prose = re.sub(r"```.*?```", "", (ROOT / document).read_text(), flags=re.DOTALL)
+    long = [line for line in prose.splitlines() if len(line) > 124 and not re.match(r"- |\|", line)]
+    assert not long
