@@ -21,7 +21,7 @@ import torch
 from empirical.cells import CellSpec
 from empirical.determinism import as_launched
 from empirical.locks import alone, of_first
-from empirical.outcomes import less_memory, lock, result, taken_over
+from empirical.outcomes import keep_failure, less_memory, lock, result
 from empirical.runtime import (
     EvaluationMemoryError,
     Runtime,
@@ -80,18 +80,11 @@ def _memory_words(launch: Launch, cell: CellSpec, runtime: Runtime, error: Excep
 
 @contextmanager
 def _told(launch: Launch, cell: CellSpec) -> Iterator[None]:
-    """Store why a cell fails; of several processes the first has its say, from which the others fail.
-
-    Nothing is stored in a folder that another launch has taken.
-    """
-    folder, digest = launch.folder(cell), launch.digest(cell)
-    file = folder / "failure.json"
+    """Keep why a cell fails; of several processes the first has its say, from which the others fail."""
     try:
         yield
     except (DomainError, SchemaError, ShapeError, OSError, FloatingPointError, RuntimeError) as error:
-        if not file.exists() and not taken_over(folder, digest):
-            content = {"digest": digest, "error": f"{type(error).__name__}: {error}"}
-            write_bytes_atomically(file, json.dumps(content).encode())
+        keep_failure(launch.folder(cell), launch.digest(cell), error)
         raise
 
 

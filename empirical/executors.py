@@ -15,8 +15,8 @@ from threading import Event, Lock
 
 import torch
 
-from empirical.locks import POLL, at_once, held
-from empirical.outcomes import belongs
+from empirical.locks import POLL, held, if_free
+from empirical.outcomes import belongs, keep_failure, log_lock
 from empirical.runtime import FOLLOWS
 from qtheory.errors import DomainError
 
@@ -54,6 +54,9 @@ class Task:
 def perform(task: Task, environment: Mapping[str, str] | None = None, stop: Event | None = None) -> int:
     """Run a task and return its exit status; it ends with this process, see `end_with_launcher`.
 
+    Where it cannot begin, on a file system without locks for example, what the system says is kept as the
+    cell's failure.
+
     Parameters
     ----------
     task : Task
@@ -63,8 +66,12 @@ def perform(task: Task, environment: Mapping[str, str] | None = None, stop: Even
     stop : threading.Event, optional
         Ends the task when it is set.
     """
-    with _turn(task, stop or Event()) as ours:
-        return _run(task, environment, stop) if ours else 1
+    try:
+        with _turn(task, stop or Event()) as ours:
+            return _run(task, environment, stop) if ours else 1
+    except OSError as error:
+        keep_failure(Path(task.log).parent, task.digest, error)
+        return 1
 
 
 def _run(task: Task, environment: Mapping[str, str] | None, stop: Event | None) -> int:
@@ -99,12 +106,18 @@ def _turn(task: Task, stop: Event) -> Iterator[bool]:
     Inside, the log is this job's: a command takes its lock only after a while.
     """
     log, told = Path(task.log), False
+
+    def taken() -> bool:
+        return bool(task.digest) and not belongs(log.parent, task.digest)
+
     while not stop.is_set():
-        if task.digest and not belongs(log.parent, task.digest):
+        if taken():
             print(f"a launch with other settings has {log.parent} by now, so nothing runs", file=sys.stderr)
             break
-        with at_once(log.with_suffix(".lock")) as ours:
-            if ours and not (task.lock and held(Path(task.lock))):
+        with if_free(log_lock(log)) as free:
+            if taken():  # until then the folder could be moved
+                continue
+            if free and not (task.lock and held(Path(task.lock))):
                 yield True
                 return
         if not told:

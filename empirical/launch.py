@@ -17,8 +17,9 @@ from empirical.cells import CellSpec, matrix
 from empirical.counts import latent_side
 from empirical.executors import Executor, Task
 from empirical.head import HEADS, REFERENCES
-from empirical.locks import POLL, held
+from empirical.locks import POLL
 from empirical.outcomes import (
+    at_work,
     failure,
     finished,
     forget_failure,
@@ -104,7 +105,7 @@ def _outcomes(
     """
     while cells:
         set_aside(launch, cells)
-        running = {cell for cell in cells if held(lock(launch, cell))}  # first: they end at any moment
+        running = {cell for cell in cells if at_work(launch, cell)}  # first: they end at any moment
         left: list[CellSpec] = []
         missing: list[CellSpec] = []
         for cell in cells:

@@ -67,7 +67,7 @@ def _leave(file: int | None) -> None:
 
 
 @contextmanager
-def at_once(path: Path) -> Iterator[bool]:
+def if_free(path: Path) -> Iterator[bool]:
     """Take a lock, unless a process has it: nobody is waited for.
 
     Parameters

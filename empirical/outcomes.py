@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from empirical.cells import CellSpec
-from empirical.locks import at_once, held
+from empirical.locks import held, if_free
 from empirical.runtime import how_to_evaluate_in_less, how_to_save_memory
 from empirical.setup import Launch, indexed
 from qtheory.errors import DomainError
+from qtheory.results import write_bytes_atomically
 
 _TAIL = 2000  # characters of a cell's output that a failure keeps
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # of a process, and as a shell passes it on
@@ -74,6 +75,19 @@ def log(launch: Launch, cell: CellSpec) -> Path:
     return launch.folder(cell) / "output.log"
 
 
+def log_lock(output: Path) -> Path:
+    """Return the file whose lock a job has as long as the log is its own."""
+    return output.with_suffix(".lock")
+
+
+def at_work(launch: Launch, cell: CellSpec) -> bool:
+    """Return whether a job runs a cell: it has the log from its start, the cell's own lock only later.
+
+    Imports and ``torchrun`` come between. What outlives a job that was killed has the latter alone.
+    """
+    return held(lock(launch, cell)) or held(log_lock(log(launch, cell)))
+
+
 def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
     """Return the launch with the digests of images and weights that it last had for one of the cells.
 
@@ -113,11 +127,19 @@ def failure(launch: Launch, cell: CellSpec, status: int) -> str:
     return f"{who}was killed, perhaps because memory ran out; then {remedy} ({words})"
 
 
+def keep_failure(folder: Path, digest: str, error: Exception) -> None:
+    """Keep why a cell fails, unless that is there already, or another launch has taken the folder."""
+    path = folder / "failure.json"
+    if not path.exists() and not taken_over(folder, digest):
+        content = {"digest": digest, "error": f"{type(error).__name__}: {error}"}
+        write_bytes_atomically(path, json.dumps(content).encode())
+
+
 def forget_failure(launch: Launch, cell: CellSpec) -> None:
     """Remove why a cell failed before, unless a job is at it now, which has its own say."""
     path = launch.folder(cell) / "failure.json"
     if path.exists():
-        with at_once(log(launch, cell).with_suffix(".lock")) as free:
+        with if_free(log_lock(log(launch, cell))) as free:
             if free:
                 path.unlink(missing_ok=True)
 
@@ -171,7 +193,7 @@ def set_aside(launch: Launch, cells: Iterable[CellSpec]) -> None:
     own = {cell: launch.digest(cell) for cell in cells}
     stored = {cell: _stored_digest(launch.folder(cell)) for cell in own}
     others = {cell: kept for cell, kept in stored.items() if kept not in (None, own[cell])}
-    if running := [cell for cell in others if held(lock(launch, cell))]:
+    if running := [cell for cell in others if at_work(launch, cell)]:
         raise DomainError(
             f"cells must not run with other settings at the same time, but {len(running)} do, such as "
             f"{running[0].name}; wait for their jobs, cancel them, or take another --out"
@@ -182,7 +204,7 @@ def set_aside(launch: Launch, cells: Iterable[CellSpec]) -> None:
         folder = launch.folder(cell)
         if kept_beside(folder, digest).exists() and stored[cell] != digest:
             # a job that came too late may have made one that holds nothing
-            if folder.exists() and not any(folder.glob("*.safetensors")) and not held(lock(launch, cell)):
+            if folder.exists() and not any(folder.glob("*.safetensors")) and not at_work(launch, cell):
                 shutil.rmtree(folder)
             if not folder.exists():
                 kept_beside(folder, digest).replace(folder)

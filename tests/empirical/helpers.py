@@ -1,5 +1,6 @@
-"""What tests of trainings share: an interruption in mid-training, and what a training leaves."""
+"""What tests of trainings share: an interruption in mid-training, what a training leaves, and a wait."""
 
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -21,6 +22,19 @@ def interrupted(*, before):
         patch.setattr(_Trainer, "step", stopped)
         with pytest.raises(KeyboardInterrupt):
             yield
+
+
+def until(happened, seconds=300):
+    """Wait until something has happened, and fail where it does not."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, f"nothing happened within {seconds} s"
+        time.sleep(0.02)
+
+
+def written(path):
+    """Return whether a file is there and not empty."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def contents(folder):

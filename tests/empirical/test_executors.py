@@ -1,15 +1,22 @@
 """Cells on the cards of one machine, and what an interruption leaves running."""
 
+import json
+import os
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
-from empirical import executors
+from empirical import executors, locks
 from empirical.executors import LocalExecutor, Task, perform
-from empirical.locks import alone
+from empirical.launch import walk
+from empirical.locks import alone, if_free
 from qtheory.errors import DomainError
+from tests.empirical.helpers import until, written
+from tests.empirical.launched import chosen
 
 FOLLOWER = """
 import sys, time
@@ -99,8 +106,7 @@ def test_cells_that_run_side_by_side_end_with_the_walk_that_is_interrupted(tmp_p
     machine_of(2, monkeypatch)
     statuses = LocalExecutor(2).run(given)
     assert next(statuses) == 0
-    while not all(log.exists() and log.read_text() for log in logs[:2]):
-        time.sleep(0.05)
+    until(lambda: all(written(log) for log in logs[:2]))
     start = time.monotonic()
     statuses.close()
     assert time.monotonic() - start < 50
@@ -114,14 +120,13 @@ def test_a_task_whose_cell_another_job_runs_begins_after_it_with_a_log_of_its_ow
     monkeypatch.setattr(executors, "held", lambda path: looks(path) and (looked.set() or True))
     log, lock = tmp_path / "output.log", tmp_path / "lock"
     given = Task(("echo", "second"), str(log), lock=str(lock))
-    job = threading.Thread(target=perform, args=(given,))
-    with log.open("a", buffering=1) as first:
+    with log.open("a", buffering=1) as first, ThreadPoolExecutor() as pool:
         with alone(lock):
             first.write("first\n")
-            job.start()
+            job = pool.submit(perform, given)
             assert looked.wait(60)
             assert log.read_text() == "first\n"
-        job.join()
+        assert job.result(60) == 0
         first.write("exitcode  : -9 (pid: 7)\n")
     assert log.read_text() == "second\n"
 
@@ -129,27 +134,22 @@ def test_a_task_whose_cell_another_job_runs_begins_after_it_with_a_log_of_its_ow
 def test_of_two_jobs_of_a_cell_that_start_together_one_begins_after_the_other(tmp_path, monkeypatch):
     """A job has its log from the start, where the cell takes its lock seconds later."""
     monkeypatch.setattr(executors, "POLL", 0.01)
-    stop, waits, statuses = threading.Event(), threading.Event(), []
+    stop, waits = threading.Event(), threading.Event()
     monkeypatch.setattr(stop, "wait", lambda seconds: waits.set() or time.sleep(seconds))
     log, go = tmp_path / "output.log", tmp_path / "go"
     scripts = f"echo first; until [ -e {go} ]; do sleep 0.02; done; echo ends; exit 3", "echo second"
-    first, second = (
-        threading.Thread(target=lambda one=one: statuses.append(perform(one, stop=stop)))
-        for one in (Task(("sh", "-c", script), str(log), lock=str(tmp_path / "lock")) for script in scripts)
-    )
-    first.start()
-    while not (log.exists() and log.read_text()):
-        time.sleep(0.02)
-    second.start()
-    while second.is_alive() and not waits.is_set():
-        time.sleep(0.02)
-    seen = log.read_text()
-    go.touch()
-    first.join()
-    second.join()
-    assert seen == "first\n"
+    one, other = (Task(("sh", "-c", script), str(log), lock=str(tmp_path / "lock")) for script in scripts)
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            first = pool.submit(perform, one, stop=stop)
+            until(lambda: written(log))
+            second = pool.submit(perform, other, stop=stop)
+            until(lambda: waits.is_set() or second.done())
+            assert log.read_text() == "first\n"
+        finally:
+            go.touch()
+        assert (first.result(60), second.result(60)) == (3, 0)
     assert log.read_text() == "second\n"
-    assert statuses == [3, 0]
 
 
 def test_a_task_whose_folder_another_launch_has_taken_leaves_its_log(tmp_path):
@@ -160,3 +160,33 @@ def test_a_task_whose_folder_another_launch_has_taken_leaves_its_log(tmp_path):
     assert log.read_text() == "of the other\n"
     assert perform(Task(("echo", "own"), str(log), digest="other")) == 0
     assert log.read_text() == "own\n"
+
+
+def test_whose_a_folder_is_counts_once_the_log_is_taken(tmp_path, monkeypatch):
+    """Until then another launch may take it."""
+
+    @contextmanager
+    def late(path):
+        (tmp_path / "cell.json").write_text('{"digest": "other"}')
+        with if_free(path) as free:
+            yield free
+
+    monkeypatch.setattr(executors, "if_free", late)
+    (tmp_path / "cell.json").write_text('{"digest": "own"}')
+    assert perform(Task(("echo", "own"), str(tmp_path / "output.log"), digest="own")) == 1
+    assert not (tmp_path / "output.log").exists()
+
+
+def test_a_cell_that_cannot_be_locked_fails_in_words_and_the_walk_goes_on(launch, monkeypatch):
+    def refused(*_):
+        raise OSError(95, os.strerror(95))
+
+    monkeypatch.setattr(locks.fcntl, "flock", refused)
+    cells = [cell for cell in chosen(methods=["fsq", "lfq"]) if cell.phase == "substitution"]
+    words = "must be on a file system that locks files"
+    outcomes = dict(walk(launch, cells, LocalExecutor()))
+    assert all(words in outcomes[cell] and "take another --out" in outcomes[cell] for cell in cells)
+    stored = json.loads((launch.folder(cells[0]) / "failure.json").read_text())
+    assert stored == {"digest": launch.digest(cells[0]), "error": outcomes[cells[0]]}
+    with pytest.raises(OSError, match=words):  # the same command finds it out at once
+        list(walk(launch, cells, LocalExecutor()))

@@ -13,7 +13,16 @@ from empirical import cell_run, locks
 from empirical import launch as launch_module
 from empirical.launch import _batches, task, walk
 from empirical.locks import alone
-from empirical.outcomes import failure, latents_cached, lock, needs_latents, result, set_aside
+from empirical.outcomes import (
+    failure,
+    latents_cached,
+    lock,
+    log,
+    log_lock,
+    needs_latents,
+    result,
+    set_aside,
+)
 from empirical.training import train_on
 from qtheory.errors import DomainError
 from tests.empirical.launched import Here, chosen
@@ -121,12 +130,12 @@ class Nowhere(Here):
         yield from (1 for _ in tasks)
 
 
-@pytest.fixture
-def running(launch, monkeypatch):
-    """Has a job run the first of two cells, which ends when the launcher waits for it."""
+@pytest.fixture(params=[lock, lambda launch, cell: log_lock(log(launch, cell))], ids=["lock", "log"])
+def running(launch, monkeypatch, request):
+    """Has a job run the first of two cells, or begin to, which ends when the launcher waits for it."""
     spec, other = (cell for cell in chosen(methods=["fsq", "lfq"]) if cell.phase == "substitution")
     with ExitStack() as job:
-        job.enter_context(alone(lock(launch, spec)))
+        job.enter_context(alone(request.param(launch, spec)))
         launch.write(spec)
         monkeypatch.setattr(launch_module.time, "sleep", lambda _: job.close())
         yield spec, other, job

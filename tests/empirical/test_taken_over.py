@@ -1,8 +1,7 @@
 """Two launches with other settings take turns in one folder: what each has finished is found again."""
 
 import json
-import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,20 +9,25 @@ import pytest
 import torch
 
 from empirical import checkpoint
+from empirical import launch as launch_module
 from empirical.checkpoint import State
 from empirical.executors import perform
 from empirical.launch import _outcomes, run, task, walk
+from empirical.locks import if_free
 from empirical.outcomes import (
     failure,
     forget_failure,
     kept_beside,
     latents_cached,
+    log,
+    log_lock,
     needs_latents,
     result,
     set_aside,
 )
 from qtheory.errors import DomainError
 from qtheory.results import read_table
+from tests.empirical.helpers import until, written
 from tests.empirical.launched import Here, chosen
 
 
@@ -108,21 +112,42 @@ def test_the_cell_that_runs_alone_is_one_that_makes_the_cache(launch):
     assert not latents_cached(launch)
 
 
-def test_what_a_job_says_that_runs_a_cell_meanwhile_is_left_to_it(launch):
+def test_a_folder_stays_where_it_is_from_the_start_of_its_job(launch):
+    """Between that and the cell's own lock lie the imports and ``torchrun``, tens of seconds."""
+    spec, other = chosen()[0], replace(launch, bf16=True)
+    folder = launch.write(spec).parent
+    beside = kept_beside(folder, other.digest(spec))
+    beside.mkdir()
+    with if_free(log_lock(log(launch, spec))) as free:
+        assert free
+        with pytest.raises(DomainError, match="cells must not run with other settings at the same time"):
+            set_aside(other, [spec])
+        (folder / "cell.json").unlink()  # a folder that says nothing would else be removed
+        set_aside(other, [spec])
+        assert folder.exists()
+        assert beside.exists()
+    set_aside(other, [spec])
+    assert folder.exists()
+    assert not beside.exists()
+
+
+def test_what_a_job_says_that_runs_a_cell_meanwhile_is_left_to_it(launch, monkeypatch):
     """Of another launch; it began when this one had seen nobody there."""
+    monkeypatch.setattr(launch_module, "at_work", lambda *_: False)
     spec = chosen()[0]
     one = task(launch, spec)
     said = launch.folder(spec) / "failure.json"
     said.write_text("{}")
     script = f"echo began; until [ -e {said}.go ]; do sleep 0.02; done"
-    job = threading.Thread(target=perform, args=(replace(one, command=("sh", "-c", script)),))
-    job.start()
-    while not (Path(one.log).exists() and Path(one.log).read_text()):
-        time.sleep(0.02)
     kept = []
-    list(_outcomes(launch, [spec], Fake(lambda number: kept.append(said.exists()))))
-    said.with_name("failure.json.go").touch()
-    job.join()
+    with ThreadPoolExecutor() as pool:
+        job = pool.submit(perform, replace(one, command=("sh", "-c", script)))
+        try:
+            until(lambda: written(Path(one.log)))
+            list(_outcomes(launch, [spec], Fake(lambda number: kept.append(said.exists()))))
+        finally:
+            said.with_name("failure.json.go").touch()
+        assert job.result(60) == 0
     forget_failure(launch, spec)
     assert (kept, said.exists()) == ([True], False)
 
