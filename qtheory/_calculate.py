@@ -76,6 +76,9 @@ def _size(text: str) -> int:
     except ValueError:  # DomainError is one
         message = f"K must be an integer or a power such as 2^12, got {text!r}"
         raise argparse.ArgumentTypeError(message) from None
+    if sign and base < 1:
+        message = f"K must be positive, got {text!r}; its base must be at least 1"
+        raise argparse.ArgumentTypeError(message)
     # a power this large is never formed
     if (base.bit_length() - 1) * exponent > MOST_BITS or (size := base**exponent) > 1 << MOST_BITS:
         message = f"K must be at most 2^{MOST_BITS}, got {text!r}; bounds of larger K go on as K^(-2/d)"

@@ -19,7 +19,7 @@ def optimal_point_density(source: Source) -> Source:
     Parameters
     ----------
     source : Gaussian
-        With a density; other laws need a moment of order above 2.
+        With a density: its covariance must not be singular.
 
     Returns
     -------

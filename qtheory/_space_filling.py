@@ -20,12 +20,13 @@ _LATTICES = {
     7: ("E7*", 21361 * 2 ** (1 / 7) / 322560),
     8: ("E8", 929 / 12960),
     10: ("D10+", 4568341 / 64512000),
-    12: ("glued D6", 0.070034),
+    12: ("glued D6", 0.070035),
     16: ("BW16", 0.068299),
-    24: ("Leech", 0.065771),
+    24: ("Leech", 0.065772),
 }
-"""Normalised second moments: Conway and Sloane 1999, chapter 21; D10+: Agrell and Allen 2023; 12: Agrell et
-al. 2024. Better lattices are known at least for d = 9, 11 and 13 to 15 (Agrell and Allen 2023)."""
+"""Normalised second moments, decimals rounded up: Conway and Sloane 1999, chapter 21; D10+: Agrell and Allen
+2023; 12: Agrell et al. 2024. Better lattices are known at least for d = 9, 11 and 13 to 15 (Agrell and Allen
+2023)."""
 
 _PRODUCTS_UP_TO = 64  # beyond, Zador's random codebooks beat every product of the table
 

@@ -87,18 +87,24 @@ def _leech(x: Array) -> Array:
     )
 
 
-def _in_half(x: Array, code: Array, a: int) -> Array:
-    """Least squared distance over the words of Golay's code, for a = 0 or 1."""
+def _in_half(x: Array, code: Array, a: int, among: int = 64) -> Array:
+    """Least squared distance over the words of Golay's code, for a = 0 or 1, the nearest `among` first."""
     classes = x - a - 2 * np.arange(2).reshape(2, 1, 1)
     whole = np.round(classes / 4)
     gap = np.abs(classes - 4 * whole)
     squares, detours = gap**2, 16 - 8 * gap
     plain = squares[0].sum(axis=1)[:, None] + (squares[1] - squares[0]) @ code.T
-    near = np.argpartition(plain, 64, axis=1)[:, :64]  # a detour costs less than the others are away
+    near = np.argpartition(plain, among - 1, axis=1)[:, :among]
     words = code[near]
     odd = (np.where(words, whole[1][:, None], whole[0][:, None]).sum(axis=2) + a) % 2
     detour = np.where(words, detours[1][:, None], detours[0][:, None]).min(axis=2)
-    return np.asarray((np.take_along_axis(plain, near, 1) + odd * detour).min(axis=1))
+    without = np.take_along_axis(plain, near, 1)
+    least = np.asarray((without + odd * detour).min(axis=1))
+    # the words left out are no nearer than the farthest of these, and a detour shortens nothing
+    undecided = least > without.max(axis=1)
+    if among < len(code) and undecided.any():
+        least[undecided] = _in_half(x[undecided], code, a, min(8 * among, len(code)))
+    return least
 
 
 class Lattice(NamedTuple):

@@ -183,9 +183,17 @@ def calculate(
 
 def _verdict(name: str, d: int, K: int) -> str:
     """Return what the ledger says at d and K (prop2.lower, its game and its open dimensions)."""
-    if name != "prop2.lower.paper" or d <= 46 or math.log2(K) <= 4.04 * d:
+    if name != "prop2.lower.paper" or d <= 46 or _up_to_the_game(d, K):
         return "holds"
     return "open" if d <= 64 else "refuted"
+
+
+def _up_to_the_game(d: int, K: int) -> bool:
+    """Whether K <= 2^(4.04 d), in integers: K^25 <= 2^(101 d)."""
+    bits = K.bit_length()  # 2^(bits - 1) <= K < 2^bits decides unless they are close
+    if 25 * bits <= 101 * d or 25 * (bits - 1) > 101 * d:
+        return 25 * bits <= 101 * d
+    return (K**25 - 1).bit_length() <= 101 * d
 
 
 def _row(entry: Entry, reference: Source, d: int, K: int, larger: str) -> Row:

@@ -39,12 +39,9 @@ def _learned_maps_reach_the_vector_optimum() -> Evidence:
 
 def _without_maps_scalar_is_worse() -> Evidence:
     return Evidence(
-        "numerical",
-        optimal_scalar(_SOURCE, 4).distortion,
-        ">",
-        optimal_vector(_SOURCE, 4).distortion,
+        "numerical", optimal_scalar(_SOURCE, 4).distortion, ">", optimal_vector(_SOURCE, 4).distortion,
         detail="optimal scalar quantizer of the same source against the optimal vector quantizer, K = 4",
-    )
+    )  # fmt: skip
 
 
 def _product_form_has_the_lower_error() -> Evidence:
@@ -138,6 +135,14 @@ def _same_error_more_rfid() -> Evidence:
     return Evidence(
         "transcribed", gap if same else 0, "==", Fraction(6, 100),
         detail="r-FID of Wasserstein VQ less that of MMD VQ, of the same printed E, Adaptation",
+    )  # fmt: skip
+
+
+def _same_lpips() -> Evidence:
+    values = phase(3, _ADA)["lpips"]
+    return Evidence(
+        "transcribed", decimal(values["Wasserstein VQ"]), "==", decimal(values["MMD VQ"]),
+        detail="LPIPS of Wasserstein VQ, and of MMD VQ, Adaptation",
     )  # fmt: skip
 
 
@@ -262,6 +267,7 @@ CLAIMS = (
             Check("MMD VQ has the best r-IS", partial(_first_in, "ris", "MMD VQ")),
             Check("Wasserstein VQ has the best PSNR", partial(_first_in, "psnr", "Wasserstein VQ")),
             Check("Wasserstein VQ has the best SSIM", partial(_first_in, "ssim", "Wasserstein VQ")),
+            Check("the two have the same LPIPS", _same_lpips),
             Check("a method of the same E has more r-FID", _same_error_more_rfid),
         ),
         group="text",

@@ -182,7 +182,7 @@ CLAIMS = (
         proof=(
             "The centres of the balls are a codebook, and within C K^(-1/k) of the support. Two points at "
             "distance 2 C attain the bound at K = 1. The circle consists of K arcs, each in a ball of radius "
-            "sin(pi / K)."
+            "sin(pi / K) for K >= 2, and of radius 1 <= pi for K = 1."
         ),
         checks=(
             Check("the unit circle: K balls of radius pi / K cover it", covering.circle_is_covered),

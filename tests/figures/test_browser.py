@@ -142,6 +142,7 @@ PROBLEMS = [
     ("uniform", 8, 2**1000, 8, None, 1.0),
     ("uniform", 50, 2**202, 0, None, 1.0),
     ("uniform", 50, 2**203, 0, None, 1.0),
+    *[("uniform", d, 2 ** (101 * d // 25) + more, 0, None, 1.0) for d in (450, 575) for more in (0, 1)],
     ("uniform", 64, 2**1024, 0, None, 1.0),
     ("gaussian", 8, 16, 0, None, 1e-320),
 ]  # fmt: skip

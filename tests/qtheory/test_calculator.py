@@ -7,7 +7,7 @@ import pytest
 
 from qtheory import claims
 from qtheory.bounds import BOUNDS
-from qtheory.claims.calculator import calculate
+from qtheory.claims.calculator import _up_to_the_game, _verdict, calculate
 from qtheory.errors import DomainError, ShapeError
 from qtheory.expected import lfq_distortion, matched_product_distortion
 from qtheory.limits import shannon_lower_bound, zador
@@ -142,6 +142,18 @@ def test_arguments_that_make_no_problem_are_errors(source, K, options, error, me
 def test_independent_coordinates_are_calculated_without_a_matrix(source):
     assert calculate(source, 2).rows
     assert "covariance" not in vars(source)
+
+
+@pytest.mark.parametrize(("d", "bits", "verdict"), [(50, 202, "open"), (450, 1818, "refuted")])
+def test_the_printed_bound_is_proved_up_to_the_last_codeword(d, bits, verdict):
+    assert _verdict("prop2.lower.paper", d, 2**bits) == "holds"  # bits = 4.04 d exactly
+    assert _verdict("prop2.lower.paper", d, 2**bits + 1) == verdict
+
+
+@pytest.mark.parametrize(("d", "K"), [(65, 2**262), (65, 2**263), (500, 2**2020), (501, 2**2025)])
+def test_the_end_of_the_proof_is_compared_in_integers(d, K):
+    for size in (K - 1, K, K + 1, 3 * K // 2):
+        assert _up_to_the_game(d, size) == (size**25 <= 2 ** (101 * d))
 
 
 def test_only_the_printed_lower_bound_is_marked_and_only_where_it_is_not_proved():

@@ -164,13 +164,18 @@ def test_sizes_are_integers_or_powers(capsys, size):
     assert "K must be an integer or a power such as 2^12" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "size", ["2^99999999999", "2^100001", "3^100000", "-2^99999999999", "9**99999999999"]
-)
+@pytest.mark.parametrize("size", ["2^99999999999", "2^100001", "3^100000", "9**99999999999"])
 def test_a_size_beyond_2_to_100000_is_refused_before_it_is_formed(capsys, size):
     with pytest.raises(SystemExit):
         main(["bounds", "--d", "8", "--K=" + size])
     assert f"K must be at most 2^100000, got '{size}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", ["-2^99999999999", "-2^2", "0^3"])
+def test_a_power_of_no_positive_number_is_told_so(capsys, size):
+    with pytest.raises(SystemExit):
+        main(["bounds", "--d", "8", "--K=" + size])
+    assert f"K must be positive, got '{size}'; its base must be at least 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("d", [1, 8])
