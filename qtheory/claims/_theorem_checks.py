@@ -65,11 +65,47 @@ def random_codebooks_near_zador() -> Evidence:
     )
 
 
-def perplexity_is_approached() -> Evidence:
-    used = perplexity(lloyd_max(Gaussian(1), 256).masses) / 256
+def _perplexity_of_levels(source: Source) -> Evidence:
+    used = perplexity(lloyd_max(source, 256).masses) / 256
     return Evidence(
-        "numerical", used, "~=", limits.optimal_perplexity_ratio(Gaussian(1)), tolerance=0.005,
-        detail="perplexity over n of Lloyd-Max with 256 levels and its limit exp(-KL), N(0, 1)",
+        "numerical", used, "~=", limits.optimal_perplexity_ratio(source), tolerance=0.005,
+        detail=f"perplexity over n of Lloyd-Max with 256 levels and its limit exp(-KL), {source!r}",
+    )  # fmt: skip
+
+
+def perplexity_of_gaussian_levels() -> Evidence:
+    return _perplexity_of_levels(Gaussian(1))
+
+
+def perplexity_of_laplace_levels() -> Evidence:
+    return _perplexity_of_levels(Laplace(1))
+
+
+def _nearest_of(words: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return np.asarray(((words**2).sum(axis=1) / 2 - x @ words.T).argmin(axis=1))
+
+
+def _perplexity_of_fitted_words(K: int) -> float:
+    """Perplexity over K, on new vectors, of words that Lloyd's iteration fits to N(0, I_2)."""
+    rng = np.random.Generator(np.random.PCG64(0))
+    x = rng.standard_normal((2**14, 2))
+    words = x[:K]
+    for _ in range(60):
+        codes = _nearest_of(words, x)
+        counts = np.bincount(codes, minlength=K)[:, None]
+        sums = np.stack([np.bincount(codes, x[:, j], K) for j in (0, 1)], axis=1)
+        words = np.where(counts > 0, sums / np.maximum(counts, 1), words)
+    counts = np.bincount(_nearest_of(words, rng.standard_normal((2**16, 2))), minlength=K)
+    return perplexity(counts / counts.sum()) / K
+
+
+def perplexity_in_the_plane() -> Evidence:
+    # words at the rim, of the order of sqrt(K), make the gap: it halves from 16 to 64
+    used = 2 * _perplexity_of_fitted_words(64) - _perplexity_of_fitted_words(16)
+    return Evidence(
+        "numerical", used, "~=", limits.optimal_perplexity_ratio(Gaussian(2)), tolerance=0.03,
+        detail="perplexity over K of fitted words, extrapolated from K = 16 and 64, and exp(-KL), N(0, I_2); "
+        "full use is 0.176 above",
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from qtheory import limits
 from qtheory.claims import _formula_checks as formulas
+from qtheory.claims import _spike_checks as spikes
 from qtheory.claims import _tail_checks as tails
 from qtheory.claims._claim import Check, Claim, Evidence
 from qtheory.claims._theorem_checks import scaled_scalar_optimum
@@ -169,9 +170,10 @@ CLAIMS = (
         id="theorem.bennett",
         title="levels of density g cost int f g^-2 / (12 n^2)",
         statement=(
-            "n levels on the line at the quantiles (i - 1/2) / n of a density g have n^2 E tending to int f "
-            "g^-2 / 12, if n^2 (X - Xhat)^2 is uniformly integrable. So it is if g is bounded below on an "
-            "interval that holds the support of X, or if g is unimodal and the integral finite."
+            "If X has a density f on the line, n levels at the quantiles (i - 1/2) / n of a density g have "
+            "n^2 E tending to int f g^-2 / 12, if n^2 (X - Xhat)^2 is uniformly integrable. So it is if g is "
+            "bounded below on an interval that holds the support of X, or if g is unimodal and the integral "
+            "finite."
         ),
         source="Bennett 1948; not in the paper",
         verdict="holds",
@@ -181,12 +183,12 @@ CLAIMS = (
         ),
         proof=(
             "A cell at almost every x has width w = 1 / (n g(x)) to first order and error w^2 / 12; sum with "
-            "weight f, which uniform integrability allows. Between x and the next level towards the mode g "
-            "is at least g(x) and has mass 1/n at most, so n |X - Xhat| <= 1 / g(X), but for the two cells "
-            "at the mode, where it is bounded. Spikes on [1/k, 1/k + 8^-k] of mass 2^-k under f and 2^-k / 2 "
-            "under g, k >= 1, have int f g^-2 = 4/31, but those beyond log2 n + 1 have no level and cost "
-            "more than n^-1 / log2(n)^4 up to a constant. Hoelder: int f^(1/3) <= (int f g^-2)^(1/3) (int "
-            "g)^(2/3)."
+            "weight f, which uniform integrability allows. Where g >= c on an interval, a level is within 1 "
+            "/ (c n) of its points. Between x and the next level towards the mode g is at least g(x) and has "
+            "mass 1/n at most, so n |X - Xhat| <= 1 / g(X), but for the two cells at the mode, where it is "
+            "bounded. Spikes on [1/k, 1/k + 8^-k] of mass 2^-k under f and 2^-k / 2 under g, k >= 1, have "
+            "int f g^-2 = 4/31, but those beyond log2 n + 1 have no level and cost more than n^-1 / "
+            "log2(n)^4 up to a constant. Hoelder: int f^(1/3) <= (int f g^-2)^(1/3) (int g)^(2/3)."
         ),
         checks=(
             Check("2000 levels at quantiles of a wider law", _bennett_is_approached),
@@ -195,7 +197,10 @@ CLAIMS = (
             Check(
                 "a unimodal density keeps n |X - Xhat| below 1 / g", tails.distances_below_one_over_density
             ),
-            Check("spikes without a level lose the rate", tails.quantiles_of_spikes_lose_the_rate),
+            Check("spikes do not overlap", spikes.spikes_do_not_overlap),
+            Check("and have a finite integral", spikes.integral_of_spikes),
+            Check("spikes without a level lose the rate", spikes.quantiles_of_spikes_lose_the_rate),
+            Check("and more whenever n doubles", spikes.quantiles_of_spikes_get_worse),
         ),
         group="theorems",
     ),
@@ -203,35 +208,49 @@ CLAIMS = (
         id="theorem.mismatch",
         title="codewords of density g cost int f g^(-2/d) at high rate",
         statement=(
-            "K independent words of density g have K^(2/d) E tending to Gamma(1 + 2/d) V_d^(-2/d) int f "
-            "g^(-2/d), if K^(2/d) |X - Xhat|^2 is uniformly integrable. So it is if g is bounded below on a "
-            "ball that holds the support of X, or if g decreases radially, has a moment of some positive "
-            "order, and the integral is finite. The best codebooks of that point density have d G_d in place "
-            "of the first factors, if E|X|^(2+e) is finite for some e > 0."
+            "If X has a density f, K independent words of density g have K^(2/d) E tending to Gamma(1 + 2/d) "
+            "V_d^(-2/d) int f g^(-2/d), if K^(2/d) |X - Xhat|^2 is uniformly integrable for large K. So it "
+            "is if g has a moment of some positive order and is bounded below on a ball that holds the "
+            "support of X, or decreases radially with a finite integral. The best codebooks of that point "
+            "density have d G_d in place of the first factors, if E|X|^(2+e) is finite for some e > 0."
         ),
         source="Zador 1982, Bucklew 1984, Na and Neuhoff 1995, Cohort 2004; not in the paper",
         verdict="holds",
         sharp=(
             "For N(0, s^2 I) and words N(0, t^2 I) the integral is 2 pi t^2 (1 - 2 s^2 / (d t^2))^(-d/2), "
             "finite only for t^2 > 2 s^2 / d and least at t^2 = s^2 (d + 2) / d. That an integral is finite "
-            "is not enough, even on a bounded support: the spikes of theorem.bennett lose the rate here too."
+            "is not enough, even on a bounded support: the spikes of theorem.bennett lose the rate here too. "
+            "Nor is a bound on g from below: for X uniform on [0, 1], g = 1/2 there and 1 / (2 x ln(x)^2) "
+            "for x >= e, E is infinite for every K. A singular part of X, free for optimal codebooks, costs "
+            "random words: for continuous g the integral is over the law of X."
         ),
         proof=(
             "Given x, K V_d r^d g(x) is the mean number of words within r for small r, so K^(2/d) times the "
-            "least squared distance tends in law to (T / (V_d g(x)))^(2/d), T exponential of mean 1, whose "
-            "mean has the factor Gamma(1 + 2/d); uniform integrability gives the mean over x. It follows "
-            "where g has mass c r^d or more in every ball of radius r <= R about a point of the support, R "
-            "its diameter. For g radial, a ball of radius r <= |x| about x has mass c g(x) r^d or more, so "
-            "the part of the distance up to |x| is at most a constant times g(x)^(-2/d); beyond, use that "
-            "the least word has bounded moments and exp(-c K g(x) |x|^d) <= C (K g(x) |x|^d)^(-2/d). The "
-            "best codebooks: Zador's theorem on small cubes, with o(K) words for the tails. For Gaussians, "
-            "complete the square."
+            "least squared distance D^2 tends in law to (T / (V_d g(x)))^(2/d), T exponential of mean 1, "
+            "whose mean has the factor Gamma(1 + 2/d); uniform integrability gives the mean over x.\n"
+            "Conditions. Let a ball of radius r about x have mass m r^d or more under g for r <= R. Then "
+            "K^(2/d) min(D, R)^2 is at most (T / m)^(2/d) in law. If D > R, then so is the distance of each "
+            "half of the words, and these are independent; so the mean of D^2 where D > R is at most (1 - m "
+            "R^d)^(K/2 - 1) times the mean square of the distance of the second half, which is at most 2 "
+            "|x|^2 + 2 M: with a moment of g of order p, the shortest of k words has a second moment for k > "
+            "2 / p, and M is that for some k. If g >= c on a ball that holds the support, m is a constant "
+            "times c, with R the diameter, and all is uniform in x. Let g decrease radially, and be g(r) at "
+            "radius r. For |x| < d0, some d0 with g(2 d0) > 0, take R = d0 and m = V_d g(2 d0). For |x| >= "
+            "d0 take R = |x|: the ball holds one of half its radius in which g >= g(x), so m = V_d 2^-d "
+            "g(x), and (T / m)^(2/d) has a finite mean over T and X. Beyond R, 2 |x|^2 + 2 M <= C |x|^2, and "
+            "with u = K g(x) |x|^d, K^(2/d) times the bound is at most C g(x)^(-2/d) u^(2/d) exp(-c u): "
+            "below a constant times g(X)^(-2/d), which is integrable, and tending to 0.\n"
+            "The best codebooks: Zador's theorem on small cubes, with o(K) words for the tails. For "
+            "Gaussians, complete the square. Words beyond e^m: 1 / (2 m) of g, so E >= (e^m - 1)^2 (2 "
+            "m)^(-K) for every m."
         ),
         checks=(
-            Check("random words of three variances approach it", _random_words_approach_mismatch),
             Check("too narrow words lose the rate", _mismatch_diverges),
             Check("the integral by quadrature", formulas.mismatch_by_quadrature),
-            Check("spikes without a word lose the rate", tails.random_words_on_spikes_lose_the_rate),
+            Check("random words of three variances approach it", _random_words_approach_mismatch),
+            Check("so do words of a Cauchy law", tails.words_of_a_cauchy_law_reach_the_limit),
+            Check("words without any moment have no finite error", tails.words_without_a_moment_cost_all),
+            Check("spikes without a word lose the rate", spikes.random_words_on_spikes_lose_the_rate),
         ),
         group="theorems",
     ),

@@ -193,13 +193,14 @@ CLAIMS = (
             "accident. For d <= 2 matched codebooks do not even have the optimal rate."
         ),
         proof=(
-            "With random codewords of density g, K^(2/d) E tends to a constant times int f g^(-2/d) (Zador "
-            "1982, Bucklew 1984). By Hoelder's inequality int f^p <= (int f g^(-2/d))^p (int g)^(1-p), p = "
-            "d/(d+2), so the integral is at least ||f||_p, with equality for g proportional to f^p only. "
-            "For f Gaussian and g = f it is (d/(d-2))^(d/2) / ((d+2)/d)^((d+2)/2) > 1 times the least for "
-            "d > 2, infinite for d <= 2. The codewords of an optimal codebook are means of their cells, "
-            "whence E(X - Xhat).Xhat = 0 and E|Xhat|^2 = E|X|^2 - E: with identical distributions E would "
-            "be 0."
+            "Let X have a density f. With random codewords of density g, K^(2/d) E tends to a constant times "
+            "int f g^(-2/d), if K^(2/d) |X - Xhat|^2 is uniformly integrable, as for Gaussian g and a finite "
+            "integral (theorem.mismatch); if the integral is infinite, so is the limit, by Fatou's lemma. By "
+            "Hoelder's inequality int f^p <= (int f g^(-2/d))^p (int g)^(1-p), p = d/(d+2), so the integral "
+            "is at least ||f||_p, with equality for g proportional to f^p only. For f Gaussian and g = f it "
+            "is (d/(d-2))^(d/2) / ((d+2)/d)^((d+2)/2) > 1 times the least for d > 2, infinite for d <= 2. "
+            "The codewords of an optimal codebook are means of their cells, whence E(X - Xhat).Xhat = 0 and "
+            "E|Xhat|^2 = E|X|^2 - E: with identical distributions E would be 0."
         ),
         checks=(
             Check("a wider density is better at high rate", _matched_is_beaten_at_high_rate),

@@ -3,6 +3,7 @@
 from qtheory.claims import _formula_checks as formulas
 from qtheory.claims import _lattices as lattices
 from qtheory.claims import _lloyd_max_checks as lloyd
+from qtheory.claims import _spike_checks as spikes
 from qtheory.claims import _tail_checks as tails
 from qtheory.claims import _theorem_checks as on
 from qtheory.claims._claim import Check, Claim
@@ -76,15 +77,16 @@ CLAIMS = (
         proof=(
             "Zador's theorem with d = 1 and G_1 = 1/12. Spikes: let half of the mass be uniform on [0, 1], "
             "and let the interval from 2^k of length 2^-k have mass C 4^-k / k^2, k >= 1, half in all. A "
-            "word is within 2^k / 4 of one of them at most, so n^2 e_n >= n^2 sum_(k > n) C / (16 k^2) >= C "
-            "n^2 / (16 (n + 1)), which is unbounded."
+            "word is nearer than 2^k / 4 to one of them at most, so n^2 e_n >= n^2 sum_(k > n) C / (16 k^2) "
+            ">= C n^2 / (16 (n + 1)), which is unbounded."
         ),
         checks=(
             Check("256 levels are within 1 %", on.panter_dite_is_approached),
             Check("the gap halves when n doubles", on.panter_dite_gap_halves),
             Check("its constants for three laws", formulas.panter_dite_constants),
-            Check("rare spikes lose the rate", tails.rare_spikes_lose_the_rate),
-            Check("their optimal error is above the bound", tails.rare_spikes_by_dynamic_programming),
+            Check("rare spikes lose the rate", spikes.far_spikes_lose_the_rate),
+            Check("no word is near to two of them", spikes.far_spikes_share_no_word),
+            Check("their optimal error is above the bound", spikes.far_spikes_by_dynamic_programming),
         ),
         group="theorems",
     ),
@@ -168,16 +170,20 @@ CLAIMS = (
             "(Posner 1975), so the limit inferior is at least KL(f || f*), which is 0 only for f = f*.\n"
             "The line. Let S = int f^(1/3), l the length of the cell of x, p its mass, and J a finite union "
             "of compact intervals in which f is continuous and positive, S_J its part of S. Cells that meet "
-            "J shrink, f is nearly constant on each, and n^2 times the error on J is at least int_J f (n "
-            "l)^2 / 12 in the limit. As int_J 1 / (n l) tends to S_J / S (theorem.point-density), that is by "
-            "Hoelder's inequality at least S_J S^2 / 12. Off J so it is for S - S_J, by Zador's theorem for "
-            "the words there, and the sum tends to S^3 / 12. So both are equalities, that of Hoelder too: 1 "
-            "/ (n l) tends to f* and n p to f / f*, in measure on every J. A cell of mass p has an error of "
-            "at least p^3 / (12 sup(f)^2), so E (n p)^2 <= 12 sup(f)^2 n^2 e_n is bounded, and log n - H(Z) "
-            "= E log(n p) has a limit superior of at most KL(f || f*)."
+            "J shrink and f is nearly constant on each. Drop those that an end of J cuts, boundedly many: "
+            "that changes neither int_J f^(1/3) nor the share of words in J in the limit. Summed over the "
+            "others, n^2 times the error on J is at least int_J f (n l)^2 / 12 in the limit. As int_J 1 / (n "
+            "l) tends to S_J / S (theorem.point-density), that is by Hoelder's inequality at least S_J S^2 / "
+            "12. Off J so it is for S - S_J, by Zador's theorem for the words there, and the sum tends to "
+            "S^3 / 12. So both are equalities, that of Hoelder too: 1 / (n l) tends to f* and n p to f / f*, "
+            "in measure on every J. A cell of mass p has an error of at least p^3 / (12 sup(f)^2), so E (n "
+            "p)^2 <= 12 sup(f)^2 n^2 e_n is bounded, and log n - H(Z) = E log(n p) has a limit superior of "
+            "at most KL(f || f*)."
         ),
         checks=(
-            Check("256 levels of N(0, 1) are near the limit", on.perplexity_is_approached),
+            Check("256 levels of N(0, 1) are near the limit", on.perplexity_of_gaussian_levels),
+            Check("so are those of a Laplace law", on.perplexity_of_laplace_levels),
+            Check("fitted words in the plane are near the bound", on.perplexity_in_the_plane),
             Check("perplexity is below n from 3 levels on", on.perplexity_is_below_full),
             Check("the limit for Gaussians in closed form", formulas.perplexity_of_gaussians),
         ),
