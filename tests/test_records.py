@@ -109,10 +109,12 @@ def test_the_launched_table_is_of_the_matrix_the_preset_and_the_tokenizer_that_a
     tokenizer = json.loads((EMPIRICAL / "launch" / "desk-tokenizer.json").read_text())
     assert launch["digests"]["tokenizer"] == tokenizer["sha256"]
     assert launch["digests"]["train"] == tokenizer["images"]["digest"]
-    # made by version 2, which was not written down: the third changed nothing of it, the fourth took other
-    # training images for the in-sample columns, the sixth keeps quantizers in float32 where encoder and heads
-    # are in bfloat16, as they are in it; a new run says its own
-    assert configuration.get("version", 2) in (2, VERSION)
+    # versions whose rows are those of today but for what is said here. Of 2, which was not written down: the
+    # third changed nothing of it, the fourth took other training images for the in-sample columns, the sixth
+    # keeps quantizers in float32 where encoder and heads are in bfloat16, as they are in it
+    known = {2, 6}
+    assert configuration.get("version", 2) in known
+    assert VERSION in known  # of the next one say first what it changes of the stored rows
 
 
 ANSWERS = sorted(
