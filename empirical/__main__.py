@@ -16,8 +16,8 @@ import tyro
 
 from empirical import comparison_command, launch_command
 from empirical.comparison_command import Comparison, Protocol
+from empirical.evaluate_command import evaluate
 from empirical.launch_command import Arguments as Launched
-from empirical.launch_command import evaluate
 from qtheory import command
 from qtheory.errors import SchemaError
 

@@ -133,6 +133,15 @@ def require_heldout(count: int, data: Path | str) -> None:
         )
 
 
+def require_image_each(processes: int, images: int) -> None:
+    """Raise `DomainError` where a process would have none of the images on which latents are measured."""
+    if processes > images:
+        raise DomainError(
+            f"processes must be at most the {images} images that they share when they measure, got "
+            f"{processes}; take --processes {images} or fewer, or a folder of more images"
+        )
+
+
 def _check_images(images: Sequence[Image], size: int) -> None:
     _check.integer("size", size)
     if not images:

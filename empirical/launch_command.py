@@ -1,4 +1,4 @@
-"""The commands ``launch`` and ``evaluate``: arguments, and what they print."""
+"""The command ``launch``: its arguments, and what it prints."""
 
 import importlib.util
 import shlex
@@ -171,7 +171,7 @@ def _prepared(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...], Executor
     launch, cells = _launch(given)
     executor = _executor(given, launch)  # before a look at the images, which takes minutes
     imagenet = "" if given.imagenet is None else str(given.imagenet.resolve())
-    return prepared(launch, imagenet=imagenet, threads=max(1, given.workers)), cells, executor
+    return prepared(launch, cells=cells, imagenet=imagenet, threads=max(1, given.workers)), cells, executor
 
 
 def _executor(given: Arguments, launch: "Launch") -> "Executor":
@@ -243,7 +243,7 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
     from qtheory.errors import SchemaError
     from qtheory.results import read_table
 
-    made_by = f"`python -m empirical launch --preset {preset} --out {out}` on your images"
+    made_by = f"`python -m empirical launch --preset {preset} --out {shlex.quote(str(out))}` on your images"
     found = read_table(launched_path(out, preset), made_by=made_by)
     frame = found.frame
     if protocol is not None:
@@ -261,38 +261,4 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
         shown = shown if protocol is None else shown[shown["protocol"] == protocol]
         print("correlations", render_findings(shown), sep="\n")
     _print_picture(out / "launch" / preset, found)
-    return 0
-
-
-def evaluate(cell: Path, batch: int | None = None) -> int:
-    """Measure a trained cell of a launched comparison again, at the epoch of its row, and print the row.
-
-    Args:
-        cell: Its folder, or the file ``cell.json`` in it.
-        batch: Images at the same time; as it was launched by default.
-    """
-    import json
-
-    from empirical.determinism import as_launched
-    from empirical.runtime import EvaluationMemoryError, how_to_evaluate_in_less, processes
-    from empirical.setup import Launch as Stored
-    from empirical.streamed import cell_run
-    from qtheory.errors import DomainError
-
-    path = cell / "cell.json" if cell.is_dir() else cell
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; give the folder of a cell that `launch` has made")
-    stored, spec = Stored.read(path)
-    if batch is not None:
-        stored = replace(stored, evaluation_batch=_check.integer("--batch", batch))
-    with processes(device=stored.device) as runtime, as_launched(stored.device):
-        try:
-            own = cell_run(stored, spec, runtime)
-            row = own.again()
-        except EvaluationMemoryError as error:
-            remedy = how_to_evaluate_in_less(stored.evaluation_batch, "--batch")
-            raise DomainError(f"memory of {runtime.device} ran out: {remedy} ({error})") from error
-    if own.chooses and row["epoch"] == "last":
-        print("the weights of the best epoch are not kept: these are of the last one", file=sys.stderr)
-    print(json.dumps({**spec.row, **row}, indent=2))
     return 0

@@ -27,7 +27,10 @@ _LONGEST_WAIT = timedelta(hours=24)
 # torch has a class for its own allocator on cards; that on the CPU, CUDA itself, NCCL, cuBLAS and cuDNN say
 # it in words
 _MEMORY_WORDS = re.compile(r"allocate memory|out of memory|_ALLOC(ATION)?_FAILED")
-_KILLED_WORKER = re.compile(r"DataLoader worker \(pid \d+\) is killed by signal: Killed")
+# by the system, without shared memory, or in a way that the loader did not see
+_KILLED_WORKER = re.compile(
+    r"DataLoader worker .* (is killed by signal: (Killed|Bus error)|exited unexpectedly)"
+)
 
 
 @dataclass(frozen=True)
@@ -143,14 +146,18 @@ def memory_ran_out(error: BaseException) -> bool:
 
 
 def worker_killed(error: BaseException | None) -> bool:
-    """Return whether an error comes from a process that decodes images and that the system killed.
+    """Return whether an error comes from a process that decodes images and that the system ended.
 
-    That is what happens to it when the memory of the machine runs out.
+    That is what happens to it when the memory of the machine runs out, or what its processes share.
 
     Examples
     --------
     >>> worker_killed(RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "))
     True
+    >>> worker_killed(RuntimeError("DataLoader worker (pid(s) 7, 8) exited unexpectedly"))
+    True
+    >>> worker_killed(RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated. "))
+    False
     """
     while error is not None:
         if _KILLED_WORKER.search(str(error)):

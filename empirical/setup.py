@@ -1,7 +1,7 @@
 """A launched comparison as every process must know it, and what a process makes of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from empirical import inception
 from empirical.cells import CellSpec
 from empirical.config import Budget
-from empirical.data import require_heldout, split
+from empirical.data import require_heldout, require_image_each, split
 from empirical.discriminator import Discriminator, ViT
 from empirical.distances import EffLiteStatistics, InceptionStatistics, Statistics
 from empirical.head import REFERENCES
@@ -40,6 +40,8 @@ from qtheory.weights import file_sha256
 # 3: MMD VQ and Vanilla VQ as run; on cards no quantizer and no metric rounds products to TF32
 # 2: presets with networks have KID on the features of r-FID too
 VERSION = 6
+# what a version left as it was keeps its digest: trainings in float32, and all that is not trained
+_ELSE = {6: 5}
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,13 @@ class Launch:
         What only trainings depend on is left out where nothing is trained: cells keep their results when
         it is changed to save memory in others.
         """
+        rounded = self.bf16 and cell.trained
         own = {key: value for key, value in asdict(cell).items() if key != "tables"}
         content = {
-            "version": VERSION,
+            "version": VERSION if rounded else _ELSE.get(VERSION, VERSION),
             "sizes": asdict(self.sizes),
             "cell": own,
-            "bf16": self.bf16 and cell.trained,
+            "bf16": rounded,
             "compiled": self.compiled and cell.trained,
             "digests": dict(self.digests),
             **({"accumulate": self.accumulate} if self.accumulate > 1 and cell.decodes else {}),
@@ -165,13 +168,17 @@ def indexed(launch: Launch, threads: int = 1) -> tuple[Folder, Folder]:
     return found[0], found[1]
 
 
-def prepared(launch: Launch, *, imagenet: str = "", threads: int = 1) -> Launch:
+def prepared(
+    launch: Launch, *, cells: Sequence[CellSpec] = (), imagenet: str = "", threads: int = 1
+) -> Launch:
     """Return the launch with the digests of its images and weights, after a check of all inputs.
 
     Parameters
     ----------
     launch : Launch
         Without digests.
+    cells : sequence of CellSpec, optional
+        What is to run: of the processes of a launch some protocols use one. By default all are used.
     imagenet : str, optional
         Folder of ImageNet, in whose parts to train and to evaluate.
     threads : int, optional
@@ -199,19 +206,11 @@ def prepared(launch: Launch, *, imagenet: str = "", threads: int = 1) -> Launch:
     folders = indexed(launch, threads)
     own, held = (len(part) for part in _parts(launch, *folders))
     require_heldout(held, launch.heldout or launch.train)
-    _require_image_each(launch.processes, min(own, held))
+    most = max((launch.ranks(cell) for cell in cells), default=launch.processes)
+    require_image_each(most, min(own, held))
     digests |= {"tokenizer": file_sha256(Path(launch.tokenizer))}
     digests |= {"train": folders[0].digest, "heldout": folders[1].digest}
     return replace(launch, digests=digests)
-
-
-def _require_image_each(processes: int, images: int) -> None:
-    """Raise where a process would have none of the images on which latents are measured."""
-    if processes > images:
-        raise DomainError(
-            f"processes must be at most the {images} images that they share when they measure, got "
-            f"{processes}; take --processes {images} or fewer, or a folder of more images"
-        )
 
 
 def _parts(launch: Launch, train: Folder, heldout: Folder) -> tuple[list[int], list[int]]:

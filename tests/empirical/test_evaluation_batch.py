@@ -116,6 +116,25 @@ def test_the_command_that_measures_names_its_own_argument(launch, monkeypatch, c
     assert "--batch must be at least 1, got 0" in capsys.readouterr().err
 
 
+def test_the_command_that_measures_says_what_helps_processes_that_decode(launch, monkeypatch, capsys):
+    spec = chosen()[0]
+    list(walk(launch, [spec], Here()))
+    path, error = (
+        replace(launch, workers=2).write(spec),
+        "DataLoader worker (pid(s) 7, 8) exited unexpectedly",
+    )
+
+    def killed(*_, **__):
+        raise RuntimeError(error)
+
+    monkeypatch.setattr(streamed, "measure", killed)
+    assert main(["evaluate", "--cell", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "a process that decodes images was killed, perhaps because memory ran out" in said
+    assert "lower --batch, which was 32, or give the launch again with fewer --workers than its 2" in said
+    assert f"({error})" in said
+
+
 def test_the_memory_of_a_dry_run_follows_it(capsys):
     given = [
         "launch",

@@ -209,6 +209,10 @@ def test_processes_without_an_image_to_measure_are_refused_before_any_work(launc
     assert prepared(replace(few, processes=3)).processes == 3
     with pytest.raises(DomainError, match="take --processes 3 or fewer"):
         prepared(replace(few, processes=4))
+    # the published run has one process, whatever the launch has
+    assert prepared(replace(few, processes=4), cells=chosen("as_run")).processes == 4
+    with pytest.raises(DomainError, match="take --processes 3 or fewer"):
+        prepared(replace(few, processes=4), cells=[*chosen("as_run"), *chosen("fair")])
 
 
 def test_processes_that_do_not_share_a_batch_are_refused_before_any_work(capsys):
@@ -241,14 +245,23 @@ def test_what_is_hardly_meant_for_the_processor_goes_there_only_where_it_is_said
     error = capsys.readouterr().err
     assert f"--device must be given for {words} where no card is visible, got none; give --device" in error
     assert not looked
-    assert main([*given, "--dry-run"]) == 0
-    hardware = "cpu (--device cpu)" if "desk" in given else "h100-fp32 (--device cuda)"
-    assert f" h on one {hardware}, which is taken to sustain" in capsys.readouterr().out
+    for bf16, hardware in (([], "h100-fp32"), (["--bf16"], "h100-bf16")):
+        assert main([*given, *bf16, "--dry-run"]) == 0
+        said = f" h on one {hardware} (--device cuda), which is taken to sustain"
+        assert said in capsys.readouterr().out
     for device in ("cpu", "cuda"):
         assert main([*given, "--device", device]) == 1
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert main(given) == 1
     assert looked == ["cpu", "cuda", "cuda"]
+
+
+def test_a_dry_run_is_of_the_device_that_the_launch_takes(capsys, monkeypatch):
+    given = ["launch", "--preset", "desk", "--bf16", "--dry-run"]
+    for card, hardware in ((False, "cpu (--device cpu)"), (True, "h100-bf16 (--device cuda)")):
+        monkeypatch.setattr("torch.cuda.is_available", lambda card=card: card)
+        assert main(given) == 0
+        assert f" h on one {hardware}, which is taken to sustain" in capsys.readouterr().out
 
 
 def test_a_launch_needs_its_images_and_packages(capsys, monkeypatch, tmp_path):
