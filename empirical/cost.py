@@ -109,9 +109,9 @@ def _evaluation(cell: CellSpec, own: Counts, preset: LaunchPreset) -> float:
 
 
 def _weights(trained: int, own: Counts, heads: float) -> float:
-    """Return MiB of all parameters, and of what the optimizer keeps of those that are trained."""
+    """Return MiB of all parameters, and of what optimizer and autocast keep of those that are trained."""
     total = own.encoder_parameters + own.decoder_parameters + int(heads * own.head_parameters)
-    return (_BYTES_TRAINED * trained + _BYTES_FROZEN * (total - trained)) / MIB
+    return ((_BYTES_TRAINED + own.copy_bytes) * trained + _BYTES_FROZEN * (total - trained)) / MIB
 
 
 def _measured(cell: CellSpec, own: Counts, preset: LaunchPreset, batch: int) -> float:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -42,6 +43,8 @@ class Counts:
         Most MiB of activations at the same time in a forward pass alone, in float32.
     encoder_parameters, decoder_parameters, head_parameters : int
         Numbers of parameters.
+    copy_bytes : int
+        Bytes of a trained parameter's copy in bfloat16, which autocast keeps until the backward pass.
     """
 
     encoder: float
@@ -56,6 +59,7 @@ class Counts:
     encoder_parameters: int
     decoder_parameters: int
     head_parameters: int
+    copy_bytes: int
 
 
 def _flops(run: Callable[[], Tensor]) -> tuple[float, float]:
@@ -100,9 +104,10 @@ def _kept(network: nn.Module, one: Tensor, bf16: bool) -> float:
     """Return MiB of activations that a backward pass needs of an image, as a card would keep them.
 
     That is what a batch of 3 adds to one of 2: weights and their copies are of no image. On a card
-    normalizations are computed in float32 under autocast too, on a processor they are not.
+    normalizations are computed in float32 under autocast too, on a processor they are not. Attention is that
+    of plain products, whatever card or none is here: it keeps its weights, which a card's own does not.
     """
-    with FakeTensorMode(), _autocast(bf16):
+    with FakeTensorMode(), _autocast(bf16), sdpa_kernel(SDPBackend.MATH):
         state = {
             name: torch.zeros(own.shape, device="cuda", requires_grad=own.requires_grad)
             for name, own in [*network.named_parameters(), *network.named_buffers()]
@@ -181,6 +186,7 @@ def counts(preset: LaunchPreset, recompute: bool = False, bf16: bool = False) ->
         encoder_parameters=sum(p.numel() for p in encoder.parameters()),
         decoder_parameters=sum(p.numel() for p in decoder.parameters()),
         head_parameters=sum(p.numel() for p in head.parameters()),
+        copy_bytes=2 if bf16 else 0,
     )
 
 
