@@ -252,8 +252,9 @@ def compare(
     # of a second command the trainings would get into those of the first, and what a later phase starts
     # from must not be set aside after it was checked
     with ExitStack() as locked:
-        if phase.study != SUBSTITUTION:
-            locked.enter_context(alone(job.table(SUBSTITUTION).with_suffix(".lock"), shared=True))
+        first = job.table(SUBSTITUTION).with_suffix(".lock")
+        if phase.study != SUBSTITUTION and first.parent.is_dir():  # or there is nothing to start from
+            locked.enter_context(alone(first, shared=True))
         job, sweep = _prepared(job)
         locked.enter_context(alone(job.table().with_suffix(".lock")))
         _set_aside(job)

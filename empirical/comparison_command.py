@@ -1,5 +1,6 @@
 """The commands of the comparison on photographs: their arguments, and what they print."""
 
+import shlex
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -142,7 +143,7 @@ def table(preset: str, protocol: str, out: Path) -> int:
     later = [table_path(out, study, preset, protocol) for study in PHASES[1:]]
     paths = [first, *(path for path in later if path.exists())]
     given = {"preset": preset, "protocol": first_stage(protocol), "out": out}
-    options = " ".join(f"--{name} {value}" for name, value in given.items())
+    options = shlex.join(word for name, value in given.items() for word in (f"--{name}", str(value)))
     tables = [read_table(path, made_by=f"`python -m empirical substitute {options}`") for path in paths]
     beside = [photographs_of(path) for path in paths]
     names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}

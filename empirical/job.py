@@ -1,5 +1,6 @@
 """A comparison as every process must know it, and the places of what it stores."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,4 +133,5 @@ class Job:
             "trials": (self.trials, None),
         }
         given |= {key: value for key, (value, default) in optional.items() if value != default}
-        return " ".join([f"python -m empirical {name}", *(f"--{k} {v}" for k, v in given.items())])
+        options = (word for key, value in given.items() for word in (f"--{key}", str(value)))
+        return shlex.join(["python", "-m", "empirical", name, *options])

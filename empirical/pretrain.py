@@ -107,7 +107,7 @@ class PretrainConfig:
 PRESETS = {
     # seconds; the command works, the reconstructions are grey
     "smoke": PretrainConfig(steps=6, batch_size=4, width=8, checkpoint_every=3),
-    # the packaged weights: 29.1 dB on held-out photographs (RGB)
+    # the packaged weights: 29.1 dB on held-out photographs (RGB); minutes on two cores
     "pocket": PretrainConfig(),
     # for `launch --preset desk` on the same folder: four times the parameters; a GPU, or a core with bfloat16
     "desk": PretrainConfig(steps=8000, width=128, bf16=True, threads=1),

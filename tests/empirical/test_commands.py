@@ -94,8 +94,10 @@ def test_an_argument_that_cannot_be_is_one_line(given, changed, words, capsys):
 
 @pytest.mark.parametrize(("protocol", "first"), [("fair", "fair"), ("fair_decoder", "fair")])
 def test_a_table_that_is_missing_names_its_command(protocol, first, tmp_path, capsys):
-    assert main(["table", "--preset", "smoke", "--protocol", protocol, "--out", str(tmp_path)]) == 1
-    command = f"python -m empirical substitute --preset smoke --protocol {first} --out {tmp_path}"
+    folder = tmp_path / "two words"  # a shell takes the command as it is printed
+    folder.mkdir()
+    assert main(["table", "--preset", "smoke", "--protocol", protocol, "--out", str(folder)]) == 1
+    command = f"python -m empirical substitute --preset smoke --protocol {first} --out '{folder}'"
     assert f"smoke.csv does not exist; run `{command}`" in capsys.readouterr().err
 
 

@@ -45,6 +45,13 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("phase", [Adaptation, Joint])
+def test_a_phase_that_has_nothing_to_start_from_leaves_nothing(tmp_path, arguments, phase):
+    with pytest.raises(FileNotFoundError, match="this phase starts from trained transplants"):
+        run(phase, tmp_path / "out", arguments)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("phase", [Adaptation, Joint])
 def test_an_interrupted_phase_resumes_to_the_same_bytes(tmp_path, arguments, monkeypatch, phase):
     monkeypatch.setattr(journal, "_EVERY", 1)
     run(Substitution, tmp_path, arguments)
