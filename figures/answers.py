@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from figures import pocket_answers
+from figures import desk_answers, pocket_answers
 from figures.intervals import mean_and_halfwidth
 from figures.look import LOOKS
 from qtheory.claims import LEDGER, Claim
@@ -18,7 +18,7 @@ from qtheory.results import Table
 from qtheory.results.comparison import FAMILIES
 from qtheory.results.slope import slope_of_variance
 
-TABLES = ("variance-scaling/paper", *pocket_answers.TABLES, "arena/paper")
+TABLES = ("variance-scaling/paper", *pocket_answers.TABLES, *desk_answers.TABLES, "arena/paper")
 
 # claim, the verdict that the sentence stands on, and the sentence
 _FROM_CLAIMS = (
@@ -155,5 +155,6 @@ def answers(tables: Mapping[str, Table]) -> list[str]:
         *from_claims,
         _linear_law(tables["variance-scaling/paper"]),
         *pocket_answers.answers(tables),
+        *desk_answers.answers(tables),
         _arena(tables["arena/paper"]),
     ]

@@ -39,8 +39,8 @@ def _difference(contrasts: pd.DataFrame, name: str, column: str, digits: int) ->
     return _interval(chosen.iloc[0], "difference", digits)
 
 
-def _ranks(correlations: pd.DataFrame) -> str:
-    """Say in which phases error, and use of the codebook, rank quality."""
+def ranks_by_phase(correlations: pd.DataFrame) -> str:
+    """Say what ρ error, and use of the codebook, have with KID in each phase."""
     parts = []
     chosen = correlations[correlations["quality"] == "kid_efflite0"].set_index(["phase", "predictor"])
     for phase in dict.fromkeys(correlations["phase"]):
@@ -50,10 +50,14 @@ def _ranks(correlations: pd.DataFrame) -> str:
         same = relative["rho"] == error["rho"]
         own = "" if same else f", where NMSE has {_interval(relative, 'rho', 2)}"
         parts.append(f"{_interval(error, 'rho', 2)} and {_interval(use, 'rho', 2)} {_IN[phase]}{own}")
-    n = int(correlations["n"].max())
+    return "; ".join(parts)
+
+
+def _ranks(correlations: pd.DataFrame) -> str:
+    n, found = int(correlations["n"].max()), ranks_by_phase(correlations)
     return (
         f"On photographs, Spearman's ρ with KID over the {n} methods of Table 3 is, for the error E and for "
-        f"perplexity: {'; '.join(parts)}. Brackets are 95 % intervals over photographs and seeds."
+        f"perplexity: {found}. Brackets are 95 % intervals over photographs and seeds."
     )
 
 
@@ -199,18 +203,8 @@ def _switch(frame: pd.DataFrame, name: str) -> str:
 
 def _ranks_of_images(correlations: pd.DataFrame) -> str:
     """Say what ranks quality where the first stage learns from images."""
-    chosen = correlations[correlations["quality"] == "kid_efflite0"].set_index(["phase", "predictor"])
-    parts = [
-        " and ".join(
-            _interval(chosen.loc[(phase, name)], "rho", 2)
-            for name in ("latent_distortion_per_dim", "perplexity")
-        )
-        + f" {_IN[phase]}"
-        for phase in dict.fromkeys(correlations["phase"])
-    ]
-    return (
-        f"Under that loss Spearman's ρ with KID is, for the error E and for perplexity: {'; '.join(parts)}."
-    )
+    found = ranks_by_phase(correlations)
+    return f"Under that loss Spearman's ρ with KID is, for the error E and for perplexity: {found}."
 
 
 def _photographs(table: Table) -> str:
