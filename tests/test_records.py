@@ -13,7 +13,6 @@ from empirical.arena.config import Arena
 from empirical.cells import matrix
 from empirical.config import PRESETS, SECOND_STAGE
 from empirical.data import POCKET_PHOTOS
-from empirical.head import MULTISCALE
 from empirical.job import THREADS, Job
 from empirical.launch_config import PRESETS as LAUNCHED
 from empirical.phases import PHASES as COMPARISON
@@ -103,17 +102,12 @@ def test_the_launched_table_is_of_the_matrix_the_preset_and_the_tokenizer_that_a
     launch = {**configuration["launch"], "out": "", "train": "", "heldout": "", "tokenizer": ""}
     assert launch["sizes"] == json.loads(json.dumps(asdict(LAUNCHED["desk"])))
     cells = matrix(LAUNCHED["desk"], seed=manifest["seed"], native=False)
-    stored = configuration["cells"]
-    # the multi-scale reference joined the matrix after the first run
-    assert stored == [cell.name for cell in cells if cell.method != MULTISCALE or cell.name in stored]
+    assert configuration["cells"] == [cell.name for cell in cells]
     tokenizer = json.loads((EMPIRICAL / "launch" / "desk-tokenizer.json").read_text())
     assert launch["digests"]["tokenizer"] == tokenizer["sha256"]
     assert launch["digests"]["train"] == tokenizer["images"]["digest"]
-    # versions whose rows are those of today but for what is said here. Of 2, which was not written down: the
-    # third changed nothing of it, the fourth took other training images for the in-sample columns, the sixth
-    # keeps quantizers in float32 where encoder and heads are in bfloat16, as they are in it
-    known = {2, 6}
-    assert configuration.get("version", 2) in known
+    known = {6}  # versions whose rows are those of today
+    assert configuration["version"] in known
     assert VERSION in known  # of the next one say first what it changes of the stored rows
 
 
