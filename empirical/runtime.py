@@ -27,10 +27,8 @@ _LONGEST_WAIT = timedelta(hours=24)
 # torch has a class for its own allocator on cards; that on the CPU, CUDA itself, NCCL, cuBLAS and cuDNN say
 # it in words
 _MEMORY_WORDS = re.compile(r"allocate memory|out of memory|_ALLOC(ATION)?_FAILED")
-# by the system, without shared memory, or in a way that the loader did not see
-_KILLED_WORKER = re.compile(
-    r"DataLoader worker .* (is killed by signal: (Killed|Bus error)|exited unexpectedly)"
-)
+# by the system, without shared memory, or unseen by the loader: not with an exit code or by another signal
+_KILLED_WORKER = re.compile(r"is killed by signal: (Killed|Bus error)|exited unexpectedly\s*$")
 
 
 @dataclass(frozen=True)
@@ -159,11 +157,13 @@ def worker_killed(error: BaseException | None) -> bool:
     >>> worker_killed(RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated. "))
     False
     """
-    while error is not None:
-        if _KILLED_WORKER.search(str(error)):
-            return True
-        error = error.__cause__  # where batches are awaited, the loader says only that it ended
-    return False
+    words = ""
+    while (
+        error is not None
+    ):  # where batches are awaited, the loader says only that it ended, and the cause how
+        words = str(error) if "DataLoader worker" in str(error) else words
+        error = error.__cause__
+    return _KILLED_WORKER.search(words) is not None
 
 
 def how_to_save_memory(batch_size: int) -> str:

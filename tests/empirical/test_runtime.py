@@ -8,7 +8,7 @@ from torch.distributed import Backend, BackendConfig, HashStore
 
 from empirical.distances import EffLiteStatistics
 from empirical.processes import several_processes
-from empirical.runtime import processes, wait
+from empirical.runtime import processes, wait, worker_killed
 
 
 @pytest.fixture
@@ -62,3 +62,20 @@ def test_processes_wait_for_hours_for_latents_alone_and_else_give_up_on_one_that
     [(_, usual)], [patient] = joined, made
     assert usual <= timedelta(hours=1)
     assert patient == {"backend": "gloo", "timeout": timedelta(hours=24)}
+
+
+@pytest.mark.parametrize(
+    ("how", "killed"),
+    [
+        ("is killed by signal: Killed. ", True),
+        ("is killed by signal: Bus error. It is possible that shared memory ran out", True),
+        ("is killed by signal: Segmentation fault. ", False),
+        ("exited unexpectedly with exit code 1. Details are lost", False),
+    ],
+)
+def test_how_a_process_that_decodes_ended_is_read_from_the_cause_of_what_the_loader_says(how, killed):
+    """Where batches are awaited, the loader itself says only that it ended."""
+    error = RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly")
+    assert worker_killed(error)
+    error.__cause__ = RuntimeError(f"DataLoader worker (pid 7) {how}")
+    assert worker_killed(error) is killed
