@@ -1,7 +1,7 @@
 """What a launched comparison costs, in counted operations and memory.
 
-VGG16, DINO and Inception are counted by the literature's sizes, pairs of MMD by what they took on a
-processor; all else comes from `empirical.counts`.
+VGG16, DINO and Inception are counted by the literature's sizes, pairs of MMD by an estimate; all
+else comes from `empirical.counts`.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,7 @@ from empirical.variants import adversarial_recipe, base, conduct, substitution_r
 _VGG = 40.1  # GFLOP of VGG16 up to its last activation, for an image of 256 x 256
 _ADVERSARY = 115.0  # of discriminator and generator step: DINO ViT-S/16 and heads, forward and backward
 _INCEPTION = 11.4  # of an image's features
-# of a pair of vectors in MMD: 5.5 ns of a core of an Intel Xeon; the stored run of the desk preset, on an AMD
-# EPYC, took 2.9 ns
-_PAIR = 275e-9
+_PAIR = 275e-9  # of a pair of vectors in MMD: 5.5 ns of a core, an estimate
 _VGG_KEPT, _ADVERSARY_KEPT = 91.0, 70.0  # MiB of activations an image
 _BYTES_TRAINED, _BYTES_FROZEN = 16, 4  # a parameter: weight, gradient and two moments; weight
 _FEATURE_BYTES = 2 * 2 * 4 * Inception.FEATURES  # an image's features and its reconstruction's, and a copy

@@ -23,14 +23,14 @@ _QUANTITIES = (
 )
 
 
-def _printed(number: int) -> pd.DataFrame:
+def printed(number: int) -> pd.DataFrame:
     """Return a table of the paper with tokens and K as numbers and the names of columns here."""
     frame = paper.table(number)
     sizes = {name: frame[name].map(paper.printed_size) for name in ("tokens", "K")}
     return frame.assign(phase=frame["phase"].str.lower(), **sizes)
 
 
-def _measured(frame: pd.DataFrame, number: int) -> pd.DataFrame:
+def measured(frame: pd.DataFrame, number: int) -> pd.DataFrame:
     """Return the rows of a table, averages over seeds, with the names of columns here."""
     own = in_tables(frame, number)
     own = own.assign(tokens=own["image_tokens"], K=own["codebook_size"])
@@ -99,7 +99,7 @@ def draw(table: Table) -> Figure:
     figure = Figure(figsize=(6.6, 6.8))
     grid = figure.subplots(3, 3)
     for line, (number, label, placed) in zip(grid, _ROWS, strict=True):
-        frames = {"measured": placed(_measured(table.frame, number)), "printed": placed(_printed(number))}
+        frames = {"measured": placed(measured(table.frame, number)), "printed": placed(printed(number))}
         for quantity, axes in enumerate(line):
             _panel(axes, frames, number, quantity)
             _axis(axes, frames, number, label)

@@ -4,20 +4,25 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from figures.desk import measured, printed
 from figures.pocket_answers import ranks_by_phase, require_sources
-from qtheory import paper
 from qtheory.results import Table
-from qtheory.results.comparison import in_tables
 
 TABLES = ("launch/desk", "correlations/desk")
 
 _ERROR, _QUALITY, _PSNR = "latent_distortion_per_dim", "kid_efflite0", "psnr"
 
 
-def _adapted(frame: pd.DataFrame, table: int) -> pd.DataFrame:
-    """Return the adapted rows of a table, averages over seeds, by codebook size and tokens of an image."""
-    own = in_tables(frame[frame["phase"] == "adaptation"], table)
-    return own.groupby(["codebook_size", "image_tokens"]).mean(numeric_only=True).sort_index()
+def _adapted(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of adaptation in a table of the paper, by codebook size and tokens of an image."""
+    return rows[rows["phase"] == "adaptation"].set_index(["K", "tokens"]).sort_index()
+
+
+def _pairs(rows: pd.DataFrame) -> list[tuple[int, pd.Series, pd.Series]]:
+    """Return K of Table 6, and the rows of one token of K squared words and of two of K at equal bits."""
+    few, many = sorted(set(rows.index.get_level_values("tokens")))
+    sizes = sorted(size for size, tokens in rows.index if tokens == many)
+    return [(size, rows.loc[(size**2, few)], rows.loc[(size, many)]) for size in sizes]
 
 
 def _change(first: pd.Series, last: pd.Series) -> str:
@@ -38,38 +43,28 @@ def _ranks(launched: Table, correlations: pd.DataFrame) -> str:
 
 def _sizes(frame: pd.DataFrame) -> str:
     """Say what more codewords and more tokens change."""
-    words, tokens = (_adapted(frame, table).reset_index() for table in (4, 5))
-    tokens = tokens.sort_values("image_tokens")
+    words, tokens = (_adapted(measured(frame, table)).reset_index() for table in (4, 5))
+    tokens = tokens.sort_values("tokens")
     few, many = tokens.iloc[0], tokens.iloc[-1]
     return (
-        f"At that size, for MMD VQ and an adapted decoder, K from {words['codebook_size'].iloc[0]} to "
-        f"{words['codebook_size'].iloc[-1]} changes {_change(words.iloc[0], words.iloc[-1])}; "
-        f"{many['image_tokens']:.0f} tokens an image in place of {few['image_tokens']:.0f}, at K = "
-        f"{few['codebook_size']:.0f}, change {_change(few, many)}."
+        f"At that size, for MMD VQ and an adapted decoder, K from {words['K'].iloc[0]} to "
+        f"{words['K'].iloc[-1]} changes {_change(words.iloc[0], words.iloc[-1])}; "
+        f"{many['tokens']:.0f} tokens an image in place of {few['tokens']:.0f}, at K = "
+        f"{few['K']:.0f}, change {_change(few, many)}."
     )
 
 
-def _printed_split() -> list[float]:
-    """Return how much more error, in percent, the paper prints for two tokens of K words, by K."""
-    frame = paper.table(6)
-    own = frame[frame["phase"].str.lower() == "adaptation"]
-    own = own.assign(**{name: own[name].map(paper.printed_size) for name in ("tokens", "K")})
-    error = own.set_index(["K", "tokens"])["distortion_per_dim"].astype(float)
-    few, many = sorted(set(own["tokens"]))
-    sizes = sorted(size for size, tokens in error.index if tokens == many)
-    return [100 * (error[size, many] / error[size**2, few] - 1) for size in sizes]
-
-
 def _splits(frame: pd.DataFrame) -> str:
-    """Say what two tokens of K words cost beside one of K squared."""
-    rows = _adapted(frame, 6)
-    few, many = sorted(set(rows.index.get_level_values("image_tokens")))
-    sizes = sorted(size for size, tokens in rows.index if tokens == many)
-    changes = [f"{_change(rows.loc[(size**2, few)], rows.loc[(size, many)])} (K = {size})" for size in sizes]
-    printed = " and ".join(f"{percent:+.0f} %" for percent in _printed_split())
+    """Say what two tokens of K words cost beside one of K squared, here and as printed."""
+    changes = [f"{_change(one, two)} (K = {size})" for size, one, two in _pairs(_adapted(measured(frame, 6)))]
+    there = [
+        100 * (float(two["distortion_per_dim"]) / float(one["distortion_per_dim"]) - 1)
+        for _, one, two in _pairs(_adapted(printed(6)))
+    ]
     return (
         "There, at equal bits, two tokens of K words in place of one of K² change "
-        f"{'; '.join(changes)}. Table 6 prints {printed} of E and calls the two nearly identical."
+        f"{'; '.join(changes)}. Table 6 prints {' and '.join(f'{more:+.0f} %' for more in there)} of E and "
+        "calls the two nearly identical."
     )
 
 

@@ -170,6 +170,8 @@ def test_the_hours_of_the_desk_preset_are_near_those_that_it_took():
     whole = sum(took.values()) / (sum(counted) + latents)
     found = f"{whole:.1f} times of what is counted for it on a core, single cells {min(ratios):.1f} to"
     assert f"{found} {max(ratios):.1f} times" == STORED_RUN
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"its {len(took)} cells took {sum(took.values()) / 3600:.1f} hours of a core" in readme
 
 
 def test_vectors_that_processes_share_cost_as_many_pairs_with_the_codewords():
