@@ -157,10 +157,8 @@ def worker_killed(error: BaseException | None) -> bool:
     >>> worker_killed(RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated. "))
     False
     """
-    words = ""
-    while (
-        error is not None
-    ):  # where batches are awaited, the loader says only that it ended, and the cause how
+    words = ""  # where batches are awaited, the loader says only that it ended, and the cause how
+    while error is not None:
         words = str(error) if "DataLoader worker" in str(error) else words
         error = error.__cause__
     return _KILLED_WORKER.search(words) is not None
