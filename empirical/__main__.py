@@ -140,11 +140,13 @@ def joint(given: Arguments) -> int:
 def _only_stored(preset: str, protocol: str) -> bool:
     """Return whether a comparison's table is stored with the code, and the folder of results has none."""
     from empirical.job import SUBSTITUTION, launched_path, table_path
+    from empirical.variants import first_stage
 
     if preset in ("desk", "paper"):
         own, stored = (launched_path(out, preset) for out in (_RESULTS, _STORED))
     else:
-        own, stored = (table_path(out, SUBSTITUTION, preset, protocol) for out in (_RESULTS, _STORED))
+        first = first_stage(protocol)  # a variant may have none of its own
+        own, stored = (table_path(out, SUBSTITUTION, preset, first) for out in (_RESULTS, _STORED))
     return not own.exists() and stored.exists()
 
 

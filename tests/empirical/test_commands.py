@@ -101,19 +101,22 @@ def test_a_table_that_is_missing_names_its_command(protocol, first, tmp_path, ca
     assert f"smoke.csv does not exist; run `{command}`" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("preset", ["pocket", "desk"])
+@pytest.mark.parametrize(
+    ("preset", "options"), [("pocket", []), ("pocket", ["--protocol", "fair_decoder"]), ("desk", [])]
+)
 def test_a_stored_table_is_shown_where_there_is_no_own_and_nothing_is_written(
-    preset, tmp_path, monkeypatch, capsys
+    preset, options, tmp_path, monkeypatch, capsys
 ):
     stored = Path(empirical.__file__).with_name("results")
     before = {path: path.read_bytes() for path in stored.rglob("*") if path.is_file()}
     monkeypatch.chdir(tmp_path)
-    assert main(["table", "--preset", preset]) == 0
+    assert main(["table", "--preset", preset, *options]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"stored with the code: {stored}\n")
     assert "MMD VQ" in said or "mmd" in said
     assert said.count(MEASURES) == 1
     assert said.index(MEASURES) < said.index("\nTable ")
+    assert ("fair_decoder - fair" in said) == bool(options)
     assert (USE_OF_CODEWORDS in said) == (preset == "pocket")  # of a launch utilization has no interval
     assert list(tmp_path.iterdir()) == []
     assert {path: path.read_bytes() for path in stored.rglob("*") if path.is_file()} == before
