@@ -147,7 +147,8 @@ def table(preset: str, protocol: str, out: Path) -> int:
     tables = [read_table(path, made_by=f"`python -m empirical substitute {options}`") for path in paths]
     beside = [photographs_of(path) for path in paths]
     names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}
-    findings = write_findings(tables, beside, names)  # first: it refuses phases that do not belong together
+    # first: it refuses phases that do not belong together
+    findings = write_findings(tables, beside, names, protocol)
     whole = pd.concat([table.frame for table in tables], ignore_index=True)
     print(render(whole), USE_OF_CODEWORDS, MEASURES, sep="\n\n")
     for n in range(3, 8):

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-VERSION = 2
+VERSION = 3
 QUALITIES = ("kid_efflite0", "psnr")
 PREDICTORS = ("latent_distortion_per_dim", "latent_nmse", "perplexity", "utilization")
-ERROR, RIVALS = "latent_distortion_per_dim", ("perplexity", "utilization")
+ERRORS, RIVALS = PREDICTORS[:2], PREDICTORS[2:]
+# without heads LFQ is FSQ with two levels a coordinate, to the last digit: counted once
+_BARE_SQ = ("fsq", "bsq")
 _TAIL = 0.025
 _ALIKE = ("images", "tokenizer", "threads")
 
@@ -49,10 +51,10 @@ def correlations(data: Resampling, methods: Sequence[str] = tuple(FAMILIES)) -> 
     pandas.DataFrame
         ``rho`` of ``predictor`` with ``quality`` over ``n`` methods, its percentile interval over
         photographs and seeds (``low``, ``high``), and the exact two-sided permutation ``p_value``,
-        which treats methods as exchangeable and so is about methods, not about photographs. For the
-        error also ``advantage_<rival>``, the difference ``|rho| - |rho of the rival|`` with its
-        interval. Where a predictor is the same for all methods there is no correlation, and the
-        cells are missing.
+        which treats methods as exchangeable and so is about methods, not about photographs. For both
+        measures of the error also ``advantage_<rival>``, the difference ``|rho| - |rho of the rival|``
+        with its interval; where latents shrink or grow, NMSE alone compares methods. Where a predictor
+        is the same for all methods there is no correlation, and the cells are missing.
     """
     import pandas as pd
 
@@ -95,7 +97,7 @@ def correlations_with(quality: str, both: Callable[[str], tuple[Floats, Floats]]
             row["rho"] = spearman(values, target)
             row |= interval(resampled[name][np.isfinite(resampled[name])])
             row["p_value"] = float(permutation_p_value(values, target))
-        for rival in RIVALS if name == ERROR else ():
+        for rival in RIVALS if name in ERRORS and "rho" in row else ():
             theirs, _ = both(rival)
             if len(set(theirs)) > 1:
                 gap = np.abs(resampled[name]) - np.abs(resampled[rival])
@@ -137,12 +139,13 @@ def contrasts() -> Iterator[Contrast]:
     family = {kind: [name for name, own in FAMILIES.items() if own == kind] for kind in ("VQ", "PQ", "SQ")}
     for phase in PHASES:
         for head in ("none", "full") if phase == PHASES[0] else ("full",):
+            kinds = {**family, "SQ": list(_BARE_SQ)} if head == "none" else family
             for better, worse in (("VQ", "PQ"), ("PQ", "SQ")):
-                plus, minus = (_cells(phase, head, family[kind]) for kind in (worse, better))
+                plus, minus = (_cells(phase, head, kinds[kind]) for kind in (worse, better))
                 yield Contrast("hierarchy", f"{worse} - {better}, {phase}, heads {head}", plus, minus)
     first = PHASES[0]
     levels = _cells(first, "none", ["lloyd_max"])
-    yield Contrast("optimal SQ", "SQ - optimal SQ, no heads", _cells(first, "none", family["SQ"]), levels)
+    yield Contrast("optimal SQ", "SQ - optimal SQ, no heads", _cells(first, "none", _BARE_SQ), levels)
     for name, text in (("pq", "k-means PQ"), ("kmeans", "k-means VQ")):
         yield Contrast("optimal SQ", f"optimal SQ - {text}, no heads", levels, _cells(first, "none", [name]))
     for phase in PHASES[:2]:
@@ -220,8 +223,20 @@ def require_alike(tables: Sequence[Table]) -> None:
             )
 
 
+def table_command(preset: str, protocol: str) -> str:
+    """Return the command that prints a comparison and writes what it answers.
+
+    Examples
+    --------
+    >>> table_command("pocket", "fair_decoder")
+    'python -m empirical table --preset pocket --protocol fair_decoder'
+    """
+    named = "" if protocol == "fair" else f" --protocol {protocol}"
+    return f"python -m empirical table --preset {preset}{named}"
+
+
 def write_findings(
-    tables: Sequence[Table], beside: Sequence[Table], paths: Mapping[str, Path]
+    tables: Sequence[Table], beside: Sequence[Table], paths: Mapping[str, Path], protocol: str
 ) -> list[Table]:
     """Compute correlations and contrasts of the finished phases, and write their tables.
 
@@ -231,6 +246,8 @@ def write_findings(
         Comparison and photographs of each finished phase.
     paths : mapping of str to pathlib.Path
         Files for ``correlations`` and ``contrasts``; other names are refused.
+    protocol : str
+        Protocol of the tables, which the command in the manifest names.
 
     Returns
     -------
@@ -268,7 +285,7 @@ def write_findings(
             configuration=configuration,
             failures=[],
             preset=first["preset"],
-            command=f"python -m empirical table --preset {first['preset']}",
+            command=table_command(first["preset"], protocol),
         )
         for name, path in paths.items()
         if len(rows := found[name](data))

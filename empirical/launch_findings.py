@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from empirical.findings import PHASES, PREDICTORS, correlations_with
-from empirical.resampling import RESAMPLES, Floats
+from empirical.resampling import RESAMPLES, Floats, trial_weights
 from qtheory.results import Table, configuration_digest, stream, write_table
 from qtheory.results.comparison import FAMILIES, in_tables
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-VERSION = 1
+VERSION = 2
 _TABLES = (3, 7)  # those that hold all methods at one size
 _FEWEST = 3
 # those that were measured; r-FID and KID on the features of Inception come from presets with networks
@@ -57,23 +58,20 @@ def correlations(frame: "pd.DataFrame", *, seed: int, resamples: int = RESAMPLES
             part = own[(own["protocol"] == protocol) & (own["phase"] == phase)]
             if part["method"].nunique() >= _FEWEST:
                 rng = stream(seed, "resampling", "launch", protocol, phase)
+                picked = rng.integers(part["method"].nunique(), size=(resamples, part["method"].nunique()))
                 rows += [
-                    {"protocol": protocol, "phase": phase, **row} for row in _of_phase(part, rng, resamples)
+                    {"protocol": protocol, "phase": phase, **row} for row in _of_phase(part, picked, seed)
                 ]
     return pd.DataFrame(rows)
 
 
-def _of_phase(part: "pd.DataFrame", rng: np.random.Generator, resamples: int) -> Iterator[Row]:
-    """Yield the rows of one phase; all columns see the same draws of methods and seeds."""
+def _of_phase(part: "pd.DataFrame", picked: NDArray[np.int64], seed: int) -> Iterator[Row]:
+    """Yield the rows of one phase; all columns see the same draws of methods, (B, methods), and of seeds."""
     qualities = [name for name in _QUALITIES if name in part and part[name].notna().all()]
     columns = [*qualities, *PREDICTORS]
-    groups = [group.sort_values("seed")[columns] for _, group in part.groupby("method", sort=False)]
-    methods = len(groups)
-    picked = rng.integers(methods, size=(resamples, methods))
-    weights = [
-        rng.multinomial(len(group), np.full(len(group), 1 / len(group)), size=resamples) / len(group)
-        for group in groups
-    ]
+    ordered = [group.sort_values("seed") for _, group in part.groupby("method", sort=False)]
+    groups = [group[columns] for group in ordered]
+    weights = [trial_weights(seed, group["seed"], len(picked)).T for group in ordered]
 
     def both(column: str) -> tuple[Floats, Floats]:
         seeds = [group[column].to_numpy(np.float64) for group in groups]

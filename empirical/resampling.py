@@ -1,5 +1,6 @@
 """Resamples of the comparison over photographs and seeds, the same for all methods and phases."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,37 @@ def _by_key(frame: "pd.DataFrame", keys: list[str]) -> "dict[Key, pd.DataFrame]"
     return {(str(phase), str(method), str(head)): part for (phase, method, head), part in groups}
 
 
+def trial_weights(seed: int, trials: Iterable[int], resamples: int) -> Floats:
+    """Return the weight of each trial in each resample; equal trials have equal weights, whoever asks.
+
+    Trials of the same number share their batches, whatever the method, and a later phase goes on from the
+    trial before it. So they are drawn together: what they have in common then cancels in differences, and
+    stays in averages over methods.
+
+    Of n trials n - 1 are drawn, with replacement: n of them would give a mean the variance over n where it
+    must be over n - 1, and three trials a third too little (Rao and Wu 1988).
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the resamples.
+    trials : iterable of int
+        Numbers of the trials.
+    resamples : int
+        How many.
+
+    Returns
+    -------
+    (n, B) array
+        Each column sums to 1.
+    """
+    numbers = [int(trial) for trial in trials]
+    n = len(numbers)
+    drawn = max(1, n - 1)
+    rng = stream(seed, "resampling", "trials", *map(str, numbers))
+    return rng.multinomial(drawn, np.full(n, 1 / n), size=resamples).T / drawn
+
+
 @dataclass(frozen=True)
 class Sample:
     """A number of the comparison.
@@ -45,8 +77,8 @@ class Sample:
 class Resampling:
     """Every number of the comparison, and what it is on resampled photographs and seeds.
 
-    One draw of photographs serves all methods, heads and phases, so that differences are paired; the
-    trials of a method are drawn anew for each method. Utilization, perplexity and KID are linear in
+    One draw of photographs serves all methods, heads and phases, and so does one of trials
+    (`trial_weights`): differences are paired in both. Utilization, perplexity and KID are linear in
     their pseudo-values, as the jackknife has them.
 
     Parameters
@@ -87,10 +119,6 @@ class Resampling:
         self.weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
         self._found: dict[tuple[Key, str], Sample] = {}
 
-    def trials_of(self, key: Key) -> Key:
-        """Return whose draws of trials a cell has: its own."""
-        return key
-
     def __contains__(self, key: Key) -> bool:
         """Whether there is such a cell."""
         return key in self.rows
@@ -117,10 +145,8 @@ class Resampling:
             trials = error / rows["latent_variance"].to_numpy()[:, None]
         else:
             trials = self._trials(key, column)
-        draws = stream(self.seed, "resampling", "trials", *self.trials_of(key))
-        count = len(rows)
-        picked = draws.multinomial(count, np.full(count, 1 / count), size=self.resamples).T / count
-        return Sample(float(rows[column].mean()), (picked * trials).sum(axis=0))
+        weights = trial_weights(self.seed, rows["trial"], self.resamples)
+        return Sample(float(rows[column].mean()), (weights * trials).sum(axis=0))
 
     def _trials(self, key: Key, column: str) -> Floats:
         """Return a column on each resample of photographs, (trials, B)."""

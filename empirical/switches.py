@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from empirical.findings import PHASES, interval, require_alike
+from empirical.findings import PHASES, interval, require_alike, table_command
 from empirical.resampling import Key, Resampling, Sample
 from qtheory.claims._ranks import rank_correlations, spearman
 from qtheory.errors import SchemaError
@@ -19,23 +19,10 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-VERSION = 1
+VERSION = 2
 _COLUMNS = ("latent_nmse", "psnr", "kid_efflite0")
 _FEWEST = 3
 _SIDES = _BASE, _OWN = "base", "variant"
-
-
-class Sides(Resampling):
-    """One resampling of both sides: a trial of a method is drawn on both or on neither.
-
-    Its initial weights and batches are the same on both sides, and where the switch changes only a later
-    phase so is the transplant.
-    """
-
-    def trials_of(self, key: Key) -> Key:
-        """Return the cell without its side."""
-        phase, method, head = key
-        return phase.split("/")[-1], method, head
 
 
 def paired(base: "pd.DataFrame", own: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":
@@ -47,8 +34,11 @@ def paired(base: "pd.DataFrame", own: "pd.DataFrame") -> "tuple[pd.DataFrame, pd
 
 def both(
     base: "tuple[pd.DataFrame, pd.DataFrame]", own: "tuple[pd.DataFrame, pd.DataFrame]", *, seed: int
-) -> Sides:
+) -> Resampling:
     """Return one resampling of both sides, whose phases have the side's name before their own.
+
+    A trial is drawn on both sides or on neither: its initial weights and batches are the same, and where the
+    switch changes only a later phase so is the transplant.
 
     Parameters
     ----------
@@ -73,7 +63,7 @@ def both(
         return pd.concat([part.assign(phase=f"{side}/" + part["phase"]) for side, part in parts])
 
     rows, photographs = map(named, sides)
-    return Sides(rows, photographs, seed=seed)
+    return Resampling(rows, photographs, seed=seed)
 
 
 def _mean(data: Resampling, side: str, phase: str, methods: Sequence[str], column: str) -> Sample:
@@ -190,5 +180,5 @@ def write_switch(
         configuration=configuration,
         failures=[],
         preset=first["preset"],
-        command=f"python -m empirical table --preset {first['preset']} --protocol {protocol}",
+        command=table_command(first["preset"], protocol),
     )

@@ -14,7 +14,8 @@ from empirical.findings import (
     evaluated,
     write_findings,
 )
-from empirical.resampling import Resampling
+from empirical.resampling import Resampling, trial_weights
+from figures.recipe import ROOT
 from qtheory.claims._ranks import rank_correlations
 from qtheory.errors import SchemaError
 from qtheory.results import read_table, write_table
@@ -83,6 +84,50 @@ def test_pseudo_values_spread_as_the_jackknife_says():
     assert sample.resampled.std() == pytest.approx(expected, rel=0.03)
 
 
+def shifted_by_trial(shifts):
+    """Photographs that are all alike, and for each method a PSNR of 30 that each trial shifts by its own."""
+    frame, beside = tables(trials=3, methods=tuple(shifts))
+    for part in (frame, beside):
+        part["psnr"] = [
+            30 + shifts[method][trial] for method, trial in zip(part["method"], part["trial"], strict=True)
+        ]
+    return Resampling(frame, beside, seed=0, resamples=4000)
+
+
+def psnr_of(data, method):
+    return data.sample(("substitution", method, "full"), "psnr").resampled
+
+
+COMMON = (-1.0, 0.25, 0.75)
+
+
+def test_the_spread_of_seeds_enters_the_intervals_without_bias():
+    found = psnr_of(shifted_by_trial({"ema": COMMON, "fsq": (0.0, 0.0, 0.0)}), "ema")
+    # the standard error of a mean of three, not the square root of two thirds of it
+    assert found.std() == pytest.approx(stats.sem(COMMON), rel=0.03)
+
+
+def test_what_all_methods_of_a_trial_share_cancels_in_differences_and_not_in_averages():
+    data = shifted_by_trial({"ema": COMMON, "fsq": COMMON, "mmd": COMMON})
+    samples = [psnr_of(data, method) for method in ("ema", "fsq", "mmd")]
+    np.testing.assert_allclose(samples[0] - samples[1], 0, atol=1e-12)
+    assert np.mean(samples, axis=0).std() == pytest.approx(stats.sem(COMMON), rel=0.03)
+
+
+def test_what_a_method_has_of_its_own_in_a_trial_stays_in_differences():
+    own = (0.5, -1.0, 0.5)
+    data = shifted_by_trial({"ema": np.add(COMMON, own), "fsq": COMMON})
+    assert (psnr_of(data, "ema") - psnr_of(data, "fsq")).std() == pytest.approx(stats.sem(own), rel=0.03)
+
+
+def test_trials_are_weighed_alike_for_all_and_sum_to_one():
+    weights = trial_weights(0, [0, 1, 2], 1000)
+    np.testing.assert_array_equal(weights, trial_weights(0, [0, 1, 2], 1000))
+    np.testing.assert_allclose(weights.sum(axis=0), 1)
+    assert weights.mean(axis=1) == pytest.approx([1 / 3] * 3, abs=0.05)
+    np.testing.assert_array_equal(trial_weights(0, [0], 5), np.ones((1, 5)))
+
+
 def test_a_column_that_follows_another_is_found_and_one_that_does_not_is_not():
     found = correlations(resampling()).set_index(["quality", "predictor"])
     error = found.loc[("kid_efflite0", "latent_distortion_per_dim")]
@@ -96,6 +141,30 @@ def test_a_column_that_follows_another_is_found_and_one_that_does_not_is_not():
     assert use["low"] <= use["rho"] <= use["high"]
     assert error["advantage_perplexity"] == pytest.approx(1 - abs(use["rho"]))
     assert error["advantage_perplexity_low"] > 0
+    # of latents of equal variance NMSE is E in another unit
+    relative = found.loc[("kid_efflite0", "latent_nmse")]
+    advantages = [name for name in found if name.startswith("advantage_perplexity")]
+    assert relative[advantages].tolist() == error[advantages].tolist()
+    assert found.loc[("kid_efflite0", "perplexity"), advantages].isna().all()
+
+
+def test_the_advantage_of_nmse_is_its_own_where_latents_shrink():
+    frame, beside = tables()
+    place = dict(zip(METHODS, (3, 0, 5, 1, 4, 2), strict=True))  # of NMSE and of KID, but not of E
+    frame["latent_nmse"] = 0.1 + 0.1 * frame["method"].map(place)
+    frame["latent_variance"] = frame["latent_distortion_per_dim"] / frame["latent_nmse"]
+    for part in (frame, beside):
+        part["kid_efflite0"] = 1.0 * part["method"].map(place)
+    found = correlations(Resampling(frame, beside, seed=0, resamples=500)).set_index(["quality", "predictor"])
+    means = frame.groupby("method")[["latent_distortion_per_dim", "kid_efflite0", "perplexity"]].mean()
+    rho = means.corr("spearman")["kid_efflite0"]
+    for name, own in (("latent_nmse", 1.0), ("latent_distortion_per_dim", rho["latent_distortion_per_dim"])):
+        row = found.loc[("kid_efflite0", name)]
+        assert row["rho"] == pytest.approx(own)
+        assert row["advantage_perplexity"] == pytest.approx(abs(own) - abs(rho["perplexity"]))
+        assert row["advantage_perplexity_low"] <= row["advantage_perplexity"]
+        assert row["advantage_perplexity"] <= row["advantage_perplexity_high"]
+    assert rho["latent_distortion_per_dim"] < 0.5
 
 
 def test_p_values_are_shares_of_permutations():
@@ -147,6 +216,19 @@ def test_questions_name_cells_that_the_preset_has():
     assert set(FAMILIES) == set(PRESETS["pocket"].methods)
 
 
+def test_fsq_and_lfq_without_heads_are_one_quantizer_and_count_once():
+    table = read_table(ROOT / "empirical" / "results" / "substitution" / "pocket.csv").frame
+    bare = table[table["head"] == "none"].set_index(["method", "trial"])
+    columns = ["latent_nmse", "psnr", "kid_efflite0", "perplexity"]
+    pd.testing.assert_frame_equal(bare.loc["fsq", columns], bare.loc["lfq", columns])
+    assert (bare.loc["bsq", "latent_nmse"] != bare.loc["fsq", "latent_nmse"]).all()
+    sides = {contrast.name: contrast for contrast in contrasts()}
+    assert {method for _, method, _ in sides["SQ - PQ, substitution, heads none"].plus} == {"fsq", "bsq"}
+    assert {method for _, method, _ in sides["SQ - optimal SQ, no heads"].plus} == {"fsq", "bsq"}
+    trained = sides["SQ - PQ, substitution, heads full"].plus
+    assert {method for _, method, _ in trained} == {"fsq", "lfq", "bsq"}
+
+
 def test_photographs_of_other_cells_are_refused():
     frame, beside = tables()
     with pytest.raises(SchemaError, match="photographs must be those of the comparison"):
@@ -161,7 +243,7 @@ def test_findings_name_the_tables_they_come_from(tmp_path):
         for name, frame in zip(("smoke", "smoke-photographs"), tables(), strict=True)
     ]
     paths = {name: tmp_path / name / "smoke.csv" for name in ("correlations", "contrasts")}
-    written = write_findings(made[:1], made[1:], paths)
+    written = write_findings(made[:1], made[1:], paths, "fair")
     assert [table.manifest["study"] for table in written] == ["correlations"]  # no contrast has all its cells
     assert not paths["contrasts"].exists()
     stored = read_table(paths["correlations"])
@@ -169,5 +251,8 @@ def test_findings_name_the_tables_they_come_from(tmp_path):
     assert stored.manifest["configuration"]["sources"] == {
         f"substitution/{table.path.stem}": table.manifest["sha256"] for table in made
     }
-    again = write_findings(made[:1], made[1:], paths)
+    assert stored.manifest["command"] == "python -m empirical table --preset smoke"
+    (other,) = write_findings(made[:1], made[1:], paths, "fair_decoder")
+    assert other.manifest["command"].endswith("table --preset smoke --protocol fair_decoder")
+    again = write_findings(made[:1], made[1:], paths, "fair")
     assert again[0].manifest["sha256"] == stored.manifest["sha256"]

@@ -73,6 +73,17 @@ def test_what_follows_the_error_is_found_and_what_does_not_is_not():
         assert other["p_value"] > 0.05
 
 
+def test_what_all_methods_of_a_seed_share_moves_no_rank():
+    frame = rows()
+    moved = frame.copy()
+    for name in ("latent_distortion_per_dim", "latent_nmse", "r_fid"):
+        moved[name] += 50.0 * moved["seed"]  # methods differ by much less
+    assert moved.groupby("method")["seed"].nunique().max() == 3
+    pd.testing.assert_frame_equal(
+        correlations(moved, seed=0, resamples=300), correlations(frame, seed=0, resamples=300)
+    )
+
+
 def test_protocols_stand_apart_and_few_methods_have_no_correlation():
     frame = rows(protocols=["fair", "as_run"])
     assert correlations(frame, seed=0, resamples=50)["protocol"].drop_duplicates().tolist() == [
