@@ -9,6 +9,7 @@ from empirical import features as features_module
 from empirical import metrics
 from empirical.data import eval_crops, load_images, split
 from empirical.features import EXTRACTOR, efflite0
+from empirical.latent_sums import interval
 from empirical.pixels import to_tensor
 from qtheory.errors import DomainError, SchemaError, ShapeError
 from qtheory.weights import file_sha256
@@ -41,11 +42,22 @@ def test_luma_psnr_equals_the_studio_range_formula_on_pixels():
     np.testing.assert_allclose(values, 10 * np.log10(255**2 / mse), rtol=1e-6)
 
 
-def test_a_tenth_of_the_error_gains_20_db_and_no_error_is_infinite():
+def test_a_tenth_of_the_error_gains_20_db_up_to_80_db_where_there_is_none():
     x = 0.5 * images(3)
     worse, better = metrics.psnr(x, x + 0.1), metrics.psnr(x, x + 0.01)
     assert torch.allclose(better - worse, torch.full((3,), 20.0, dtype=torch.float64), atol=1e-4)
-    assert metrics.psnr(x, x).tolist() == [math.inf] * 3
+    grey = torch.zeros(1, 3, 8, 8)
+    for luma, gain in ((False, 0), (True, 1.32)):
+        assert metrics.psnr(x, x, luma=luma).tolist() == pytest.approx([80] * 3)
+        assert float(metrics.psnr(grey, grey + 2 * 10**-3.9, luma=luma)) == pytest.approx(78 + gain, abs=0.01)
+
+
+def test_one_perfect_image_leaves_the_mean_and_its_interval_finite():
+    x = 0.5 * images(4)
+    x_hat = torch.cat([x[:1], x[1:] + 0.1])
+    row = interval("psnr", metrics.psnr(x, x_hat).numpy())
+    assert all(math.isfinite(value) for value in row.values())
+    assert row["psnr_low"] < row["psnr"] < row["psnr_high"]
 
 
 def test_ssim_equals_that_of_torchmetrics_over_whole_windows():
