@@ -28,6 +28,7 @@ from qtheory import _check, command
 from qtheory.errors import DomainError
 from qtheory.results import Cell, Sweep, Table, run_sweep, write_bytes_atomically
 from qtheory.results.comparison import main_head
+from qtheory.weights import file_sha256
 from sims.assign import available_threads
 
 Row = dict[str, Any]
@@ -92,7 +93,7 @@ def in_processes(function: Callable[[Cell], Outcome], cells: Sequence[Cell], job
 
 def _prepared(job: Job) -> tuple[Job, Sweep]:
     """Return the job with its digests, and its cells, after a check of the transplants they start from."""
-    job = job.phase.prepared(job)
+    job = replace(job.phase.prepared(job), weights=file_sha256(job.tokenizer))
     sweep, digest = job.phase.sweep(job), job.phase.cell_digest(job, job.phase.version)
     # cells are the same whatever the number of trials
     return replace(job, digest=digest, training=job.phase.training_digest(job), trials=None), sweep

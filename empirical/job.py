@@ -67,6 +67,8 @@ class Job:
         Independent trainings of every method; None leaves them to the budget and the preset.
     start : str
         Digest of the transplants that the phase starts from; empty for the first.
+    weights : str
+        SHA-256 of the tokenizer's file, which every process compares; empty before it is known.
     digest, training : str
         Digests that mark stored evaluations and stored weights of single cells.
     """
@@ -83,6 +85,7 @@ class Job:
     threads: int
     trials: int | None = None
     start: str = ""
+    weights: str = ""
     digest: str = ""
     training: str = ""
 

@@ -42,7 +42,9 @@ def spread_over_groups(groups: NDArray[np.int64], most: int) -> NDArray[np.int64
 def load_tokenizer(job: Job) -> PocketTokenizer:
     """Return the tokenizer of a job."""
     packaged = job.tokenizer == WEIGHTS
-    return default_pocket() if packaged else PocketTokenizer.from_checkpoint(job.tokenizer)
+    return (
+        default_pocket() if packaged else PocketTokenizer.from_checkpoint(job.tokenizer, job.weights or None)
+    )
 
 
 def usable_images(job: Job) -> ImageSet:

@@ -247,7 +247,7 @@ class Setup:
 
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer, on the device, as it is stored."""
-        made = load_tokenizer(self.launch.tokenizer)
+        made = load_tokenizer(self.launch.tokenizer, self.launch.digests.get("tokenizer"))
         if isinstance(made, VARTokenizer):
             made.recompute(self.launch.recompute)
         if self.launch.compiled and self.cell.trained:

@@ -72,15 +72,14 @@ def networked(tmp_path):
         PilImage.fromarray(coarse).resize((68, 64)).save(tmp_path / "images" / f"{i}.png")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        VARTokenizer(32, 4, 8).save(tmp_path / "var.pth")
+        sha256 = VARTokenizer(32, 4, 8).save(tmp_path / "var.pth")
     images = str(tmp_path / "images")
-    digests = {"tokenizer": "0"}
     places = {"out": str(tmp_path / "out"), "train": images, "heldout": images}
     return Launch(
         name="tiny",
         sizes=TINY,
         tokenizer=str(tmp_path / "var.pth"),
         recompute=True,
-        digests=digests,
+        digests={"tokenizer": sha256},
         **places,
     )
