@@ -75,7 +75,7 @@ def _loaded(root: Path, files: tuple[tuple[str, Path], ...], smallest: int, stam
     """Return the photographs in files, which are in the state that the stamp stands for."""
     found = {name: examined(path, smallest) for name, path in files}
     kept = usable(root, {name: (sha256, wrong) for name, (_, sha256, wrong) in found.items()}, smallest)
-    images = [image for image, *_ in found.values() if image is not None]
+    images = [image for name in kept.names if (image := found[name][0]) is not None]
     for image in images:
         image.setflags(write=False)  # all who load them share them
     return ImageSet(kept.names, kept.skipped, kept.digest, images)

@@ -18,6 +18,7 @@ from qtheory.results import write_bytes_atomically
 _ENLARGEMENT = 8  # an image whose crop would be magnified beyond this holds too little to learn from
 _CLASSES = Path(__file__).with_name("imagenet_classes.txt")
 _NAMED = 3
+_KEYS = {"stamp", "digest", "skipped", "names"}  # of a stored index
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Folder(Listing):
         SchemaError
             If the file is no longer readable.
         """
-        image = decode(self.root / self.names[index])
-        if image is None:
+        path = self.root / self.names[index]
+        try:
+            return decode(path)
+        except SchemaError as error:
             raise SchemaError(
-                f"{self.root / self.names[index]} cannot be decoded any more; restore it, or remove the "
-                "stored index to have the folder read anew"
-            )
-        return image
+                f"{path} cannot be decoded any more: {error}; restore it, or remove the stored index to have "
+                "the folder read anew"
+            ) from error
 
 
 def _examined(path: Path, smallest: int) -> tuple[str, str]:
@@ -61,6 +63,15 @@ def _named(index: Path, digest: str) -> Path:
 
 def _folder(content: dict[str, Any], root: Path | str) -> Folder:
     return Folder(tuple(content["names"]), content["skipped"], content["digest"], Path(root))
+
+
+def _content(path: Path) -> dict[str, Any] | None:
+    """Return what the file of an index says, None where it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) and content.keys() >= _KEYS else None
 
 
 def read_index(index: Path, root: Path | str, digest: str) -> Folder:
@@ -78,15 +89,16 @@ def read_index(index: Path, root: Path | str, digest: str) -> Folder:
     Raises
     ------
     FileNotFoundError
-        If there is no index.
+        If there is no index, or a damaged one.
     SchemaError
         If it is of other images.
     """
     own = _named(index, digest)
     index = own if own.exists() or not index.exists() else index  # which had no digest in its name before
-    if not index.exists():
-        raise FileNotFoundError(f"{index} does not exist: launch the comparison, which makes it")
-    content = json.loads(index.read_text())
+    content = _content(index)
+    if content is None:
+        wrong = "is damaged" if index.exists() else "does not exist"
+        raise FileNotFoundError(f"{index} {wrong}: launch the comparison, which makes it")
     if content["digest"] != digest:
         raise SchemaError(
             f"{index} must be of images with digest {digest}, got {content['digest']}; launch again"
@@ -97,8 +109,8 @@ def read_index(index: Path, root: Path | str, digest: str) -> Folder:
 def _stored(index: Path | None, stamp: str, root: Path) -> Folder | None:
     """Return what the index of a stamp says, where there is one."""
     for path in sorted(index.parent.glob(f"{index.stem}*{index.suffix}")) if index is not None else ():
-        content = json.loads(path.read_text())
-        if content["stamp"] == stamp:
+        content = _content(path)
+        if content is not None and content["stamp"] == stamp:
             return _folder(content, root)
     return None
 
@@ -190,9 +202,38 @@ def imagenet_parts(root: Path | str, classes: tuple[str, ...] | None = None) -> 
         missing = [name for name in expected if name not in there]
         flat = part == val and not there
         if missing and not flat:
-            named = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
             raise SchemaError(
                 f"{part} must hold the {len(expected)} class folders of ImageNet (ILSVRC 2012), it lacks "
-                f"{len(missing)}: {named}; unpack the archives of those classes"
+                f"{len(missing)}: {_first(missing)}; unpack the archives of those classes"
             )
     return train, val
+
+
+def require_classes(part: Folder, classes: tuple[str, ...] | None = None) -> None:
+    """Raise unless each class of ImageNet has an image in a part, where the part has class folders.
+
+    Parameters
+    ----------
+    part : Folder
+        The images of ``train`` or ``val``.
+    classes : tuple of str, optional
+        As of `imagenet_parts`.
+
+    Raises
+    ------
+    SchemaError
+        If a class has no image that can be used.
+    """
+    expected = imagenet_classes() if classes is None else classes
+    folders = {name.partition("/")[0] for name in part.names if "/" in name}
+    empty = [name for name in expected if name not in folders]
+    if folders and empty:
+        raise SchemaError(
+            f"{part.root} must hold images of each class, it has none that can be used of {len(empty)}: "
+            f"{_first(empty)}; unpack the archives of those classes"
+        )
+
+
+def _first(names: list[str]) -> str:
+    """Return the first few of `names` as text."""
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")

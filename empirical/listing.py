@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +16,8 @@ from qtheory.errors import SchemaError
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 _SKIPPED_SHARE = 0.01
 _NAMED = 3
+_SIXTEEN_BITS = 257  # white of 16 bits over white of 8
+_WITHOUT_WHITE = frozenset({"I", "F"})  # 32 bits a pixel, of any range
 
 
 @dataclass(frozen=True)
@@ -41,21 +44,50 @@ class Listing:
         return {"images": len(self.names), "skipped": self.skipped, "digest": self.digest}
 
 
-def decode(file: Path | BinaryIO) -> Image | None:
-    """Return the RGB pixels of an image file, (H, W, 3), or None where it is damaged."""
+def decode(file: Path | BinaryIO) -> Image:
+    """Return the RGB pixels of an image file, (H, W, 3).
+
+    Grey values of 16 bits are divided by 257, which takes white to white, and rounded.
+
+    Raises
+    ------
+    SchemaError
+        If the file is damaged, or of numbers of which nobody says which is white; in a few words.
+    """
     from PIL import Image as PilImage
 
-    # what Pillow raises for truncated and malformed files, and for sizes that nobody means
-    damaged = (OSError, SyntaxError, ValueError, PilImage.DecompressionBombError)
     try:
         with PilImage.open(file) as opened:
-            return np.asarray(opened.convert("RGB"))
-    except damaged:
-        return None
+            opened.load()
+            if opened.mode.startswith("I;16"):
+                grey = np.rint(np.asarray(opened) / _SIXTEEN_BITS).astype(np.uint8)
+                return np.repeat(grey[..., None], 3, axis=-1)
+            mode, pixels = opened.mode, None
+            if mode not in _WITHOUT_WHITE:
+                pixels = np.asarray(opened.convert("RGB"))
+    except MemoryError:
+        raise
+    except Exception as error:  # of a malformed file the many decoders raise almost anything
+        raise SchemaError("damaged") from error
+    if pixels is None:
+        raise SchemaError(f"pixels of mode {mode}, whose white is unknown")
+    return pixels
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Yield the files below a folder, those behind links to folders too, but none of a folder in itself."""
+    top = root.resolve()
+    above = {root: frozenset({top, *top.parents})}
+    for folder, inner, names in os.walk(root, followlinks=True):
+        own = above.pop(Path(folder))
+        targets = {name: Path(folder, name).resolve() for name in inner}
+        inner[:] = [name for name, target in targets.items() if target not in own]
+        above |= {Path(folder, name): own | {targets[name]} for name in inner}
+        yield from (Path(folder, name) for name in names)
 
 
 def listed(root: Path) -> dict[str, Path]:
-    """Return the image files below a folder by their names, sorted.
+    """Return the image files below a folder by their names, sorted; links to folders are followed.
 
     Raises
     ------
@@ -67,8 +99,8 @@ def listed(root: Path) -> dict[str, Path]:
     if not root.is_dir():
         wrong = "is no folder" if root.exists() else "does not exist"
         raise FileNotFoundError(f"images must be in a folder, got {root}, which {wrong}")
-    found = ((path.relative_to(root).as_posix(), path) for path in root.rglob("*"))
-    files = {n: path for n, path in sorted(found) if path.suffix.lower() in _SUFFIXES and not path.is_dir()}
+    images = (path for path in _files(root) if path.suffix.lower() in _SUFFIXES)
+    files = dict(sorted((path.relative_to(root).as_posix(), path) for path in images))
     if not files:
         kinds = ", ".join(sorted(_SUFFIXES))
         raise SchemaError(f"{root} must hold image files ({kinds}), it holds none; give another folder")
@@ -77,13 +109,13 @@ def listed(root: Path) -> dict[str, Path]:
 
 def examined(path: Path, smallest: int) -> tuple[Image | None, str, str]:
     """Return the pixels of a file, the SHA-256 of its content, and what is wrong with it, or nothing."""
+    if not path.is_file():  # a link to nowhere
+        return None, "", "damaged"
+    content = path.read_bytes()
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:  # a link to nowhere
-        return None, "", "damaged"
-    image = decode(io.BytesIO(content))
-    if image is None:
-        return None, "", "damaged"
+        image = decode(io.BytesIO(content))
+    except SchemaError as error:
+        return None, "", str(error)
     height, width = image.shape[:2]
     if min(height, width) < smallest:
         return None, "", f"{width} x {height} pixels"
@@ -95,11 +127,20 @@ def stamp_of(files: Mapping[str, Path], smallest: int) -> str:
     # of a link to nowhere there is the link
     states = ((name, path.stat(follow_symlinks=path.exists())) for name, path in files.items())
     lines = "".join(f"{name} {state.st_size} {state.st_mtime_ns}\n" for name, state in states)
-    return hashlib.sha256(f"{smallest}\n{lines}".encode()).hexdigest()
+    return hashlib.sha256(f"{smallest}\n{lines}".encode(errors="surrogateescape")).hexdigest()
+
+
+def _shown(name: str) -> str:
+    """Return a name with what is no UTF-8 in it written out."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _misnamed(name: str) -> str:
+    return "" if _shown(name) == name else "its name is not UTF-8"
 
 
 def usable(root: Path, found: Mapping[str, tuple[str, str]], smallest: int) -> Listing:
-    """Set aside the files that cannot serve.
+    """Set aside the files that cannot serve, and those whose names are no text.
 
     Parameters
     ----------
@@ -120,13 +161,14 @@ def usable(root: Path, found: Mapping[str, tuple[str, str]], smallest: int) -> L
     SchemaError
         If more than 1 % are damaged or tiny.
     """
-    skipped = {name: wrong for name, (_, wrong) in found.items() if wrong}
+    states = {name: (sha256, wrong or _misnamed(name)) for name, (sha256, wrong) in found.items()}
+    skipped = {_shown(name): wrong for name, (_, wrong) in states.items() if wrong}
     if len(skipped) > _SKIPPED_SHARE * len(found):
         named = "; ".join(f"{name}: {wrong}" for name, wrong in [*skipped.items()][:_NAMED])
         raise SchemaError(
             f"{root} may hold at most {_SKIPPED_SHARE:.0%} of images that are damaged or below {smallest} "
             f"pixels, it has {len(skipped)} of {len(found)}: {named}; restore or remove them"
         )
-    kept = {name: sha256 for name, (sha256, wrong) in found.items() if not wrong}
+    kept = {name: sha256 for name, (sha256, wrong) in states.items() if not wrong}
     lines = "".join(f"{sha256}  {name}\n" for name, sha256 in kept.items())
     return Listing(tuple(kept), skipped, hashlib.sha256(lines.encode()).hexdigest())

@@ -17,7 +17,7 @@ from empirical.data import require_heldout, require_image_each, split
 from empirical.discriminator import Discriminator, ViT
 from empirical.distances import EffLiteStatistics, InceptionStatistics, Statistics
 from empirical.head import REFERENCES
-from empirical.images import Folder, imagenet_parts, index_folder, read_index
+from empirical.images import Folder, imagenet_parts, index_folder, read_index, require_classes
 from empirical.inception import Inception
 from empirical.launch_config import LaunchPreset
 from empirical.network_files import DINO_FILE, VAR_FILE, required_files
@@ -204,6 +204,8 @@ def prepared(
             f"{launch.name}, got {channels}; take another tokenizer or preset"
         )
     folders = indexed(launch, threads)
+    for part in folders if imagenet else ():
+        require_classes(part)
     own, held = (len(part) for part in _parts(launch, *folders))
     require_heldout(held, launch.heldout or launch.train)
     most = max((launch.ranks(cell) for cell in cells), default=launch.processes)

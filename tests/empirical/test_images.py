@@ -8,7 +8,7 @@ import torch
 from PIL import Image as PilImage
 
 from empirical.data import centre_crop
-from empirical.images import imagenet_classes, imagenet_parts, index_folder, read_index
+from empirical.images import imagenet_classes, imagenet_parts, index_folder, read_index, require_classes
 from empirical.pixels import to_tensor
 from empirical.streaming import Crops, EncodedImages, StreamedImages, epochs, training_crop
 from empirical.tokenizers import PocketTokenizer
@@ -79,6 +79,19 @@ def test_the_index_is_read_again_until_a_file_changes(root, tmp_path, monkeypatc
         read_index(tmp_path / "nowhere.json", root, first.digest)
 
 
+@pytest.mark.parametrize("content", [b'{"stamp": ', b"{}", b"[1]", b"\xff", b""])
+def test_an_index_that_is_damaged_is_as_good_as_none(root, tmp_path, content):
+    index = tmp_path / "index.json"
+    first = index_folder(root, 16, index=index)
+    stored = index.with_name(f"index-{first.digest[:12]}.json")
+    whole = stored.read_bytes()
+    stored.write_bytes(content)
+    with pytest.raises(FileNotFoundError, match=r"index-\w+\.json is damaged: launch the comparison"):
+        read_index(index, root, first.digest)
+    assert index_folder(root, 16, index=index) == first
+    assert stored.read_bytes() == whole
+
+
 def test_folders_that_are_indexed_in_one_place_keep_their_own_index(root, tmp_path, monkeypatch):
     """Two launches of other images in one folder of results: the jobs of the first still find theirs."""
     index, other = tmp_path / "index.json", tmp_path / "other"
@@ -132,6 +145,23 @@ def test_validation_images_may_lie_flat_as_they_are_distributed(tmp_path):
     save(tmp_path / "train" / "n01" / "0.png", 8, 8)
     save(tmp_path / "val" / "ILSVRC2012_val_00000001.png", 8, 8)
     assert imagenet_parts(tmp_path, ("n01",))[1] == tmp_path / "val"
+
+
+def test_a_class_without_a_usable_image_is_named(tmp_path):
+    classes = ("n01", "n02", "n03")
+    for i in range(150):
+        save(tmp_path / "train" / "n01" / f"{i}.png", 8, 8, seed=i)
+    (tmp_path / "train" / "n02").mkdir()
+    (tmp_path / "train" / "n03").mkdir()
+    (tmp_path / "train" / "n03" / "0.png").write_bytes(b"no picture")
+    folder = index_folder(tmp_path / "train", 8)
+    with pytest.raises(SchemaError, match=r"train must hold images of each class, .* of 2: n02, n03; unpack"):
+        require_classes(folder, classes)
+    for name in classes[1:]:
+        save(tmp_path / "train" / name / "0.png", 8, 8, seed=200)
+    require_classes(index_folder(tmp_path / "train", 8), classes)
+    save(tmp_path / "val" / "ILSVRC2012_val_00000001.png", 8, 8)
+    require_classes(index_folder(tmp_path / "val", 8), classes)  # its classes are in no name
 
 
 def test_a_training_crop_is_cut_from_a_resized_image_of_at_most_five_quarters():

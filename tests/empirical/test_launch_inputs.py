@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,10 @@ import pytest
 import torch
 from PIL import Image as PilImage
 
-from empirical import cell_run, network_files, setup
+from empirical import cell_run, images, network_files
 from empirical.__main__ import main
 from empirical.cells import matrix
 from empirical.checkpoint import load
-from empirical.images import imagenet_parts
 from empirical.launch import task, walk
 from empirical.launch_config import METHODS, PRESETS
 from empirical.network_files import required_files
@@ -298,13 +296,18 @@ def test_imagenet_is_trained_on_one_part_and_measured_on_the_other(launch, tmp_p
     given = replace(launch, digests={}, out=str(tmp_path / "other"))
     with pytest.raises(SchemaError, match="lacks 1000: n01440764"):
         prepared(given, imagenet=str(tmp_path / "imagenet"))
-    monkeypatch.setattr(setup, "imagenet_parts", partial(imagenet_parts, classes=("n01",)))
+    monkeypatch.setattr(images, "imagenet_classes", lambda: ("n01",))
     ready = prepared(given, imagenet=str(tmp_path / "imagenet"))
     assert ready.digests["train"] != ready.digests["heldout"]
     inputs = Setup(ready, chosen()[0], Runtime())
     assert inputs.heldout.names == ("n01/0.png", "n01/1.png", "n01/2.png")
     assert inputs.crops(0).names == ("n01/0.png", "n01/1.png")
     assert inputs.crops(0).folder.root.parent.name == "imagenet"
+    (tmp_path / "imagenet" / "train" / "n02").mkdir()
+    (tmp_path / "imagenet" / "val" / "n02").mkdir()
+    monkeypatch.setattr(images, "imagenet_classes", lambda: ("n01", "n02"))
+    with pytest.raises(SchemaError, match=r"train must hold images of each class, .* none .* of 1: n02; "):
+        prepared(given, imagenet=str(tmp_path / "imagenet"))
 
 
 def test_where_only_some_images_are_taken_they_are_of_all_classes(launch, tmp_path):
