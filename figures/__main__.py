@@ -106,17 +106,21 @@ def _draw(names: Sequence[str], out: Path, report: Path) -> int:
     return 0
 
 
+def _list() -> int:
+    listed: list[Recipe | paper_tables.PaperTable] = [*RECIPES.values(), *paper_tables.TABLES.values()]
+    for one in listed:
+        reason = one.absent() if isinstance(one, Recipe) else ""
+        print(f"{one.name}: {one.title} [{', '.join(one.tables)}]{f' ({reason})' if reason else ''}")
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     options = _parser().parse_args(argv)
-    if options.list:
-        listed: list[Recipe | paper_tables.PaperTable] = [*RECIPES.values(), *paper_tables.TABLES.values()]
-        for one in listed:
-            reason = one.absent() if isinstance(one, Recipe) else ""
-            print(f"{one.name}: {one.title} [{', '.join(one.tables)}]{f' ({reason})' if reason else ''}")
-        return 0
 
     def run() -> int:
+        if options.list:
+            return _list()
         if options.readme:
             readme.write()
             return 0

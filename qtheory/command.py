@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import select
 import signal
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from qtheory.errors import DomainError, SchemaError, ShapeError
 
@@ -18,6 +20,9 @@ USAGE = 2
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells give it."""
+
+UNREAD = 141
+"""Exit status where what reads the output has ended, as after ``| head``; shells give it for SIGPIPE."""
 
 
 def run(prog: str, body: Callable[[], int], *, kept: str) -> int:
@@ -36,7 +41,7 @@ def run(prog: str, body: Callable[[], int], *, kept: str) -> int:
     -------
     int
         What `body` returned; 2 for an argument that cannot be; 1 for a file, a module, a process or a
-        number that failed; 130 after an interruption.
+        number that failed; 130 after an interruption; 141, without a word, where nobody reads the output.
 
     Examples
     --------
@@ -44,7 +49,10 @@ def run(prog: str, body: Callable[[], int], *, kept: str) -> int:
     0
     """
     try:
-        return body()
+        try:
+            return body()
+        finally:
+            sys.stdout.flush()  # what fails here fails at the interpreter's end otherwise
     except KeyboardInterrupt:
         return _ended(INTERRUPTED, f"\n{prog}: interrupted: {kept}; run the same command again")
     except (DomainError, ShapeError) as error:
@@ -57,7 +65,28 @@ def run(prog: str, body: Callable[[], int], *, kept: str) -> int:
     except MemoryError as error:
         return _ended(1, f"{prog}: error: memory ran out ({error}); {kept}; ask for less at once")
     except (SchemaError, OSError, FloatingPointError) as error:
+        if isinstance(error, BrokenPipeError) and _unread():
+            return UNREAD
         return _ended(1, f"{prog}: error: {_described(error)}")
+
+
+def _unread() -> bool:
+    """Return whether nobody reads the output any more; what is left of it is dropped then."""
+    gone = [stream for stream in (sys.stdout, sys.stderr) if _broken(stream)]
+    for stream in gone:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+    return bool(gone)
+
+
+def _broken(stream: TextIO) -> bool:
+    """Return whether a stream is a pipe without a reader."""
+    try:
+        states = select.poll()
+        states.register(stream, 0)  # what is asked for beside errors
+    except (AttributeError, OSError):  # of a system that has none; no file of the system
+        return False
+    return bool(states.poll(0))
 
 
 @contextmanager

@@ -47,6 +47,45 @@ def test_what_a_user_can_mend_is_one_line_and_a_status(error, status, words, cap
     assert "\n" not in printed
 
 
+PRINTS = """
+import sys
+from qtheory import command
+def body():
+    print("x" * int(sys.argv[1]), file=getattr(sys, sys.argv[2]))
+    return 0
+sys.exit(command.run("demo", body, kept="all is kept"))
+"""
+
+
+def unread(arguments, closed="stdout"):
+    """Run Python with a pipe that nobody reads; return its status and what it says elsewhere."""
+    read, write = os.pipe()
+    os.close(read)
+    other = {"stdout": "stderr", "stderr": "stdout"}[closed]
+    streams = {closed: write, other: subprocess.PIPE}
+    ended = subprocess.run([sys.executable, *arguments], text=True, check=False, **streams)
+    os.close(write)
+    return ended.returncode, getattr(ended, other)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+@pytest.mark.parametrize("length", ["10", "100000"])  # less than a buffer, and more
+def test_a_command_whose_output_nobody_reads_ends_without_a_word(closed, length):
+    assert unread(["-c", PRINTS, length, closed], closed) == (128 + signal.SIGPIPE, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("room", ["empirical protocols", "figures --list", "qtheory verify --markdown"])
+def test_commands_of_all_rooms_end_so(room):
+    assert unread(["-m", *room.split()]) == (128 + signal.SIGPIPE, "")
+
+
+def test_a_pipe_to_another_process_that_breaks_is_an_error_like_others(capsys):
+    assert ending(BrokenPipeError(32, "Broken pipe", "fifo")) == 1
+    assert capsys.readouterr().err == "demo: error: fifo: Broken pipe\n"
+
+
 def test_a_fault_of_the_program_keeps_its_traceback():
     with pytest.raises(TypeError):
         ending(TypeError("unsupported operand"))
