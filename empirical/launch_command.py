@@ -113,19 +113,20 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
         tokenizer="" if given.tokenizer is None else str(given.tokenizer.resolve()),
         weights="" if weights is None else str(weights.resolve()),
         device=device_of(given.device, given.executor, networks=sizes.networks, dry_run=given.dry_run),
-        processes=given.processes,
+        processes=_check.integer("--processes", given.processes),
         bf16=given.bf16,
         compiled=given.compiled,
         recompute=given.recompute,
         accumulate=given.accumulate,
         evaluation_batch=_check.integer("--evaluation-batch", given.evaluation_batch),
-        workers=given.workers,
+        workers=_check.integer("--workers", given.workers, minimum=0),
         tensorboard=given.tensorboard,
         cached=any(not substitution_recipe(first_stage(name)).pixel for name in given.protocols),
     )
     methods = given.methods or METHODS.get(given.preset)
     chosen = given.protocols, given.tables, methods, given.heads
-    cells = matrix(sizes, *chosen, seed=given.seed, native=sizes.networks)
+    seed = _check.integer("--seed", given.seed, minimum=0)
+    cells = matrix(sizes, *chosen, seed=seed, native=sizes.networks)
     _require_cells(given, launch, cells)
     return launch, cells
 

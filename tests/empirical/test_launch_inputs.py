@@ -219,6 +219,17 @@ def test_processes_that_do_not_share_a_batch_are_refused_before_any_work(capsys)
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "least"), [("workers", -1, 0), ("seed", -1, 0), ("processes", 0, 1)]
+)
+def test_numbers_that_cannot_be_are_refused_by_name_before_any_work(option, value, least, tmp_path, capsys):
+    given = ["launch", "--preset", "smoke", "--out", str(tmp_path), f"--{option}", str(value)]
+    for more in ([], ["--dry-run"]):
+        assert main([*given, *more]) == 2
+        assert f"error: --{option} must be at least {least}, got {value}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("given", "words"),
     [
         (["--preset", "desk", "--executor", "slurm"], "jobs of Slurm"),
