@@ -74,7 +74,7 @@ def _unread() -> bool:
     """Return whether nobody reads the output any more; what is left of it is dropped then."""
     gone = [stream for stream in (sys.stdout, sys.stderr) if _broken(stream)]
     for stream in gone:
-        with open(os.devnull, "w") as nowhere:
+        with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
     return bool(gone)
 
