@@ -1,6 +1,5 @@
 """Reading of published weights: state dicts written by `torch.save`, verified before they are read."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,7 +34,9 @@ def read_state(path: Path, sha256: str, *, origin: str) -> dict[str, Tensor]:
     verify_sha256(path, sha256, origin=origin)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # of a malformed pickle the unpickler raises almost anything
         raise SchemaError(
             f"{path} must hold tensors only, as torch.save writes a state dict, but does not load with "
             f"weights_only=True; get it from {origin}"

@@ -1,6 +1,5 @@
 """Reading of VAR tokenizer checkpoints: flat dicts of tensors, written by `torch.save`."""
 
-import pickle
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -31,7 +30,9 @@ def _load(path: Path) -> object:
     if zipfile.is_zipfile(path):
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError) as caught:
+        except (OSError, MemoryError):
+            raise
+        except Exception as caught:  # of a malformed pickle the unpickler raises almost anything
             error = caught
     raise SchemaError(
         f"{path} must hold tensors only, as torch.save writes a state dict, but does not load with "

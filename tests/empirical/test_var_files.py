@@ -1,12 +1,14 @@
 """Files of VAR tokenizers: what comes back, and what the loader refuses."""
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from empirical._pretrained import read_state
 from empirical.tokenizers import PocketTokenizer, VARTokenizer
 from qtheory.errors import SchemaError
 from qtheory.weights import WEIGHTS, file_sha256
@@ -82,6 +84,35 @@ def write_half(path):
 
 def write_safetensors(path):
     save_file({"a": torch.zeros(3)}, path)
+
+
+def with_pickle(path, change):
+    """Write a file whose index of tensors is another one, or none."""
+    torch.save({"encoder.conv_in.weight": torch.zeros(2)}, path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, change(content) if name.endswith("data.pkl") else content)
+
+
+def malformed(path):
+    """Write files whose unpickling raises each of these."""
+    yield UnicodeDecodeError, lambda: with_pickle(path, lambda own: own.replace(b"encoder", b"enc\x89der"))
+    yield IndexError, lambda: with_pickle(path, lambda own: b"\x80\x02.")
+    yield KeyError, lambda: with_pickle(path, lambda own: b"\x80\x02h\x05.")
+
+
+def test_an_index_of_tensors_that_is_malformed_is_refused(tmp_path):
+    path = tmp_path / "bad.pth"
+    for error, write in malformed(path):
+        write()
+        with pytest.raises(error):
+            torch.load(path, weights_only=True)
+        with pytest.raises(SchemaError, match=r"bad\.pth must hold tensors only.*weights_only=True"):
+            VARTokenizer.from_checkpoint(path)
+        with pytest.raises(SchemaError, match=r"bad\.pth must hold tensors only"):
+            read_state(path, file_sha256(path), origin="nowhere")
 
 
 @pytest.mark.parametrize(
