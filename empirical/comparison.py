@@ -13,11 +13,11 @@ from typing import Any
 from tqdm import tqdm
 
 from empirical._tensor_file import opened
-from empirical.config import PRESETS, SECOND_STAGE
 from empirical.data import POCKET_PHOTOS
 from empirical.determinism import deterministic
 from empirical.evaluate import Evaluation
 from empirical.job import SUBSTITUTION, THREADS, Job
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.locks import alone
 from empirical.outcomes import free_beside, kept_beside
 from empirical.phase import Phase
@@ -207,7 +207,7 @@ def compare(
     phase : type of Phase
         One of `empirical.phases.PHASES`.
     preset : str
-        A key of `empirical.config.PRESETS`.
+        A key of `empirical.launch_config.PHOTOGRAPHS`.
     protocol : str
         One of `empirical.variants.EVERY`, of a variant in a phase that it changes.
     seed : int
@@ -239,15 +239,14 @@ def compare(
         If tokenizer or photographs cannot be read, more than 1 % of these are damaged or smaller than
         a crop, or the phase starts from transplants that are missing or of another configuration.
     """
-    _check.one_of("preset", preset, PRESETS)
+    _check.one_of("preset", preset, PHOTOGRAPHS)
     require_own(phase, protocol)
     threads = _check.integer("threads", threads)
     if threads > _MOST_THREADS:
         raise DomainError(f"threads must be at most {_MOST_THREADS}, got {threads}")
     jobs = max(1, available_threads() // threads) if jobs is None else _check.integer("jobs", jobs)
     trials = None if trials is None else _check.integer("trials", trials)
-    budgets = (PRESETS[preset], SECOND_STAGE[preset])
-    job = Job(phase, preset, *budgets, protocol, seed, out, data, tokenizer, threads, trials)
+    job = Job(phase, preset, PHOTOGRAPHS[preset], protocol, seed, out, data, tokenizer, threads, trials)
     made_by = replace(job, out=Path("results")).command(phase.command)
     phase.require_inputs(job)
     # of a second command the trainings would get into those of the first, and what a later phase starts

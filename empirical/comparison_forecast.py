@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from empirical.cells import CellSpec
-from empirical.config import PRESETS, SECOND_STAGE
 from empirical.cost import SUSTAINED, cost
 from empirical.counts import Counts, counts
 from empirical.data import split
 from empirical.head import HALVES, TRAINED, UNQUANTIZED
 from empirical.job import SUBSTITUTION, THREADS, Job
-from empirical.launch_config import LaunchPreset
+from empirical.launch_config import PHOTOGRAPHS, LaunchPreset
 from empirical.phase import Phase
 from empirical.phases import PHASES, Substitution
 from empirical.photographs import usable_images
@@ -31,9 +30,8 @@ _STAND_IN = TRAINED[0]
 
 def _sizes(job: Job) -> LaunchPreset:
     """Return the sizes of a job, with the crops of those photographs that there are."""
-    preset = job.preset
-    photographs = min(len(split(usable_images(job).names)[1]), preset.heldout_photographs)
-    return replace(job.sizes, heldout=photographs * preset.heldout_crops)
+    photographs = min(len(split(usable_images(job).names)[1]), job.sizes.heldout)
+    return replace(job.sizes, heldout=photographs * job.sizes.heldout_crops)
 
 
 def _done(job: Job, cell: Cell) -> bool:
@@ -47,7 +45,7 @@ def _seconds(job: Job, cell: Cell, sizes: LaunchPreset, own: Counts) -> float:
     phase, method = job.phase.study, cell.parameters["method"]
     trained = method in TRAINED or phase != SUBSTITUTION
     named = method if method in TRAINED or not trained else _STAND_IN
-    head, size = cell.parameters["head"], job.preset.codebook_size
+    head, size = cell.parameters["head"], sizes.codebook_size
     chunks = 0 if method == UNQUANTIZED else HALVES
     spec = CellSpec(phase, named, head, size, chunks, job.protocol, job.seed, ())
     counted = cost(spec, sizes, own).hours(SUSTAINED[_HARDWARE]) * 3600
@@ -80,7 +78,7 @@ def forecast(
     Parameters
     ----------
     preset : str
-        A key of `empirical.config.PRESETS`.
+        A key of `empirical.launch_config.PHOTOGRAPHS`.
     protocols : iterable of str
         Which of `empirical.variants.EVERY`.
     seed, out, data, tokenizer
@@ -96,10 +94,9 @@ def forecast(
     FileNotFoundError, SchemaError, DomainError
         If photographs or tokenizer cannot be used.
     """
-    budgets = PRESETS[preset], SECOND_STAGE[preset]
     lines, missing, total = [], 0.0, 0
     for protocol in protocols:
-        whole = Job(Substitution, preset, *budgets, protocol, seed, out, data, tokenizer, THREADS)
+        whole = Job(Substitution, preset, PHOTOGRAPHS[preset], protocol, seed, out, data, tokenizer, THREADS)
         Substitution.require_inputs(whole)
         sizes = _sizes(whole)
         own = counts(sizes)

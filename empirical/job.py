@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from empirical.config import EPOCHS, Budget, Preset
 from empirical.data import POCKET_PHOTOS
-from empirical.head import GROUPS, HALVES
-from empirical.launch_config import LaunchPreset
-from empirical.tokenizers.pocket import LATENT_CHANNELS, WEIGHTS
+from empirical.launch_config import PhotographsPreset
+from empirical.tokenizers.pocket import WEIGHTS
 from empirical.variants import first_stage
 from qtheory.results import Cell
 
@@ -47,10 +45,8 @@ class Job:
         What is trained.
     name : str
         Key of the preset.
-    preset : Preset
-        Sizes, and budget of the substitution stage.
-    second_stage : Budget
-        Budget of a phase after it.
+    sizes : PhotographsPreset
+        Sizes and budgets.
     protocol : str
         ``as_run``, ``paper``, ``fair`` or a variant of it.
     seed : int
@@ -75,8 +71,7 @@ class Job:
 
     phase: "type[Phase]"
     name: str
-    preset: Preset
-    second_stage: Budget
+    sizes: PhotographsPreset
     protocol: str
     seed: int
     out: Path
@@ -88,31 +83,6 @@ class Job:
     weights: str = ""
     digest: str = ""
     training: str = ""
-
-    @property
-    def sizes(self) -> LaunchPreset:
-        """Sizes and budgets, as those of a launch."""
-        preset = self.preset
-        first = Budget(preset.steps, preset.batch_size, preset.learning_rate, preset.trials)
-        return LaunchPreset(
-            size=preset.crop,
-            channels=LATENT_CHANNELS,
-            codebook_size=preset.codebook_size,
-            chunks=HALVES,
-            codebook_sizes=(),
-            token_chunks=(),
-            token_codebook_size=0,
-            splits=(),
-            head_width=preset.head_width,
-            head_groups=GROUPS,
-            first=first,
-            second=self.second_stage,
-            epochs=EPOCHS[self.name],
-            views=1,
-            networks=False,
-            images=preset.train_crops,
-            heldout=preset.heldout_photographs * preset.heldout_crops,
-        )
 
     def table(self, study: str | None = None) -> Path:
         """Return the file of the table; of this phase, or of another that it starts from."""

@@ -1,16 +1,17 @@
-"""Sizes and budgets of a launched comparison, as literal data."""
+"""Sizes and budgets of a comparison, streamed from a folder or on photographs in memory, as literal data."""
 
 from dataclasses import dataclass
 
 from empirical.config import Budget
 from empirical.variants import conduct
+from qtheory.results.comparison import FAMILIES
 
 SECOND_STAGE = ("adaptation", "joint")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LaunchPreset:
-    """Sizes and budgets of a launched comparison.
+    """Sizes and budgets of a comparison.
 
     Attributes
     ----------
@@ -21,7 +22,7 @@ class LaunchPreset:
     codebook_size, chunks : int
         Codewords K of each quantizer, and quantizers a position, in Tables 3 and 7.
     codebook_sizes : tuple of int
-        K of Table 4.
+        K of Table 4; like those of Tables 5 and 6 none where a comparison goes without.
     token_chunks, token_codebook_size : tuple of int, int
         Quantizers a position in Table 5, and their K.
     splits : tuple of int
@@ -48,10 +49,10 @@ class LaunchPreset:
     channels: int
     codebook_size: int
     chunks: int
-    codebook_sizes: tuple[int, ...]
-    token_chunks: tuple[int, ...]
-    token_codebook_size: int
-    splits: tuple[int, ...]
+    codebook_sizes: tuple[int, ...] = ()
+    token_chunks: tuple[int, ...] = ()
+    token_codebook_size: int = 0
+    splits: tuple[int, ...] = ()
     head_width: int
     head_groups: int
     first: Budget
@@ -67,6 +68,33 @@ class LaunchPreset:
         second_stage = phase in SECOND_STAGE
         own = self.second if second_stage else self.first
         return conduct(protocol).budget(own, method, second_stage=second_stage)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotographsPreset(LaunchPreset):
+    """Sizes and budgets of a comparison on a few photographs, whose crops are held in memory.
+
+    Its `images` are random crops of the training photographs, its `heldout` photographs with several
+    crops each.
+
+    Attributes
+    ----------
+    heldout_crops : int
+        Most crops of a held-out photograph.
+    methods : tuple of str
+        Trained quantizers; each is substituted without heads and with them. The references always are.
+    repeated : tuple of str
+        Quantizers that get all trials of a budget; every other one gets one.
+    ablated : tuple of str
+        Trained quantizers that are also substituted with heads of 1x1 convolutions.
+    """
+
+    heldout_crops: int
+    methods: tuple[str, ...] = tuple(FAMILIES)
+    repeated: tuple[str, ...]
+    ablated: tuple[str, ...]
+    views: int = 1
+    networks: bool = False
 
 
 PRESETS = {
@@ -132,6 +160,46 @@ PRESETS = {
         networks=False,
         images=600,
         heldout=1000,
+    ),
+}
+
+# of the comparison on the packaged photographs
+PHOTOGRAPHS = {
+    # seconds; the commands work, the numbers mean nothing
+    "smoke": PhotographsPreset(
+        size=64,
+        channels=16,
+        codebook_size=256,
+        chunks=2,
+        head_width=8,
+        head_groups=8,
+        first=Budget(steps=4, batch_size=4, learning_rate=2e-3, trials=1),
+        second=Budget(steps=4, batch_size=4, learning_rate=2e-4, trials=1),
+        epochs=2,
+        images=32,
+        heldout=4,
+        heldout_crops=20,
+        methods=("ema", "ema_vp2", "fsq"),
+        repeated=(),
+        ablated=("fsq",),
+    ),
+    # all of Table 3; the seeds are for what tells the most, `--trials 3` repeats everything
+    "pocket": PhotographsPreset(
+        size=64,
+        channels=16,
+        codebook_size=256,
+        chunks=2,
+        head_width=32,  # nine times the parameters of the codebooks, as the published heads have ten
+        head_groups=8,
+        # the paper's 1e-4 goes with 40,000 steps; its second stage has a tenth of that too
+        first=Budget(steps=800, batch_size=32, learning_rate=2e-3, trials=3),
+        second=Budget(steps=120, batch_size=16, learning_rate=2e-4, trials=1),
+        epochs=5,
+        images=4096,
+        heldout=1000,
+        heldout_crops=8,
+        repeated=("kmeans", "lloyd_max", "ema", "ema_vp2", "fsq"),
+        ablated=("ema", "ema_vp2", "fsq"),
     ),
 }
 

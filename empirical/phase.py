@@ -11,13 +11,14 @@ from empirical import cells
 from empirical.cell_run import CellRun
 from empirical.cells import MAIN_HEAD, CellSpec
 from empirical.checkpoint import State
-from empirical.config import Budget, Preset
+from empirical.config import Budget
 from empirical.counts import latent_side
 from empirical.data import require_heldout, split
 from empirical.evaluate import Evaluation
 from empirical.head import HALVES, UNQUANTIZED
 from empirical.inputs import Plan, Start
 from empirical.job import SUBSTITUTION, Job
+from empirical.launch_config import PhotographsPreset
 from empirical.photographs import Photographs, load_tokenizer, usable_images
 from empirical.protocol import Conduct
 from empirical.variants import VARIANTS, conduct
@@ -79,7 +80,7 @@ class Phase(ABC):
 
     @classmethod
     @abstractmethod
-    def points(cls, preset: Preset) -> tuple[Row, ...]:
+    def points(cls, preset: PhotographsPreset) -> tuple[Row, ...]:
         """Return methods and heads of the comparison, in the order of the table."""
 
     @classmethod
@@ -88,7 +89,7 @@ class Phase(ABC):
 
         Where methods have budgets of their own, each point says its.
         """
-        points = cls.points(job.preset)
+        points = cls.points(job.sizes)
         if job.protocol in VARIANTS:
             points = tuple(point for point in points if point["head"] == MAIN_HEAD)
         budgets = [cls.budget(job, point["method"]) for point in points]
@@ -126,18 +127,23 @@ class Phase(ABC):
         """
         load_tokenizer(job)
         images = usable_images(job)
-        require_heldout(min(len(split(images.names)[1]), job.preset.heldout_photographs), job.data)
+        require_heldout(min(len(split(images.names)[1]), job.sizes.heldout), job.data)
 
     @classmethod
     def shared(cls, job: Job) -> Row:
         """Return the parameters that all cells share."""
-        sizes = asdict(job.preset) | asdict(cls.budget(job))
-        left_out = ("methods", "repeated", "ablated", "trials")
+        sizes, budget = job.sizes, asdict(cls.budget(job))
         return {
             "preset": job.name,
             "protocol": job.protocol,
             "loss": cls.loss(job.protocol),
-            **{key: value for key, value in sizes.items() if key not in left_out},
+            **{name: budget[name] for name in ("steps", "batch_size", "learning_rate")},
+            "crop": sizes.size,
+            "train_crops": sizes.images,
+            "heldout_photographs": sizes.heldout,
+            "heldout_crops": sizes.heldout_crops,
+            "codebook_size": sizes.codebook_size,
+            "head_width": sizes.head_width,
             "images": usable_images(job).digest[:12],
             "tokenizer": file_sha256(job.tokenizer)[:12],
             "threads": job.threads,
@@ -149,7 +155,7 @@ class Phase(ABC):
         """Return the number of independent trainings of a method."""
         if job.trials is not None:
             return job.trials
-        return cls.budget(job, method).trials if method in job.preset.repeated else 1
+        return cls.budget(job, method).trials if method in job.sizes.repeated else 1
 
     @classmethod
     def sweep(cls, job: Job) -> Sweep:
@@ -188,7 +194,7 @@ class Phase(ABC):
         """Return a cell of the sweep as a cell of the comparison."""
         method, head = cell.parameters["method"], cell.parameters["head"]
         chunks = 0 if method == UNQUANTIZED else HALVES
-        size = job.preset.codebook_size
+        size = job.sizes.codebook_size
         return CellSpec(cls.study, method, head, size, chunks, job.protocol, job.seed + cell.trial, ())
 
     def run(self, cell: Cell) -> CellRun:

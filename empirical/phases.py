@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from empirical._tensor_file import opened
-from empirical.config import Preset
 from empirical.head import REFERENCES, UNQUANTIZED
 from empirical.job import SUBSTITUTION, Job
+from empirical.launch_config import PhotographsPreset
 from empirical.phase import Phase, Row
 from empirical.variants import first_stage, image_recipe, substitution_recipe
 from qtheory.errors import SchemaError
@@ -23,7 +23,7 @@ class Substitution(Phase):
     training = 3
 
     @classmethod
-    def points(cls, preset: Preset) -> tuple[Row, ...]:
+    def points(cls, preset: PhotographsPreset) -> tuple[Row, ...]:
         """Return methods and heads of the comparison, in the order of the table."""
         return (
             *grid(method=[UNQUANTIZED], head=["none"]),
@@ -74,7 +74,7 @@ class SecondStage(Phase):
     references: ClassVar[tuple[str, ...]]
 
     @classmethod
-    def points(cls, preset: Preset) -> tuple[Row, ...]:
+    def points(cls, preset: PhotographsPreset) -> tuple[Row, ...]:
         """Return the control, the references and the trained methods, these with heads."""
         bare = grid(method=[UNQUANTIZED, *cls.references], head=["none"])
         return (*bare, *grid(method=preset.methods, head=["full"]))

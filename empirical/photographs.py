@@ -49,7 +49,7 @@ def load_tokenizer(job: Job) -> PocketTokenizer:
 
 def usable_images(job: Job) -> ImageSet:
     """Return the photographs that are large enough to cut crops from."""
-    return load_images(job.data, job.preset.crop)
+    return load_images(job.data, job.sizes.size)
 
 
 class Photographs(Inputs):
@@ -64,7 +64,7 @@ class Photographs(Inputs):
     quality = "kid_efflite0"
 
     def __init__(self, job: Job) -> None:
-        self.job, self.preset = job, job.preset
+        self.job, self.sizes = job, job.sizes
         self.pretrained = load_tokenizer(job)
         self._images = usable_images(job)
 
@@ -73,7 +73,7 @@ class Photographs(Inputs):
         """Training crops, the same for every cell of every phase."""
         photographs = [self._images.images[i] for i in split(self._images.names)[0]]
         generator = torch_stream(self.job.seed, SUBSTITUTION, "train_crops")
-        return train_crops(photographs, self.preset.train_crops, self.preset.crop, generator=generator)
+        return train_crops(photographs, self.sizes.images, self.sizes.size, generator=generator)
 
     @cached_property
     def z_e(self) -> Tensor:
@@ -85,10 +85,10 @@ class Photographs(Inputs):
     @cached_property
     def held_out(self) -> HeldOut:
         """Crops of the held-out photographs, with latents and features."""
-        preset = self.preset
-        chosen = split(self._images.names)[1][: preset.heldout_photographs]
-        crops, photo_index = eval_crops([self._images.images[i] for i in chosen], preset.crop)
-        kept = spread_over_groups(photo_index, preset.heldout_crops)
+        sizes = self.sizes
+        chosen = split(self._images.names)[1][: sizes.heldout]
+        crops, photo_index = eval_crops([self._images.images[i] for i in chosen], sizes.size)
+        kept = spread_over_groups(photo_index, sizes.heldout_crops)
         crops, photo_index = crops[torch.from_numpy(kept)], photo_index[kept]
         names = tuple(self._images.names[i] for i in chosen)
         shown = tuple(varied(crops, photo_index, _SHOWN))
@@ -115,7 +115,7 @@ class Photographs(Inputs):
 
     def batches(self, cell: CellSpec) -> Tensor:
         """Return crops of each step, drawn with replacement; all at once, so that a resume changes none."""
-        budget = self.job.sizes.budget(cell.phase, cell.protocol, cell.method)
+        budget = self.sizes.budget(cell.phase, cell.protocol, cell.method)
         rng = Cell(cell.phase, self.job.seed, self._trial(cell), {}).rng("batches")
         drawn = rng.integers(len(self.crops), size=(budget.steps, budget.batch_size))
         return torch.from_numpy(drawn)

@@ -11,9 +11,9 @@ from benchmarks import memory
 from benchmarks.__main__ import RESULTS
 from empirical.arena.config import Arena
 from empirical.cells import matrix
-from empirical.config import PRESETS, SECOND_STAGE
 from empirical.data import POCKET_PHOTOS
 from empirical.job import THREADS, Job
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.launch_config import PRESETS as LAUNCHED
 from empirical.phases import PHASES as COMPARISON
 from empirical.phases import Substitution
@@ -80,8 +80,7 @@ def test_tables_of_the_comparison_carry_the_digest_of_the_code(protocol, phase, 
     job = Job(
         phase=phase,
         name="pocket",
-        preset=PRESETS["pocket"],
-        second_stage=SECOND_STAGE["pocket"],
+        sizes=PHOTOGRAPHS["pocket"],
         protocol=protocol,
         seed=manifest["seed"],
         out=ROOT,

@@ -1,13 +1,12 @@
 """A comparison small enough for tests."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
-from empirical.config import PRESETS
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.tokenizers import PocketTokenizer
+from tests.empirical.helpers import sized
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def tiny(tmp_path, monkeypatch):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         PocketTokenizer(8).save(tmp_path / "tokenizer.safetensors")
-    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], train_crops=8, steps=3))
+    monkeypatch.setitem(PHOTOGRAPHS, "smoke", sized(PHOTOGRAPHS["smoke"], images=8, first=3))
     return {"data": folder, "tokenizer": tmp_path / "tokenizer.safetensors"}
 
 

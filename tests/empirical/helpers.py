@@ -2,6 +2,7 @@
 
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -41,3 +42,10 @@ def contents(folder):
     """Return the bytes of tables, tensors and logs in a folder."""
     kinds = (".csv", ".safetensors", ".jsonl")
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.suffix in kinds}
+
+
+def sized(preset, *, first=None, second=None, **sizes):
+    """Return a preset with other sizes, and other steps of its budgets where they are given."""
+    steps = {"first": first, "second": second}
+    own = {name: replace(getattr(preset, name), steps=n) for name, n in steps.items() if n is not None}
+    return replace(preset, **own, **sizes)

@@ -203,17 +203,17 @@ def test_a_contrast_is_paired_by_photograph(monkeypatch):
 
 
 def test_questions_name_cells_that_the_preset_has():
-    from empirical.config import PRESETS
+    from empirical.launch_config import PHOTOGRAPHS
     from empirical.phases import Adaptation, Joint, Substitution
 
     cells = {
         (phase.study, point["method"], point["head"])
         for phase in (Substitution, Adaptation, Joint)
-        for point in phase.points(PRESETS["pocket"])
+        for point in phase.points(PHOTOGRAPHS["pocket"])
     }
     asked = [key for contrast in contrasts() for key in (*contrast.plus, *contrast.minus)]
     assert set(asked) <= cells
-    assert set(FAMILIES) == set(PRESETS["pocket"].methods)
+    assert set(FAMILIES) == set(PHOTOGRAPHS["pocket"].methods)
 
 
 def test_fsq_and_lfq_without_heads_are_one_quantizer_and_count_once():

@@ -15,16 +15,16 @@ from empirical import latents
 from empirical.cells import matrix
 from empirical.checkpoint import load
 from empirical.comparison import compare
-from empirical.config import PRESETS
 from empirical.images import index_folder
 from empirical.latents import cache_latents
 from empirical.launch import walk
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.phases import Substitution
 from empirical.pretrain import PretrainConfig, pretrain
 from empirical.streaming import Crops
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import _Trainer
-from tests.empirical.helpers import contents
+from tests.empirical.helpers import contents, sized
 from tests.empirical.launched import Here, chosen
 from tests.empirical.networked import TINY, networked, small_networks
 
@@ -45,10 +45,11 @@ checkpoint.write_bytes_atomically = slow
 SUBSTITUTION = """
 from empirical.checkpoint import State
 from empirical.comparison import compare
-from empirical.config import PRESETS
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.phases import Substitution
 
-PRESETS["smoke"] = replace(PRESETS["smoke"], train_crops=8, steps=int(sys.argv[1]))
+smoke = PHOTOGRAPHS["smoke"]
+PHOTOGRAPHS["smoke"] = replace(smoke, images=8, first=replace(smoke.first, steps=int(sys.argv[1])))
 Substitution.points = lambda preset: ({"method": "fsq", "head": "full"},)
 State.__init__.__defaults__ = (2,)
 out, data, tokenizer = map(Path, sys.argv[2:])
@@ -124,7 +125,7 @@ def killed_once_there(state, script, *arguments):
 
 
 def test_substitution_resumes_to_the_same_bytes(tmp_path, tiny, monkeypatch):
-    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], steps=STEPS))
+    monkeypatch.setitem(PHOTOGRAPHS, "smoke", sized(PHOTOGRAPHS["smoke"], first=STEPS))
     monkeypatch.setattr(Substitution, "points", lambda preset: ({"method": "fsq", "head": "full"},))
     compare(Substitution, "smoke", "fair", out=tmp_path / "straight", jobs=1, **tiny)
     out = tmp_path / "killed"

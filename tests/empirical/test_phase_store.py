@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from empirical import comparison, comparison_command, config
+from empirical import comparison, comparison_command
 from empirical.comparison import compare
-from empirical.config import PRESETS, SECOND_STAGE
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.locks import _taken, alone, held
 from empirical.outcomes import kept_beside
 from empirical.phases import Adaptation, SecondStage, Substitution
 from empirical.photographs import Photographs
 from qtheory.errors import SchemaError
-from tests.empirical.helpers import contents, interrupted
+from tests.empirical.helpers import contents, interrupted, sized
 
 STEPS = 8
 
@@ -23,8 +23,8 @@ STEPS = 8
 @pytest.fixture
 def arguments(tiny, monkeypatch):
     """One method, and two epochs of four steps in the later phases."""
-    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], heldout_photographs=3, steps=2))
-    monkeypatch.setitem(SECOND_STAGE, "smoke", replace(SECOND_STAGE["smoke"], steps=STEPS))
+    changed = sized(PHOTOGRAPHS["smoke"], first=2, second=STEPS, heldout=3)
+    monkeypatch.setitem(PHOTOGRAPHS, "smoke", changed)
     for phase in (Substitution, SecondStage):
         monkeypatch.setattr(phase, "points", lambda preset: ({"method": "fsq", "head": "full"},))
     return {"jobs": 1, **tiny}
@@ -87,7 +87,7 @@ def test_epochs_that_are_lost_are_said_and_without_its_weights_the_best_one_stan
 def test_how_often_it_measures_is_part_of_what_a_row_depends_on(tmp_path, arguments, monkeypatch):
     run(Substitution, tmp_path, arguments)
     assert run(Adaptation, tmp_path, arguments)["epoch"].endswith("of 2 by kid_efflite0")
-    monkeypatch.setitem(config.EPOCHS, "smoke", 4)
+    monkeypatch.setitem(PHOTOGRAPHS, "smoke", replace(PHOTOGRAPHS["smoke"], epochs=4))
     assert run(Adaptation, tmp_path, arguments)["epoch"].endswith("of 4 by kid_efflite0")
 
 

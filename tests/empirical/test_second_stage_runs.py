@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,11 +12,12 @@ from empirical import journal
 from empirical.__main__ import main
 from empirical.checkpoint import State, load
 from empirical.comparison import compare
-from empirical.config import PRESETS, SECOND_STAGE
 from empirical.head import REFERENCES, TRAINED
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.phases import Adaptation, Joint, SecondStage, Substitution
 from empirical.training import _Trainer
 from qtheory.errors import SchemaError
+from tests.empirical.helpers import sized
 
 MEASURED = {"latent_nmse", "quantizer_distortion", "utilization", "perplexity"}
 
@@ -25,8 +25,8 @@ MEASURED = {"latent_nmse", "quantizer_distortion", "utilization", "perplexity"}
 @pytest.fixture
 def arguments(tiny, monkeypatch):
     """The small comparison with two methods."""
-    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], methods=("ema", "fsq")))
-    monkeypatch.setitem(SECOND_STAGE, "smoke", replace(SECOND_STAGE["smoke"], steps=3))
+    changed = sized(PHOTOGRAPHS["smoke"], second=3, methods=("ema", "fsq"))
+    monkeypatch.setitem(PHOTOGRAPHS, "smoke", changed)
     # the references cost most of the time here
     points = tuple({"method": method, "head": "full"} for method in ("ema", "fsq"))
     for phase in (Substitution, SecondStage):
@@ -86,14 +86,15 @@ from dataclasses import replace
 from pathlib import Path
 from empirical.checkpoint import State
 from empirical.comparison import compare
-from empirical.config import PRESETS, SECOND_STAGE
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.phases import SecondStage
 from empirical.phases import Adaptation
 from empirical.phases import Joint
 from empirical.training import _Trainer
 
-PRESETS["smoke"] = replace(PRESETS["smoke"], methods=("ema", "fsq"), train_crops=8, steps=3)
-SECOND_STAGE["smoke"] = replace(SECOND_STAGE["smoke"], steps=3)
+smoke = PHOTOGRAPHS["smoke"]
+first, second = (replace(budget, steps=3) for budget in (smoke.first, smoke.second))
+PHOTOGRAPHS["smoke"] = replace(smoke, methods=("ema", "fsq"), images=8, first=first, second=second)
 SecondStage.points = lambda preset: tuple({"method": m, "head": "full"} for m in ("ema", "fsq"))
 State.__init__.__defaults__ = (2,)
 step, calls = _Trainer.step, []
@@ -145,10 +146,10 @@ def test_the_control_trains_the_tokenizer_without_a_quantizer(tmp_path, tiny, mo
 
 def test_the_later_phases_have_a_control_the_references_and_all_methods():
     for phase, references in ((Adaptation, REFERENCES), (Joint, ("kmeans", "lloyd_max"))):
-        points = [(point["method"], point["head"]) for point in phase.points(PRESETS["pocket"])]
+        points = [(point["method"], point["head"]) for point in phase.points(PHOTOGRAPHS["pocket"])]
         bare = [(method, "none") for method in ("unquantized", *references)]
         assert points == [*bare, *((method, "full") for method in TRAINED)]
-    assert PRESETS["pocket"].methods == TRAINED
+    assert PHOTOGRAPHS["pocket"].methods == TRAINED
 
 
 def test_phases_share_their_columns_and_tell_what_changed(tmp_path, arguments):
@@ -203,8 +204,7 @@ def test_commands_print_their_phase_and_the_table_prints_all(tmp_path, arguments
 def test_a_launch_on_the_photographs_runs_all_phases_and_prints_the_tables(
     tmp_path, arguments, monkeypatch, capsys
 ):
-    for presets in (PRESETS, SECOND_STAGE):
-        monkeypatch.setitem(presets, "pocket", presets["smoke"])
+    monkeypatch.setitem(PHOTOGRAPHS, "pocket", PHOTOGRAPHS["smoke"])
     monkeypatch.setattr("empirical.comparison.available_threads", lambda: 1)
     given = ["launch", "--preset", "pocket", *(f"--{key}={value}" for key, value in arguments.items())]
     given += ["--out", str(tmp_path / "launched")]

@@ -15,8 +15,8 @@ from empirical import cell_run as module
 from empirical.__main__ import main
 from empirical.checkpoint import State, load
 from empirical.comparison import compare
-from empirical.config import PRESETS
 from empirical.head import build_transplant
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.phases import Substitution
 from empirical.protocol import RECIPES
 from empirical.substitute import SubstitutionObjective
@@ -123,8 +123,9 @@ def test_more_trials_keep_the_cells_that_are_there(tmp_path, arguments, monkeypa
 
 
 def test_the_preset_says_which_methods_are_repeated(tmp_path, arguments, monkeypatch):
-    changed = replace(PRESETS["smoke"], repeated=("fsq", "kmeans"), trials=2)
-    monkeypatch.setitem(PRESETS, "smoke", changed)
+    preset = PHOTOGRAPHS["smoke"]
+    changed = replace(preset, repeated=("fsq", "kmeans"), first=replace(preset.first, trials=2))
+    monkeypatch.setitem(PHOTOGRAPHS, "smoke", changed)
     frame = run(tmp_path, arguments)[0].frame
     assert frame.groupby("method")["trial"].nunique().to_dict() == {
         "unquantized": 1,
@@ -172,7 +173,9 @@ def test_a_finished_table_is_returned_without_training(tmp_path, arguments, monk
 
 
 def test_a_diverging_cell_is_a_recorded_failure_and_the_others_stand(tmp_path, arguments, monkeypatch):
-    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], learning_rate=1e30))
+    preset = PHOTOGRAPHS["smoke"]
+    changed = replace(preset, first=replace(preset.first, learning_rate=1e30))
+    monkeypatch.setitem(PHOTOGRAPHS, "smoke", changed)
     comparison, _ = run(tmp_path, arguments)
     failed = {failure["cell"].split("method=")[1] for failure in comparison.manifest["failures"]}
     assert failed == {"ema_vp2/head=full/trial=0", "fsq/head=full/trial=0"}
@@ -204,9 +207,9 @@ def test_training_lowers_the_latent_error_and_leaves_the_tokenizer_alone():
             return float((built.eval()(z_e).y - z_e).square().mean())
 
     start = error()
-    preset = replace(PRESETS["smoke"], steps=60, batch_size=16)
+    budget = replace(PHOTOGRAPHS["smoke"].first, steps=60, batch_size=16)
     objective = SubstitutionObjective(built, tokenizer, z_e, None, RECIPES["fair"])
-    train(objective, preset, rng=np.random.default_rng(0))
+    train(objective, budget, rng=np.random.default_rng(0))
     assert error() < 0.95 * start
     assert all(torch.equal(value, before[key]) for key, value in tokenizer.state_dict().items())
 
@@ -233,7 +236,7 @@ def test_the_log_of_a_training_has_each_term_of_the_loss_which_they_add_up_to(pr
     )
     objective = SubstitutionObjective(built, tokenizer, z_e, crops, RECIPES[protocol])
     lines = []
-    budget = replace(PRESETS["smoke"], steps=2, batch_size=8)
+    budget = replace(PHOTOGRAPHS["smoke"].first, steps=2, batch_size=8)
     train(objective, budget, rng=np.random.default_rng(0), log=lambda step, values: lines.append(values))
     for line in lines:
         assert list(line) == ["loss", *terms]

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from empirical.checkpoint import State, pack
-from empirical.config import PRESETS
 from empirical.head import TRAINED, build_transplant
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.protocol import RECIPES
 from empirical.quantizers import PROTOCOLS
 from empirical.runtime import Runtime
@@ -19,7 +19,7 @@ from qtheory.errors import DomainError
 from tests.empirical.helpers import interrupted
 
 LATENTS = torch.zeros(8, 16, 8, 8)
-PRESET = replace(PRESETS["smoke"], steps=11, learning_rate=1e-3)
+BUDGET = replace(PHOTOGRAPHS["smoke"].first, steps=11, learning_rate=1e-3)
 
 
 def objective(method, head, protocol, z_e=LATENTS):
@@ -32,7 +32,7 @@ def objective(method, head, protocol, z_e=LATENTS):
 
 
 def trainer(method, head, protocol):
-    return _Trainer(objective(method, head, protocol), PRESET, Runtime())
+    return _Trainer(objective(method, head, protocol), BUDGET, Runtime())
 
 
 def rates(made, step):
@@ -93,7 +93,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_step():
     made = objective("ema", "full", "fair", z_e)
     torch.nn.init.constant_(made.transplant.head_out.branch[-1].bias, torch.nan)
     with pytest.raises(FloatingPointError, match="loss of step 1 of 11 is nan; lower learning_rate"):
-        train(made, PRESET, rng=np.random.default_rng(0))
+        train(made, BUDGET, rng=np.random.default_rng(0))
 
 
 def test_a_gradient_that_is_not_finite_stops_with_its_step_and_keeps_the_last_state(tmp_path):
@@ -108,7 +108,7 @@ def test_a_gradient_that_is_not_finite_stops_with_its_step_and_keeps_the_last_st
     made.transplant.head_out.branch[-1].bias.register_hook(spoiled)
     state = State(tmp_path / "state.safetensors", "digest", every=2)
     with pytest.raises(FloatingPointError, match="gradient of step 4 of 11 is"):
-        train(made, PRESET, rng=np.random.default_rng(0), state=state)
+        train(made, BUDGET, rng=np.random.default_rng(0), state=state)
     assert state.steps == 2
 
 
@@ -126,7 +126,7 @@ def test_a_training_stopped_at_any_step_resumes_to_the_same_bits(tmp_path, monke
     def run(state=None):
         made = objective(method, "full", "fair", z_e)
         made.transplant.to(memory_format=torch.channels_last)
-        train(made, PRESET, rng=np.random.default_rng(0), state=state)
+        train(made, BUDGET, rng=np.random.default_rng(0), state=state)
         return pack(**made.parts())
 
     straight, step = run(), _Trainer.step

@@ -13,11 +13,11 @@ from empirical.cell import run as run_cell
 from empirical.cells import matrix
 from empirical.comparison import compare
 from empirical.comparison_command import Protocol, table
-from empirical.config import PRESETS, SECOND_STAGE
 from empirical.cost import _ADVERSARY, cost
 from empirical.counts import counts
 from empirical.head import REFERENCES, TRAINED
 from empirical.launch import loss
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.launch_config import PRESETS as LAUNCHED
 from empirical.phases import Adaptation, Joint, SecondStage, Substitution
 from empirical.protocol import ADAPTATION, RECIPES
@@ -37,6 +37,7 @@ from empirical.variants import (
 )
 from qtheory.errors import DomainError, SchemaError
 from qtheory.results import read_table
+from tests.empirical.helpers import sized
 from tests.empirical.networked import TINY, networked, small_networks
 from tests.empirical.test_findings import tables
 
@@ -147,8 +148,8 @@ def test_without_a_discriminator_nothing_of_it_is_counted_loaded_or_trained(tmp_
 @pytest.fixture
 def arguments(tiny, monkeypatch):
     """The small comparison with two methods, one reference and three steps."""
-    monkeypatch.setitem(PRESETS, "smoke", replace(PRESETS["smoke"], methods=("ema", "fsq"), steps=3))
-    monkeypatch.setitem(SECOND_STAGE, "smoke", replace(SECOND_STAGE["smoke"], steps=3))
+    changed = sized(PHOTOGRAPHS["smoke"], first=3, second=3, methods=("ema", "fsq"))
+    monkeypatch.setitem(PHOTOGRAPHS, "smoke", changed)
     points = (
         {"method": "lloyd_max", "head": "none"},
         *({"method": method, "head": "full"} for method in ("ema", "fsq")),
