@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from empirical.phase import Phase
     from qtheory.results import Table
 
-Protocol = Literal["as_run", "paper", "fair", "fair_images", "fair_decoder", "fair_no_gan"]
+Protocol = Literal["as_run", "paper", "fair", "fair_images", "fair_decoder", "fair_no_gan", "fair_light"]
 PresetName = Literal["smoke", "pocket"]
 # arguments of a launch that mean something on the packaged photographs
 _LAUNCHED = ("preset", "data", "tokenizer", "protocols", "seed", "out", "dry_run")
@@ -28,7 +28,7 @@ class Comparison:
         preset: Sizes and budget.
         protocol: What the published run did, what the paper says, a fair comparison, or a variant of that in
             one switch: ``fair_images`` trains the first stage on images too, ``fair_decoder`` adapts the
-            decoder alone.
+            decoder alone, ``fair_light`` weighs latents an eighth in joint training.
         seed: Seed of all random streams.
         out: Results folder; the tables are ``<phase>/<preset>.csv`` and
             ``<phase>/<preset>-photographs.csv`` in it.

@@ -101,5 +101,5 @@ class JointObjective(ImageObjective):
         latent = self.recipe.latent * (result.y - z_e.detach()).square().mean()
         loss = loss + without_gradient_to(latent, z_e)
         for value in result.losses.values():
-            loss = loss + value
+            loss = loss + self.recipe.quantizers * value
         return loss

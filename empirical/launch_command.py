@@ -35,7 +35,8 @@ class Arguments:
         tokenizer: Weights of another tokenizer.
         protocols: What the published run did, what the paper says, a fair comparison, or variants of that in
             one switch each: ``fair_images`` trains the first stage on images too, ``fair_decoder`` adapts the
-            decoder alone, ``fair_no_gan`` has no discriminator.
+            decoder alone, ``fair_no_gan`` has no discriminator, ``fair_light`` weighs latents and
+            quantizers an eighth in joint training.
         tables: Tables of the paper.
         methods: Leave out all other trained methods; all by default, and ``mmd`` of ``smoke``.
         heads: Heads of the methods that Table 3 substitutes: beside ``full``, with which all else is run,

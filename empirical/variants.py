@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from empirical import losses
 from empirical.losses import AdversarialRecipe
-from empirical.protocol import ADAPTATION, CONDUCT, JOINT, RECIPES, Conduct, ImageRecipe, Recipe
+from empirical.protocol import ADAPTATION, CONDUCT, JOINT, JOINT_LIGHT, RECIPES, Conduct, ImageRecipe, Recipe
 from empirical.quantizers import PROTOCOLS
 from qtheory import _check
 
@@ -33,6 +33,8 @@ class Variant:
         The protocol whose recipe the phase has in place of the base's.
     discriminator : bool
         Whether the later phases have one, in presets with networks.
+    joint : ImageRecipe
+        Recipe of joint training.
     """
 
     base: str = "fair"
@@ -41,6 +43,7 @@ class Variant:
     substitution: str | None = None
     adaptation: str | None = None
     discriminator: bool = True
+    joint: ImageRecipe = JOINT
 
 
 VARIANTS = {
@@ -58,6 +61,11 @@ VARIANTS = {
         phases=("adaptation", "joint"),
         words="no discriminator in the later phases, in presets that have one",
         discriminator=False,
+    ),
+    "fair_light": Variant(
+        phases=("joint",),
+        words="joint training weighs the terms of latents and quantizers an eighth",
+        joint=JOINT_LIGHT,
     ),
 }
 EVERY = (*PROTOCOLS, *VARIANTS)
@@ -129,7 +137,7 @@ def image_recipe(phase: str, protocol: str) -> ImageRecipe:
     """
     own = base(protocol)
     if _check.one_of("phase", phase, PHASES[1:]) == "joint":
-        return JOINT
+        return VARIANTS[protocol].joint if protocol in VARIANTS else JOINT
     return ADAPTATION[VARIANTS[protocol].adaptation or own if protocol in VARIANTS else own]
 
 

@@ -11,7 +11,7 @@ from empirical.checkpoint import State, pack
 from empirical.config import Budget
 from empirical.head import TRAINED, build_transplant
 from empirical.joint import JointObjective, set_commitment
-from empirical.protocol import ADAPTATION, JOINT
+from empirical.protocol import ADAPTATION, JOINT, JOINT_LIGHT
 from empirical.tokenizers import PocketTokenizer
 from empirical.training import train
 from qtheory.errors import DomainError
@@ -115,6 +115,10 @@ def test_the_joint_loss_is_that_of_appendix_l(crops):
     expected = error.square().mean() + 0.05 * edges + (result.y - z_e).square().mean() + 1.25 * gap
     torch.testing.assert_close(objective.loss(chosen), expected)
     assert JOINT.loss == "1 pixel + 0.05 gradient + 1 latent + vq (beta 0.25) (no lpips, no gan)"
+    lighter = JointObjective(objective.transplant, objective.tokenizer, crops, JOINT_LIGHT)
+    expected = error.square().mean() + 0.05 * edges + ((result.y - z_e).square().mean() + 1.25 * gap) / 8
+    torch.testing.assert_close(lighter.loss(chosen), expected)
+    assert JOINT_LIGHT.loss.startswith("1 pixel + 0.05 gradient + 0.125 latent + 0.125 vq (beta 0.25)")
 
 
 def test_the_encoder_does_not_follow_the_latent_term(crops):

@@ -20,7 +20,7 @@ from empirical.launch import loss
 from empirical.launch_config import PHOTOGRAPHS
 from empirical.launch_config import PRESETS as LAUNCHED
 from empirical.phases import Adaptation, Joint, SecondStage, Substitution
-from empirical.protocol import ADAPTATION, RECIPES
+from empirical.protocol import ADAPTATION, JOINT, RECIPES
 from empirical.quantizers import PROTOCOLS
 from empirical.runtime import Runtime
 from empirical.switches import both, switched
@@ -61,6 +61,7 @@ def test_a_variant_differs_from_its_base_in_one_recipe_and_there_as_it_says():
         "fair_images": {"substitution": RECIPES["as_run"]},
         "fair_decoder": {"adaptation": ADAPTATION["paper"]},
         "fair_no_gan": {"adversary": replace(losses.ADAPTATION["fair"], adversarial=0.0)},
+        "fair_light": {"joint": replace(JOINT, latent=0.125, quantizers=0.125)},
     }
     before, after = (asdict(image_recipe("adaptation", name)) for name in ("fair", "fair_decoder"))
     assert {key for key in before if before[key] != after[key]} == {"trainable"}
@@ -72,6 +73,7 @@ def test_every_protocol_can_be_named_on_the_command_line_and_has_a_base():
     assert {name: first_stage(name) for name in EVERY if first_stage(name) != name} == {
         "fair_decoder": "fair",
         "fair_no_gan": "fair",
+        "fair_light": "fair",
     }
 
 
