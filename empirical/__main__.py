@@ -176,7 +176,7 @@ def table(
     def shown(folder: Path) -> int:
         compared = table_path(folder, SUBSTITUTION, preset, protocol or "fair").exists()
         if preset in ("desk", "paper") or (launched_path(folder, preset).exists() and not compared):
-            return launch_command.table(preset, protocol, folder)
+            return launch_command.table(preset, protocol, folder, out)
         return comparison_command.table(preset, protocol or "fair", folder)
 
     if out is not None or not _only_stored(preset, protocol or "fair"):

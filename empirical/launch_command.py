@@ -205,6 +205,7 @@ def launch(given: Arguments) -> int:
         planned, cells = _launch(given)
         usual = hardware_of(planned.device, networks=planned.sizes.networks, bf16=given.bf16)
         print(forecast(planned, cells, given.hardware or usual))
+        _tell_missing(given, planned)
         return 0
     planned, cells, executor = _prepared(given)
     ended = count(1)
@@ -225,6 +226,19 @@ def launch(given: Arguments) -> int:
     return 1 if failures else 0
 
 
+def _tell_missing(given: Arguments, planned: "Launch") -> None:
+    """Say which of the inputs that were named are not here: on another machine they may be."""
+    for option in ("imagenet", "data", "weights", "tokenizer"):
+        path = getattr(given, option)
+        if path is not None and not path.exists():
+            print(
+                f"--{option} {path} does not exist here, and the launch will need it; the plan is the same "
+                f"without, of the {planned.sizes.images:,} training images that preset {planned.name} is "
+                "made for",
+                file=sys.stderr,
+            )
+
+
 def _print_picture(out: Path, table: "Table") -> None:
     """Draw the reconstructions that the cells of a launch kept, where there are some, and print the file."""
     from empirical.reconstructions import write_picture
@@ -233,10 +247,19 @@ def _print_picture(out: Path, table: "Table") -> None:
         print(picture)
 
 
-def table(preset: str, protocol: str | None, out: Path) -> int:
+def table(preset: str, protocol: str | None, out: Path, given: Path | None) -> int:
     """Print Tables 3 to 7 of a launch, as far as they were measured, and the correlations with quality.
 
     Where its cells are there, their reconstructions are drawn in one picture.
+
+    Parameters
+    ----------
+    preset, protocol : str, str or None
+        Which launch, and which of its rows; all of them by default.
+    out : pathlib.Path
+        Results folder.
+    given : pathlib.Path or None
+        The same as it was asked for, None where it was not: commands in messages are for there.
     """
     from empirical.job import launched_path, table_path
     from empirical.launch_findings import write_correlations
@@ -245,16 +268,17 @@ def table(preset: str, protocol: str | None, out: Path) -> int:
     from qtheory.errors import SchemaError
     from qtheory.results import read_table
 
-    made_by = f"`python -m empirical launch --preset {preset} --out {shlex.quote(str(out))}` on your images"
+    there = "" if given is None else f" --out {shlex.quote(str(given))}"
+    made_by = f"`python -m empirical launch --preset {preset}{there}` on your images"
     found = read_table(launched_path(out, preset), made_by=made_by)
     frame = found.frame
     if protocol is not None:
         frame = frame[frame["protocol"] == protocol]
         if frame.empty:
-            there = ", ".join(found.frame["protocol"].unique())
+            has = ", ".join(found.frame["protocol"].unique())
             raise SchemaError(
-                f"{found.path} must have rows of protocol {protocol}, it has {there}; run `python -m "
-                f"empirical launch --preset {preset} --protocols {protocol}` first"
+                f"{found.path.name} must have rows of protocol {protocol}, it has {has}; run `python -m "
+                f"empirical launch --preset {preset} --protocols {protocol}{there}` first"
             )
     print(render_all(frame), end="\n\n")
     correlations = write_correlations(found, table_path(out, "correlations", preset, "fair"))

@@ -273,6 +273,24 @@ def test_a_dry_run_is_of_the_device_that_the_launch_takes(capsys, monkeypatch):
         assert f" h on one {hardware}, which is taken to sustain" in capsys.readouterr().out
 
 
+def test_a_dry_run_says_which_inputs_are_not_here_and_plans_all_the_same(tmp_path, capsys):
+    given = ["launch", "--preset", "desk", "--tables", "7", "--device", "cpu", "--dry-run"]
+    assert main(given) == 0
+    plan = capsys.readouterr()
+    assert plan.err == ""
+    assert main([*given, "--data", str(tmp_path), "--weights", str(tmp_path / "none")]) == 0
+    other = capsys.readouterr()
+    assert other.out == plan.out
+    assert f"--weights {tmp_path / 'none'} does not exist here" in other.err
+    assert "--data" not in other.err
+    for option in ("--data", "--imagenet"):
+        assert main([*given, option, "/nope"]) == 0
+        other = capsys.readouterr()
+        assert other.out == plan.out
+        assert f"{option} /nope does not exist here, and the launch will need it" in other.err
+        assert f"the {PRESETS['desk'].images:,} training images that preset desk is made for" in other.err
+
+
 def test_a_launch_needs_its_images_and_packages(capsys, monkeypatch, tmp_path):
     assert main(["launch", "--preset", "desk"]) == 2
     assert "give either --imagenet DIR" in capsys.readouterr().err
@@ -292,6 +310,9 @@ def test_the_smoke_preset_goes_all_the_way_on_the_packaged_photographs(tmp_path,
     assert read_table(tmp_path / "launch" / "smoke" / "smoke.csv").manifest["failures"] == []
     assert main(["table", *given]) == 0
     assert capsys.readouterr().out.count("measured, fair") == 3
+    assert main(["table", *given, "--protocol", "as_run"]) == 1
+    remedy = f"run `python -m empirical launch --preset smoke --protocols as_run --out {tmp_path}` first"
+    assert f"smoke.csv must have rows of protocol as_run, it has fair; {remedy}" in capsys.readouterr().err
     # without a choice of tables it has rows in all of them
     cells = matrix(PRESETS["smoke"], methods=METHODS["smoke"], native=False)
     assert {number for cell in cells for number in cell.tables} == {3, 4, 5, 6, 7}
