@@ -15,13 +15,12 @@ from empirical.head import REFERENCES, Transplant, build_transplant
 from empirical.inputs import Inputs, Plan
 from empirical.joint import JointObjective, set_commitment
 from empirical.journal import Journal, best_epoch, least_epoch
-from empirical.launch_config import SECOND_STAGE
 from empirical.runtime import Runtime, evaluating
 from empirical.second_stage import ImageObjective
 from empirical.substitute import SubstitutionObjective
 from empirical.tokenizers import Tokenizer
 from empirical.training import Log, Objective, fit_references, train_on
-from empirical.variants import base, conduct, image_recipe, substitution_recipe
+from empirical.variants import base, chooses_epoch, conduct, image_recipe, substitution_recipe
 from qtheory.errors import SchemaError
 from qtheory.results import remove_unfinished
 
@@ -62,7 +61,7 @@ class CellRun:
     @property
     def chooses(self) -> bool:
         """Whether the best epoch is kept in place of the last."""
-        return self.conduct.best_epoch and self.cell.phase in SECOND_STAGE
+        return chooses_epoch(self.cell.phase, self.cell.protocol)
 
     def built(self) -> Transplant:
         """Return the transplant with its initial weights, the same in every phase."""

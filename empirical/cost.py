@@ -10,10 +10,10 @@ from empirical.cells import CellSpec
 from empirical.counts import MIB, Counts, latent_side
 from empirical.head import KERNELS
 from empirical.inception import Inception
-from empirical.launch_config import SECOND_STAGE, LaunchPreset
+from empirical.launch_config import LaunchPreset
 from empirical.quantizers.mmd import SETTINGS as MMD
 from empirical.quantizers.registry import BLOCKS
-from empirical.variants import adversarial_recipe, base, conduct, substitution_recipe
+from empirical.variants import adversarial_recipe, base, chooses_epoch, substitution_recipe
 
 _VGG = 40.1  # GFLOP of VGG16 up to its last activation, for an image of 256 x 256
 _ADVERSARY = 115.0  # of discriminator and generator step: DINO ViT-S/16 and heads, forward and backward
@@ -103,7 +103,7 @@ def _evaluation(cell: CellSpec, own: Counts, preset: LaunchPreset) -> float:
     found = preset.heldout * (latents + own.decoder + 2 * _INCEPTION * preset.networks)
     if cell.chunks:  # errors in sample, of as many training images, which are not decoded
         found += min(preset.heldout, preset.images) * latents
-    if conduct(cell.protocol).best_epoch and cell.phase in SECOND_STAGE:
+    if chooses_epoch(cell.phase, cell.protocol):
         found *= preset.epochs + 1  # it is measured after each, and as the best one left it
     return found
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from empirical.cells import CellSpec
 from empirical.cost import head_share
 from empirical.counts import Counts, latent_side
-from empirical.launch_config import SECOND_STAGE, LaunchPreset
+from empirical.launch_config import LaunchPreset
 from empirical.quantizers.registry import BLOCKS
-from empirical.variants import conduct
+from empirical.variants import chooses_epoch
 from qtheory.results.comparison import FAMILIES
 
 _GB = 1e9
@@ -54,7 +54,7 @@ def weights(cell: CellSpec, preset: LaunchPreset, own: Counts) -> float:
     own : Counts
         Of one image.
     """
-    copies = 2 if cell.phase in SECOND_STAGE and conduct(cell.protocol).best_epoch else 1
+    copies = 2 if chooses_epoch(cell.phase, cell.protocol) else 1
     return copies * _parameters(cell, preset, own)[0] * _PARAMETER / _GB
 
 

@@ -1,6 +1,5 @@
 """Walks the cells of a comparison: finished ones are skipped, failed ones recorded, and it goes on."""
 
-import math
 import signal
 import sys
 import threading
@@ -13,10 +12,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from empirical.cells import CellSpec, matrix
-from empirical.counts import latent_side
+from empirical.cells import CellSpec
 from empirical.executors import Executor, Task
-from empirical.head import HEADS, REFERENCES
+from empirical.head import REFERENCES
+from empirical.launch_rows import in_order, row
 from empirical.locks import POLL
 from empirical.outcomes import (
     at_work,
@@ -34,7 +33,6 @@ from empirical.outcomes import (
     with_tables,
 )
 from empirical.setup import VERSION, Launch
-from empirical.variants import adversarial_recipe, substitution_recipe
 from qtheory.errors import DomainError
 from qtheory.results import Table, configuration_digest, write_table
 
@@ -143,51 +141,6 @@ def _batches(launch: Launch, cells: list[CellSpec], executor: Executor) -> Itera
         yield cells
 
 
-def loss(launch: Launch, cell: CellSpec) -> str:
-    """Return the loss of a cell in words."""
-    if not cell.trained:
-        return ""
-    if cell.phase == "substitution":
-        words = substitution_recipe(cell.protocol).loss
-        return words.replace(" (no lpips)", " + lpips") if launch.sizes.networks else words
-    vq = " + latent + vq" if cell.phase == "joint" else ""
-    gan = " + gan" if adversarial_recipe(cell.protocol).adversarial else ""
-    return (f"pixel + lpips{gan}" if launch.sizes.networks else "pixel + gradient") + vq
-
-
-def _row(launch: Launch, cell: CellSpec, stored: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of a finished cell, of what it stored."""
-    measured = stored["row"]
-    budget = launch.sizes.budget(cell.phase, cell.protocol, cell.method)
-    positions = latent_side(launch.sizes) ** 2
-    # the native quantizer brings sizes of its own
-    found = {**cell.row, "image_tokens": positions * cell.chunks, **measured}
-    spent = found["image_tokens"] * math.log2(found["codebook_size"] or 1)
-    tokens = {"image_tokens": found["image_tokens"], "image_bits": spent}
-    trained = {"loss": loss(launch, cell), "steps": budget.steps, "batch_size": budget.batch_size}
-    processes = {"processes": stored["processes"]}
-    return {**cell.row, **tokens, **(trained if cell.trained else {"loss": ""}), **processes, **found}
-
-
-def _in_order(launch: Launch, cells: Sequence[CellSpec]) -> list[CellSpec]:
-    """Return cells of several launches in the order of the matrix that holds them all."""
-
-    def place(cell: CellSpec) -> tuple[Any, ...]:
-        return cell.phase, cell.protocol, cell.method, cell.head, cell.codebook_size, cell.chunks
-
-    # baselines have a protocol of their own, in whose order nobody asked for
-    asked = sorted(cells, key=lambda cell: cell.phase == "baseline")
-    whole = matrix(
-        launch.sizes,
-        dict.fromkeys(cell.protocol for cell in asked),
-        {number for cell in cells for number in cell.tables},
-        heads=HEADS[::-1],
-        native=launch.sizes.networks,
-    )
-    places = {place(cell): number for number, cell in enumerate(whole)}
-    return sorted(cells, key=lambda cell: (places.get(place(cell), len(whole)), cell.seed))
-
-
 def collect(
     launch: Launch,
     outcomes: Sequence[tuple[CellSpec, dict[str, Any] | str]],
@@ -223,14 +176,14 @@ def collect(
     done = {cell.name: (cell, found) for cell, found in outcomes if not isinstance(found, str)}
     done |= {cell.name: (cell, found) for cell, found in finished(launch)}  # with all their tables
     known = {cell.name: cell for cell, _ in [*outcomes, *done.values()]}
-    order = _in_order(launch, list(known.values()))
-    rows = [done[cell.name] for cell in order if cell.name in done]
+    order = in_order(launch, list(known.values()))
+    rows = [(cell, done[cell.name][1]) for cell in order if cell.name in done]
     places = ("out", "train", "heldout", "tokenizer", "weights")
     settings = {key: value for key, value in asdict(launch).items() if key not in places}
     configuration = {"version": VERSION, "launch": settings, "cells": [cell.name for cell in order]}
     return write_table(
         Path(launch.out) / f"{launch.name}.csv",
-        pd.DataFrame([_row(launch, cell, found) for cell, found in rows]),
+        pd.DataFrame([row(launch, cell, found) for cell, found in rows]),
         study="launch",
         digest=configuration_digest(configuration),
         seed=min(cell.seed for cell in order),

@@ -10,6 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from empirical.cell_numbers import trains_on_cache
 from empirical.cells import CellSpec
 from empirical.locks import held, if_free
 from empirical.runtime import how_to_evaluate_in_less, how_to_save_memory
@@ -245,15 +246,17 @@ def needs_latents(launch: Launch, cell: CellSpec) -> bool:
     """Return whether a cell trains on cached latents, or computes them for those that do."""
     if cell.phase == "baseline":
         return launch.cached
-    return cell.phase == "substitution" and cell.trained and not cell.decodes
+    return trains_on_cache(cell)
 
 
 def latents_cached(launch: Launch) -> bool:
     """Return whether the latents of a launch are there, as their manifest says, which is written last."""
-    inputs = {"tokenizer": launch.digests.get("tokenizer"), "images": launch.digests.get("train")}
+    inputs: dict[str, Any] = {"tokenizer": launch.digests.get("tokenizer"), "size": launch.sizes.size}
+    inputs |= {"images": launch.digests.get("train")}
     for path in Path(launch.out).glob("latents*/latents.json"):  # behind the name may be a digest
         if not path.parent.name.startswith("latents-references"):  # of some images only
             made_from = json.loads(path.read_text())["configuration"]
+            inputs |= {"count": made_from["chosen"] * launch.sizes.views}
             if inputs.items() <= made_from.items():
                 return True
     return False

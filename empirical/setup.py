@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from empirical import inception
+from empirical.cell_numbers import numbers_of
 from empirical.cells import CellSpec
 from empirical.config import Budget
 from empirical.data import require_heldout, require_image_each, split
@@ -32,16 +33,15 @@ from qtheory.errors import DomainError, SchemaError
 from qtheory.results import configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256
 
-# raised whenever the numbers of a row change
+# raised whenever the numbers of a row change, or what digests are of
+# 7: of a preset the digest of a cell has only what its numbers depend on, see `numbers_of`; no number changed
 # 6: in bfloat16 quantizers and latent terms have float32 in joint optimisation too, and FSQ has in all phases
 # 5: the vectors that MMD VQ draws are as many for any number of processes; the heads of
 #    products as run learn at a constant rate
 # 4: the images of in-sample columns, and those that references are fitted on, are of all classes
 # 3: MMD VQ and Vanilla VQ as run; on cards no quantizer and no metric rounds products to TF32
 # 2: presets with networks have KID on the features of r-FID too
-VERSION = 6
-# what a version left as it was keeps its digest: trainings in float32, and all that is not trained
-_ELSE = {6: 5}
+VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -116,16 +116,14 @@ class Launch:
     def digest(self, cell: CellSpec) -> str:
         """Return the digest of all that the numbers of a cell depend on, apart from the machine.
 
-        What only trainings depend on is left out where nothing is trained: cells keep their results when
-        it is changed to save memory in others.
+        A later phase depends on what its start does. What only trainings depend on is left out where nothing
+        is trained: cells keep their results when it is changed to save memory in others.
         """
-        rounded = self.bf16 and cell.trained
-        own = {key: value for key, value in asdict(cell).items() if key != "tables"}
         content = {
-            "version": VERSION if rounded else _ELSE.get(VERSION, VERSION),
-            "sizes": asdict(self.sizes),
-            "cell": own,
-            "bf16": rounded,
+            "version": VERSION,
+            **numbers_of(self.sizes, cell),
+            "start": None if cell.start is None else self.digest(cell.start),
+            "bf16": self.bf16 and cell.trained,
             "compiled": self.compiled and cell.trained,
             "digests": dict(self.digests),
             **({"accumulate": self.accumulate} if self.accumulate > 1 and cell.decodes else {}),

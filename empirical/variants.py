@@ -157,3 +157,14 @@ def adversarial_recipe(protocol: str) -> AdversarialRecipe:
 def conduct(protocol: str) -> Conduct:
     """Return how the trainings of a protocol are run."""
     return CONDUCT[base(protocol)]
+
+
+def chooses_epoch(phase: str, protocol: str) -> bool:
+    """Return whether a training keeps its best epoch in place of the last.
+
+    Examples
+    --------
+    >>> chooses_epoch("adaptation", "as_run"), chooses_epoch("substitution", "as_run")
+    (True, False)
+    """
+    return phase in PHASES[1:] and conduct(protocol).best_epoch

@@ -248,6 +248,8 @@ def test_of_jobs_that_would_wait_for_latents_the_first_runs_alone(launch):
     assert not any(needs_latents(launch, cell) for cell in images)
     [folder] = Path(launch.out).glob("latents-*/")
     assert not latents_cached(replace(launch, digests={**launch.digests, "tokenizer": "another"}))
+    for other in ({"views": 1}, {"views": 3}, {"size": 16}):  # those of another preset
+        assert not latents_cached(replace(launch, sizes=replace(launch.sizes, **other)))
     folder.rename(folder.with_name("latents-references"))
     assert not latents_cached(launch)
     assert list(_batches(launch, images, executor)) == [images]

@@ -16,9 +16,9 @@ from empirical.comparison_command import Protocol, table
 from empirical.cost import _ADVERSARY, cost
 from empirical.counts import counts
 from empirical.head import REFERENCES, TRAINED
-from empirical.launch import loss
 from empirical.launch_config import PHOTOGRAPHS
 from empirical.launch_config import PRESETS as LAUNCHED
+from empirical.launch_rows import loss
 from empirical.phases import Adaptation, Joint, SecondStage, Substitution
 from empirical.protocol import ADAPTATION, JOINT, RECIPES
 from empirical.quantizers import PROTOCOLS
