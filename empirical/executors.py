@@ -148,9 +148,14 @@ class LocalExecutor(Executor):
 
     Parameters
     ----------
-    cards : int, optional
-        GPUs for all tasks: the first of those that ``CUDA_VISIBLE_DEVICES`` shows, where it is set, else of
-        the machine.
+    most : int, optional
+        Most GPUs of a task, 0 where none needs any. The tasks share all that CUDA shows: those of the
+        machine, or of ``CUDA_VISIBLE_DEVICES`` where it is set.
+
+    Attributes
+    ----------
+    cards : tuple of str
+        Those GPUs, as ``CUDA_VISIBLE_DEVICES`` names them.
 
     Raises
     ------
@@ -158,20 +163,21 @@ class LocalExecutor(Executor):
         If there are fewer.
     """
 
-    def __init__(self, cards: int = 0) -> None:
-        shown = os.environ.get(_VISIBLE)
+    def __init__(self, most: int = 0) -> None:
+        shown, there = os.environ.get(_VISIBLE), torch.cuda.device_count() if most else 0
         if shown is None:
-            names = [str(number) for number in range(torch.cuda.device_count() if cards else 0)]
+            names = [str(number) for number in range(there)]
             place, remedy = "this machine", "take fewer processes"
         else:
-            names = [name for name in shown.split(",") if name.strip()]
+            # CUDA does not look beyond the first that the machine lacks
+            names = [name.strip() for name in shown.split(",")][:there]
             place, remedy = f"{_VISIBLE}={shown}", "show more of them, or take fewer processes"
-        if len(names) < cards:
+        if len(names) < most:
             raise DomainError(
-                f"--processes must be at most the {len(names)} card(s) of {place}, got {cards}; "
+                f"--processes must be at most the {len(names)} card(s) of {place}, got {most}; "
                 f"{remedy if names else 'give --device cpu'}"
             )
-        self.cards = tuple(names[:cards])
+        self.cards = tuple(names)
 
     def run(self, tasks: Sequence[Task]) -> Iterator[int]:
         """Yield the exit status of each task, in their order; where the walk ends early, they end with it."""

@@ -47,8 +47,10 @@ class Arguments:
         partition: Partition of the Slurm cluster.
         slurm: Further parameters of submitit, as KEY=VALUE: ``timeout_min=1440`` (48 hours by default),
             ``mem_gb=64``, ``slurm_account=NAME``; ``cpus_per_task=16`` for at most so many cores a job.
-        processes: Processes that share the batches of a cell, each with a card on CUDA. Some draws depend on
-            their number: rows have it, and interrupted trainings go on in the same number or start anew.
+        processes: Processes that share the batches of a cell, each with a card on CUDA. Where a machine has
+            cards for several cells these run side by side, with RAM and cores for each: CUDA_VISIBLE_DEVICES
+            limits the cards. Some draws depend on the number of processes: rows have it, and interrupted
+            trainings go on in the same number or start anew.
         device: Where to compute; by default a card, or where none is visible the processor, for which jobs of
             Slurm and ``paper`` need it to be given.
         bf16: Compute convolutions in bfloat16, the quantizers in float32 all the same.

@@ -44,9 +44,11 @@ def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
     device = "cpu" if hardware == "cpu" else "cuda"
     total = cache_cost(launch.sizes, own) * 1e6 / sustained / 3600
     cached = f"latents, once: {total:.2f} h" if launch.cached else ""
+    side = ", of which each has a card: a machine runs as many cells side by side as its visible cards hold"
     summary = (
         f"{len(cells)} cells, {hours:.0f} h on one {hardware} (--device {device}), which is taken to sustain "
-        f"{sustained:g} TFLOP/s; memory is of each of {launch.processes} process(es)\n"
+        f"{sustained:g} TFLOP/s; memory is of each of {launch.processes} process(es)"
+        f"{side if launch.device == 'cuda' else ''}\n"
         f"estimated: the stored run of the desk preset took {STORED_RUN}"
     )
     kept = disk.summary(cells, launch.sizes, own, cached=launch.cached)

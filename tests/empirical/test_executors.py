@@ -7,12 +7,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from empirical import executors, locks
 from empirical.executors import LocalExecutor, Task, perform
-from empirical.launch import walk
+from empirical.launch import task, walk
+from empirical.launch_command import Arguments, _executor
 from empirical.locks import alone, if_free
 from qtheory.errors import DomainError
 from tests.empirical.helpers import until, written
@@ -30,7 +32,8 @@ time.sleep(100)
 class Cards:
     """Stands for `perform`: follows which cards are used at the same time."""
 
-    def __init__(self, monkeypatch, together):
+    def __init__(self, monkeypatch, together, waits=1):
+        self.waits = waits
         self.lock, self.now, self.most = threading.Lock(), [], []
         self.meet = threading.Barrier(together)
         monkeypatch.setattr(executors, "perform", self)
@@ -40,7 +43,7 @@ class Cards:
         with self.lock:
             self.now.append((task.log, own))
             self.most.append(list(self.now))
-        if task.cards == 1:
+        if task.cards == self.waits:
             self.meet.wait(timeout=10)
         with self.lock:
             self.now.remove((task.log, own))
@@ -69,21 +72,51 @@ def test_cells_of_one_card_run_side_by_side_and_those_of_all_cards_alone(monkeyp
 
 
 def test_cards_are_those_that_are_visible(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-a,7")
+    machine_of(2, monkeypatch)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-a")
     seen = Cards(monkeypatch, together=2)
     assert list(LocalExecutor(2).run(tasks(1, 1))) == [0, 1]
     assert {card for running in seen.most for _, own in running for card in own} == {"5", "GPU-a"}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5, 6,7")  # the machine has no card 7
+    assert LocalExecutor(1).cards == ("5", "6")
     with pytest.raises(
-        DomainError, match=r"--processes must be at most the 3 card\(s\) of CUDA_VISIBLE_DEVICES"
+        DomainError, match=r"--processes must be at most the 2 card\(s\) of CUDA_VISIBLE_DEVICES=5, 6,7"
     ):
-        LocalExecutor(4)
-    with pytest.raises(DomainError, match="cards must be at least the 2 of a cell, got 1"):
-        list(LocalExecutor(1).run(tasks(2)))
+        LocalExecutor(3)
+    with pytest.raises(DomainError, match="cards must be at least the 3 of a cell, got 2"):
+        list(LocalExecutor(2).run(tasks(3)))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    machine_of_none = r"at most the 0 card\(s\) of CUDA_VISIBLE_DEVICES=, got 1; give --device cpu"
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(DomainError, match=machine_of_none):
+        LocalExecutor(1)
+
+
+@pytest.mark.parametrize(("cards", "processes", "cells"), [(8, 1, 8), (8, 2, 4), (8, 3, 2), (2, 2, 1)])
+def test_as_many_cells_run_side_by_side_as_the_visible_cards_have_room_for(
+    cards, processes, cells, monkeypatch
+):
+    machine_of(cards, monkeypatch)
+    seen = Cards(monkeypatch, together=cells, waits=processes)
+    given = tasks(*[processes] * (2 * cells))
+    assert list(LocalExecutor(processes).run(given)) == list(range(2 * cells))
+    assert max(len(running) for running in seen.most) == cells
+    used = [[card for _, own in running for card in own] for running in seen.most]
+    assert all(len(own) == len(set(own)) for own in used)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_command_runs_its_cells_on_all_visible_cards_or_on_none(launch, processes, monkeypatch):
+    machine_of(4, monkeypatch)
+    asked = replace(launch, device="cuda", processes=processes)
+    executor = _executor(Arguments(processes=processes), asked)
+    assert (executor.cards, task(asked, chosen()[0]).cards) == (("0", "1", "2", "3"), processes)
+    assert _executor(Arguments(), replace(asked, device="cpu")).cards == ()
 
 
 def test_processes_are_at_most_the_cards_of_the_machine(monkeypatch):
     machine_of(2, monkeypatch)
-    assert LocalExecutor(2).cards == ("0", "1")
+    assert LocalExecutor(2).cards == LocalExecutor(1).cards == ("0", "1")
     with pytest.raises(DomainError, match=r"at most the 2 card\(s\) of this machine, got 3; take fewer"):
         LocalExecutor(3)
     machine_of(0, monkeypatch)
