@@ -240,8 +240,9 @@ def test_a_dry_run_knows_finished_cells_without_a_look_at_images_or_weights(laun
     assert " done " in first
     assert " to do " in second
     assert " done " in forecast(replace(planned, bf16=True), cells, "cpu")  # in which nothing is trained
-    wider = replace(planned, sizes=replace(planned.sizes, head_width=16))
-    assert " done " not in forecast(wider, cells, "cpu")  # of another configuration
+    for change, done in (({"head_width": 16}, True), ({"heldout": 3}, False)):  # it has no heads
+        other = replace(planned, sizes=replace(planned.sizes, **change))
+        assert (" done " in forecast(other, cells, "cpu")) == done
 
 
 def test_a_tokenizer_has_its_own_quantizer_over_scales_in_the_table_or_else_a_fitted_one():
