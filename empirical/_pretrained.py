@@ -34,8 +34,9 @@ def read_state(path: Path, sha256: str | None, *, origin: str) -> dict[str, Tens
     SchemaError
         If the checksum differs or the file holds anything but a flat dict of tensors.
     """
-    require_file(path, origin)
-    if sha256 is not None:
+    if sha256 is None:
+        require_file(path, origin)
+    else:
         verify_sha256(path, sha256, origin=origin)
     state = _loaded(path, older=sha256 is not None, origin=origin)
     if not isinstance(state, dict):

@@ -183,8 +183,8 @@ def verify_sha256(path: Path, expected: str, *, origin: str = "its publisher") -
     found = file_sha256(path)
     if not expected or not found.startswith(expected.lower()):
         raise SchemaError(
-            f"{path} must have sha256 {expected}, got {found}: it is damaged or another version; get it again "
-            f"from {origin}"
+            f"{path} must have sha256 {expected}, got {found}: it is damaged or another version; "
+            f"get it again from {origin}"
         )
     return found
 

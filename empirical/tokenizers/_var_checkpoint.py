@@ -59,7 +59,8 @@ def fitted(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Ten
     if any(misfits.values()):
         listed = "; ".join(f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in misfits.items() if keys)
         raise SchemaError(
-            f"{path} must hold the {len(expected)} tensors of a VAR tokenizer, got {listed}; get it from {ORIGIN}"
+            f"{path} must hold the {len(expected)} tensors of a VAR tokenizer, got {listed}; "
+            f"get it from {ORIGIN}"
         )
     return fitting
 
