@@ -50,7 +50,8 @@ def pretrain(
 
 
 def protocols() -> int:
-    """Print every setting in which the protocols differ, its value in each, and where it comes from."""
+    """Print every setting in which the protocols differ, with its source, and a choice that all share."""
+    from empirical.quirks import COMMON
     from empirical.quirks import table as quirks
     from empirical.variants import VARIANTS
 
@@ -58,6 +59,8 @@ def protocols() -> int:
         print(f"{row['setting']} ({row['methods']})")
         print(f"  as_run: {row['as_run']}; paper: {row['paper']}; fair: {row['fair']}")
         print(f"  {row['reference']}")
+    for choice in COMMON:
+        print(f"all protocols: {choice}")
     for name, variant in VARIANTS.items():
         print(f"{name}: as {variant.base}, but {variant.words}")
     return 0

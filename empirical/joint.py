@@ -65,7 +65,7 @@ def without_gradient_to(term: Tensor, source: Tensor) -> Tensor:
 class JointObjective(ImageObjective):
     """Encoder, heads, quantizers and decoder, trained together; see `ImageObjective`.
 
-    The encoder learns from the images and the commitment alone. The latent term has the encoder's
+    The encoder learns from the images and the quantizers' terms alone. The latent term has the encoder's
     own latents as target, and the second head's output is a shrunken copy of them: were the encoder
     to follow it, its latents would grow without end.
 

@@ -125,6 +125,14 @@ _ADVERSARY = (
 
 QUIRKS = _quantizer_quirks.QUIRKS + _TRAINING + _CONDUCT + _ADVERSARY
 
+# choices where neither the paper nor public code says what to do
+COMMON = (
+    "joint optimisation, of which no code is public: the latent term of equation (10) is kept for the heads, "
+    "with the encoder's latents as fixed target, and its gradient does not reach the encoder through the "
+    "quantizers either; the encoder learns from the images and the quantizers' own terms, as it would "
+    "else be drawn to ever larger latents",
+)
+
 
 def table() -> "pd.DataFrame":
     """Return one row a setting: name, methods, its value in each protocol, reference.

@@ -4,7 +4,7 @@ from empirical.__main__ import main
 from empirical._quirk import SETTINGS, settings
 from empirical.head import TRAINED
 from empirical.quantizers import PROTOCOLS, ProductQuantizer, build
-from empirical.quirks import QUIRKS, table
+from empirical.quirks import COMMON, QUIRKS, table
 from empirical.variants import VARIANTS
 
 
@@ -56,4 +56,5 @@ def test_the_command_prints_every_setting(capsys):
     assert main(["protocols"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert all(quirk.name in printed and quirk.reference in printed for quirk in QUIRKS)
+    assert all(f"all protocols: {choice}" in printed for choice in COMMON)
     assert all(f"{name}: as fair, but {variant.words}" in printed for name, variant in VARIANTS.items())
