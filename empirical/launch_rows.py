@@ -9,7 +9,7 @@ from empirical.cells import CellSpec, matrix
 from empirical.counts import latent_side
 from empirical.head import HEADS
 from empirical.setup import Launch
-from empirical.variants import adversarial_recipe, substitution_recipe
+from empirical.variants import adversarial_recipe, image_recipe, substitution_recipe
 
 
 def loss(launch: Launch, cell: CellSpec) -> str:
@@ -19,7 +19,10 @@ def loss(launch: Launch, cell: CellSpec) -> str:
     if cell.phase == "substitution":
         words = substitution_recipe(cell.protocol).loss
         return words.replace(" (no lpips)", " + lpips") if launch.sizes.networks else words
-    vq = " + latent + vq" if cell.phase == "joint" else ""
+    vq = ""
+    if cell.phase == "joint":
+        weight = image_recipe("joint", cell.protocol).quantizers
+        vq = " + latent + vq" if weight == 1 else f" + {weight:g} (latent + vq)"
     gan = " + gan" if adversarial_recipe(cell.protocol).adversarial else ""
     return (f"pixel + lpips{gan}" if launch.sizes.networks else "pixel + gradient") + vq
 

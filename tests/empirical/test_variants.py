@@ -23,6 +23,7 @@ from empirical.phases import Adaptation, Joint, SecondStage, Substitution
 from empirical.protocol import ADAPTATION, JOINT, RECIPES
 from empirical.quantizers import PROTOCOLS
 from empirical.runtime import Runtime
+from empirical.setup import Launch
 from empirical.switches import both, switched
 from empirical.variants import (
     EVERY,
@@ -145,6 +146,18 @@ def test_without_a_discriminator_nothing_of_it_is_counted_loaded_or_trained(tmp_
     log = json.loads((launch.folder(cells[1]) / "log.jsonl").read_text().splitlines()[0])
     assert set(log) == {"step", "loss", "pixel", "lpips"}
     assert log["loss"] == pytest.approx(log["pixel"] + log["lpips"])
+
+
+def test_a_launched_row_says_what_latents_weigh_in_joint_training():
+    desk = Launch("desk", LAUNCHED["desk"], "out", "train", "heldout", "tokenizer")
+    said = {
+        name: {loss(desk, cell) for cell in matrix(LAUNCHED["desk"], [name], [7]) if cell.phase == "joint"}
+        for name in ("fair", "fair_light")
+    }
+    assert said == {
+        "fair": {"pixel + gradient + latent + vq"},
+        "fair_light": {"pixel + gradient + 0.125 (latent + vq)"},
+    }
 
 
 @pytest.fixture
