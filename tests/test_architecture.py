@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,45 @@ def test_no_module_of_the_package_imports_the_tests():
     for room in ALLOWED:
         for path in modules(room):
             assert not any(name.split(".")[0] == "tests" for name in imports(ast.parse(path.read_text())))
+
+
+@cache
+def neighbours(name):
+    """Names of `empirical` that a module of it imports, inside functions too; None of no module."""
+    place = ROOT.joinpath(*name.split("."))
+    path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    if not path.is_file():
+        return None
+    tree = ast.parse(path.read_text())
+    found = set(imports(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {other for other in found if other.startswith("empirical.")}
+
+
+def reached(*start):
+    """Modules of `empirical` that modules import, and those that these import."""
+    found, ahead = set(), list(start)
+    while ahead:
+        name = ahead.pop()
+        if name not in found and (own := neighbours(name)) is not None:
+            found.add(name)
+            ahead += own
+    return found
+
+
+def test_no_network_of_a_metric_is_within_reach_of_a_loss():
+    """What is trained on a metric's own features is not measured by it."""
+    metrics = {
+        f"empirical.{name}" for name in ("features", "inception", "distances", "kernel_distance", "evaluate")
+    }
+    trained = ("substitute", "adapt", "joint", "second_stage", "adversary", "losses", "training", "pretrain")
+    for name in trained:
+        seen = reached(f"empirical.{name}")
+        assert f"empirical.{name}" in seen
+        assert not seen & metrics, name
+    assert metrics - reached("empirical.cell_run", "empirical.photographs", "empirical.setup") == set()
 
 
 def test_importing_qtheory_loads_no_heavy_library():
