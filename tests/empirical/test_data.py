@@ -208,6 +208,20 @@ def test_the_centre_crop_is_the_centre():
     assert np.array_equal(centre_crop(doubled), photograph(256, 256))
 
 
+@pytest.mark.parametrize("sides", [(67, 131), (129, 90), (300, 211), (511, 257), (41, 64), (64, 65)])
+def test_the_centre_crop_is_adms_to_the_last_bit(sides):
+    """As its authors do it with Pillow: halved with a box, then bicubic, and the floor of half the rest."""
+    image, side = photograph(*sides), 64
+    picture = PilImage.fromarray(image)
+    while min(picture.size) >= 2 * side:
+        picture = picture.resize([x // 2 for x in picture.size], resample=PilImage.Resampling.BOX)
+    scale = side / min(picture.size)
+    resized = picture.resize([round(x * scale) for x in picture.size], resample=PilImage.Resampling.BICUBIC)
+    pixels = np.asarray(resized)
+    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    assert np.array_equal(centre_crop(image, side), pixels[top : top + side, left : left + side])
+
+
 def test_the_pictures_shown_are_neither_dark_nor_pale_and_go_from_detailed_to_plain():
     noise = torch.rand(24, 3, 16, 16, generator=torch.Generator().manual_seed(0)) - 0.5
     photographs = np.arange(24) // 3  # the middle crop of each stands for it

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image as PilImage
 
+from empirical import streaming
 from empirical.data import centre_crop
 from empirical.images import imagenet_classes, imagenet_parts, index_folder, read_index, require_classes
 from empirical.pixels import to_tensor
@@ -182,6 +183,20 @@ def test_a_training_crop_is_cut_from_a_resized_image_of_at_most_five_quarters():
     # all equal with probability 2^-199; that fewer than 50 of 200 fair coins fall on one side, 1e-13
     assert 50 < mirrored < 150
     assert max(starts) > 20
+
+
+def test_the_short_side_of_a_training_crop_takes_every_length_from_256_to_320(monkeypatch):
+    drawn = []
+
+    def resized(image, short):
+        drawn.append(short)
+        return np.zeros((short, short, 3), np.uint8)
+
+    monkeypatch.setattr(streaming, "with_short_side", resized)
+    for trial in range(3000):
+        training_crop(np.zeros((1, 1, 3), np.uint8), rng=np.random.default_rng(trial))
+    # one of 65 is missed with probability 65 (1 - 1/65)^3000 < 1e-18
+    assert set(drawn) == set(range(256, 321))
 
 
 def test_crops_depend_on_seed_and_visit_alone(root):
