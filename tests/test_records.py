@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import asdict, replace
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 from benchmarks import memory
 from benchmarks.__main__ import RESULTS
+from empirical.__main__ import main as empirical_command
 from empirical.arena.config import Arena
 from empirical.cells import matrix
 from empirical.data import POCKET_PHOTOS
@@ -133,6 +135,22 @@ def test_what_the_comparison_answers_comes_from_its_tables(path):
     manifest = json.loads(path.read_text())
     for source, sha256 in manifest["configuration"]["sources"].items():
         assert json.loads((EMPIRICAL / f"{source}.json").read_text())["sha256"] == sha256
+
+
+@pytest.mark.parametrize("made_by", sorted({json.loads(path.read_text())["command"] for path in ANSWERS}))
+def test_the_command_that_an_answer_names_makes_it_from_the_stored_rows(made_by, tmp_path, capsys):
+    shutil.copytree(EMPIRICAL, tmp_path, dirs_exist_ok=True)
+    named = [path for path in ANSWERS if json.loads(path.read_text())["command"] == made_by]
+    files = [path.relative_to(EMPIRICAL).with_suffix(".csv") for path in named]
+    for file in files:
+        (tmp_path / file).unlink()
+    assert (
+        empirical_command([*made_by.removeprefix("python -m empirical ").split(), "--out", str(tmp_path)])
+        == 0
+    )
+    for file in files:
+        made, stored = (read_table(folder / file).frame for folder in (tmp_path, EMPIRICAL))
+        pd.testing.assert_frame_equal(made, stored, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["paper", "paper-curves", "paper-seconds"])
