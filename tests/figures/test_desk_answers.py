@@ -5,6 +5,7 @@ import re
 import pytest
 
 from figures import desk_answers
+from figures.pocket_ranks import verdicts
 from qtheory.errors import SchemaError
 from qtheory.results import read_table
 from tests.figures.launched import launched
@@ -55,7 +56,8 @@ def test_ranks_are_those_of_the_stored_correlations(tables):
     error, use = (chosen.loc[name, "rho"] for name in ("latent_distortion_per_dim", "perplexity"))
     assert re.search(rf"{error:.2f} \[\S+, \S+\] and {use:.2f} \[\S+, \S+\] trained jointly", first)
     assert "on 200 held-out photographs" in first
-    assert first.endswith("Brackets are 95 % intervals over the 13 methods, with 1 seed(s).")
+    assert "Brackets are 95 % intervals over the 13 methods, with 1 seed(s)." in first
+    assert first.endswith(f"{verdicts(tables['correlations/desk'].frame, 'kid_efflite0')}.")
 
 
 def test_correlations_of_another_launch_are_refused(tables, tmp_path):
