@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from empirical.runtime import Runtime
+from qtheory.errors import SchemaError
 from qtheory.results import write_bytes_atomically
 
 Row = dict[str, Any]
@@ -98,8 +99,14 @@ def _rows(path: Path) -> list[Row]:
     """Return the lines of a file; the last one may be cut short by a kill, and is then left out."""
     if not path.exists():
         return []
-    lines = path.read_text().split("\n")[:-1]
-    return [json.loads(line) for line in lines]
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+    except ValueError as error:  # of the text, or of the JSON in it
+        raise SchemaError(
+            f"{path} must have JSON on each line ({error}); restore it, or remove it with the *.safetensors "
+            "beside it to have the cell trained again"
+        ) from error
+    return rows
 
 
 def _append(path: Path, row: Row) -> None:

@@ -20,7 +20,12 @@ from empirical.streaming import Crops, to_float
 from empirical.tokenizers import Tokenizer
 from qtheory import _check
 from qtheory.errors import DomainError, SchemaError
-from qtheory.results import configuration_digest, remove_unfinished, write_bytes_atomically
+from qtheory.results import (
+    configuration_digest,
+    read_json_if_whole,
+    remove_unfinished,
+    write_bytes_atomically,
+)
 from qtheory.weights import file_sha256
 
 _MANIFEST = "latents.json"
@@ -206,10 +211,8 @@ def _compute(
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    """Return what the manifest of a cache says; it is written last. Empty where there is none."""
-    path = folder / _MANIFEST
-    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return found
+    """Return what the manifest of a cache says; it is written last. Empty where there is none, or damaged."""
+    return read_json_if_whole(folder / _MANIFEST, remedy="it is written again")
 
 
 def _verify(folder: Path, shards: int, digest: str, configuration: dict[str, Any]) -> None:

@@ -15,9 +15,10 @@ from empirical.cells import CellSpec
 from empirical.locks import held, if_free
 from empirical.runtime import how_to_evaluate_in_less, how_to_save_memory
 from empirical.setup import Launch, indexed
-from qtheory.errors import DomainError
-from qtheory.results import write_bytes_atomically
+from qtheory.errors import DomainError, SchemaError
+from qtheory.results import read_json_if_whole, write_bytes_atomically
 
+_RESULT = {"seconds", "processes", "row"}  # what the table takes of a finished cell
 _TAIL = 2000  # characters of a cell's output that a failure keeps
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # of a process, and as a shell passes it on
 _KILLED_PROCESS = re.compile(rf"exitcode *: -{signal.SIGKILL:d} \(pid: (\d+)\)")
@@ -35,11 +36,13 @@ def result_beside(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
 
 
 def _result_in(folder: Path, digest: str) -> dict[str, Any] | None:
-    path = folder / "result.json"
-    if not path.exists():
-        return None
-    stored: dict[str, Any] = json.loads(path.read_text())
-    return stored if stored["digest"] == digest else None
+    stored = _content(folder / "result.json")
+    return stored if stored.get("digest") == digest and stored.keys() >= _RESULT else None
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what a file of a cell says, nothing where it is missing or damaged."""
+    return read_json_if_whole(path, remedy="it counts as missing, and is written again where it is needed")
 
 
 def finished(launch: Launch) -> Iterator[tuple[CellSpec, dict[str, Any]]]:
@@ -48,9 +51,11 @@ def finished(launch: Launch) -> Iterator[tuple[CellSpec, dict[str, Any]]]:
     Launches before this one may have asked for it. What `set_aside` keeps beside the cells is left out.
     """
     for path in sorted(Path(launch.out).glob("*/*/cell.json")):
+        if not _content(path):
+            continue
         try:
             cell = Launch.read(path)[1]
-        except (TypeError, KeyError):  # of a version that had other settings
+        except SchemaError:  # of a version that had other settings
             continue
         stored = result(launch, cell) if launch.folder(cell) == path.parent else None
         if stored is not None:
@@ -59,10 +64,10 @@ def finished(launch: Launch) -> Iterator[tuple[CellSpec, dict[str, Any]]]:
 
 def with_tables(launch: Launch, cell: CellSpec) -> CellSpec:
     """Return the cell as a row also of the tables that launches before this one asked for."""
-    path = launch.folder(cell) / "cell.json"
-    if _stored_digest(path.parent) != launch.digest(cell) or not path.exists():
+    folder = launch.folder(cell)
+    if _stored_digest(folder) != launch.digest(cell):
         return cell
-    tables = json.loads(path.read_text())["cell"]["tables"]
+    tables = _content(folder / "cell.json").get("cell", {}).get("tables", ())
     return replace(cell, tables=tuple(sorted({*cell.tables, *tables})))
 
 
@@ -95,8 +100,8 @@ def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
     They come from the file that the cell was given: the inputs themselves are not looked at.
     """
     for cell in cells:
-        if (path := launch.folder(cell) / "cell.json").exists():
-            return replace(launch, digests=json.loads(path.read_text())["launch"]["digests"])
+        if given := _content(launch.folder(cell) / "cell.json").get("launch"):
+            return replace(launch, digests=given["digests"])
     return launch
 
 
@@ -117,7 +122,7 @@ def failure(launch: Launch, cell: CellSpec, status: int) -> str:
     output = told.read_text(errors="replace") if told.exists() else ""
     if (pid := _killed_process(output)) is not None:  # what other processes say follows from that
         who, words = f"one of {launch.ranks(cell)} processes ", f"signal 9 ended process {pid}"
-    elif path.exists() and (stored := json.loads(path.read_text()))["digest"] == digest:
+    elif (stored := _content(path)).get("digest") == digest:
         return str(stored["error"])
     else:
         tail = output[-_TAIL:].strip()
@@ -236,8 +241,8 @@ def taken_over(folder: Path, digest: str) -> bool:
 def _stored_digest(folder: Path) -> str | None:
     """Return the digest of what a cell's folder holds, None where it holds nothing that says so."""
     for name in ("result.json", "cell.json"):
-        if (folder / name).exists():
-            digest: str | None = json.loads((folder / name).read_text()).get("digest")
+        if content := _content(folder / name):
+            digest: str | None = content.get("digest")
             return digest
     return None
 
@@ -255,7 +260,7 @@ def latents_cached(launch: Launch) -> bool:
     inputs |= {"images": launch.digests.get("train")}
     for path in Path(launch.out).glob("latents*/latents.json"):  # behind the name may be a digest
         if not path.parent.name.startswith("latents-references"):  # of some images only
-            made_from = json.loads(path.read_text())["configuration"]
+            made_from = _content(path).get("configuration", {})
             inputs |= {"count": made_from["chosen"] * launch.sizes.views}
             if inputs.items() <= made_from.items():
                 return True

@@ -30,7 +30,7 @@ from empirical.tokenizers import Tokenizer, VARTokenizer, load_tokenizer
 from empirical.tokenizers.pocket import WEIGHTS as POCKET_WEIGHTS
 from empirical.variants import conduct
 from qtheory.errors import DomainError, SchemaError
-from qtheory.results import configuration_digest, write_bytes_atomically
+from qtheory.results import configuration_digest, read_json, write_bytes_atomically
 from qtheory.weights import file_sha256
 
 # raised whenever the numbers of a row change, or what digests are of
@@ -139,15 +139,18 @@ class Launch:
 
     @staticmethod
     def read(path: Path) -> "tuple[Launch, CellSpec]":
-        """Return what `write` wrote."""
-        content = json.loads(path.read_text())
-        launch, cell = content["launch"], content["cell"]
-        sizes = launch["sizes"]
-        listed = ("codebook_sizes", "token_chunks", "splits")
-        sizes |= {key: tuple(sizes[key]) for key in listed}
-        sizes |= {key: Budget(**sizes[key]) for key in ("first", "second")}
-        made = Launch(**{**launch, "sizes": LaunchPreset(**sizes)})
-        return made, CellSpec(**{**cell, "tables": tuple(cell["tables"])})
+        """Return what `write` wrote; `SchemaError` where it is something else, or of another version."""
+        remedy = "give its launch again, which writes it anew"
+        content = read_json(path, remedy=remedy)
+        try:
+            launch, cell, sizes = content["launch"], content["cell"], content["launch"]["sizes"]
+            listed = ("codebook_sizes", "token_chunks", "splits")
+            sizes |= {key: tuple(sizes[key]) for key in listed}
+            sizes |= {key: Budget(**sizes[key]) for key in ("first", "second")}
+            made = Launch(**{**launch, "sizes": LaunchPreset(**sizes)})
+            return made, CellSpec(**{**cell, "tables": tuple(cell["tables"])})
+        except (KeyError, TypeError) as error:
+            raise SchemaError(f"{path} must hold a cell of this version, got {error!r}; {remedy}") from error
 
 
 def indexed(launch: Launch, threads: int = 1) -> tuple[Folder, Folder]:

@@ -1,5 +1,6 @@
 """Result tables with manifests, provenance, named random streams and sweeps."""
 
+from qtheory.results.json_files import read_json, read_json_if_whole
 from qtheory.results.provenance import code_digest, configuration_digest, provenance
 from qtheory.results.streams import stream
 from qtheory.results.sweep import Cell, Sweep, grid, run_sweep
@@ -13,6 +14,8 @@ __all__ = [
     "configuration_digest",
     "grid",
     "provenance",
+    "read_json",
+    "read_json_if_whole",
     "read_table",
     "remove_unfinished",
     "run_sweep",

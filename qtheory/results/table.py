@@ -4,12 +4,12 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtheory.errors import SchemaError
+from qtheory.results.json_files import read_json
 from qtheory.results.provenance import provenance
 
 if TYPE_CHECKING:
@@ -200,22 +200,19 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     file = manifest_path(path)
     try:
-        manifest = json.loads(file.read_text())
+        manifest = read_json(file, remedy="delete it and run the study again")
     except FileNotFoundError as error:
         raise SchemaError(
             f"{path} has no manifest {file.name}: its run did not finish; run the study again to resume it"
         ) from error
-    except json.JSONDecodeError as error:
-        raise SchemaError(f"{file} is not valid JSON ({error}); delete it and run the study again") from error
-    if not isinstance(manifest, Mapping) or manifest.get("schema") != SCHEMA:
-        found = manifest.get("schema") if isinstance(manifest, Mapping) else type(manifest).__name__
+    if (found := manifest.get("schema")) != SCHEMA:
         raise SchemaError(
             f"{file} must have schema {SCHEMA}, got {found!r}; delete it and run the study again"
         )
     lacking = [key for key in ("study", "sha256", "provenance") if key not in manifest]
     if lacking:
         raise SchemaError(f"{file} must have {', '.join(lacking)}; delete it and run the study again")
-    return dict(manifest)
+    return manifest
 
 
 def read_table(path: Path | str, *, made_by: str = "the study that makes it") -> Table:

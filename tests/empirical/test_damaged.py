@@ -1,0 +1,138 @@
+"""Files of a launch that are damaged: what can be made again is, and what cannot is named with a remedy."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from empirical.__main__ import main
+from empirical.launch import collect, walk
+from empirical.launch_forecast import forecast
+from empirical.outcomes import with_digests
+from empirical.setup import Launch
+from qtheory.errors import SchemaError
+from qtheory.results import read_json, read_json_if_whole
+from tests.empirical.launched import Here, chosen
+
+DAMAGED = {
+    "empty": b"",
+    "truncated": b'{"digest": "12',
+    "a picture": b"\x89PNG\r\n\x1a\n\xff\xfe",
+    "a list": b"[1]",
+    "an empty object": b"{}",
+}
+
+
+@pytest.fixture
+def finished(launch):
+    """A launch whose three cells are finished, and their rows."""
+    return launch, rows(launch)
+
+
+def rows(launch, executor=None):
+    outcomes = list(walk(launch, chosen(), executor or Here()))
+    return [outcome["row"] for _, outcome in outcomes], collect(launch, outcomes, "test").frame
+
+
+def everywhere(launch, name, content):
+    found = sorted(Path(launch.out).glob(f"*/{name}")) + sorted(Path(launch.out).glob(f"*/*/{name}"))
+    assert found
+    for path in found:
+        path.write_bytes(content)
+    return found
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+@pytest.mark.parametrize("name", ["result.json", "cell.json", "latents.json"])
+def test_a_launch_makes_damaged_files_again_and_ends_with_the_same_rows(finished, name, content, capsys):
+    launch, before = finished
+    paths = everywhere(launch, name, content)
+    capsys.readouterr()
+    again = Here()
+    found = rows(launch, again)
+    assert found[0] == before[0]
+    assert found[1].equals(before[1])
+    # only what is missing is run, and of that nothing is trained
+    assert len(again.done) == (3 if name == "result.json" else 0)
+    said = capsys.readouterr().err
+    if content != b"{}" and name != "latents.json":  # which no finished cell needs
+        for path in paths:
+            assert said.count(f"{path} ") == 1
+        assert "it counts as missing, and is written again where it is needed" in said
+
+
+def test_a_cache_whose_manifest_is_damaged_is_not_computed_again(finished, monkeypatch):
+    launch, before = finished
+    [path] = everywhere(launch, "latents.json", b"\xff")
+    for name in ("result.json", "weights.safetensors"):
+        (launch.folder(chosen()[0]) / name).unlink()
+    monkeypatch.setattr("empirical.latents._encoded", None)
+    assert rows(launch)[0] == before[0]
+    assert json.loads(path.read_text())["files"]
+
+
+def test_a_dry_run_counts_what_is_damaged_as_missing(finished):
+    launch, _ = finished
+    assert forecast(launch, chosen(), "cpu").count(" done ") == 3
+    everywhere(launch, "result.json", b"{")
+    assert forecast(launch, chosen(), "cpu").count(" to do ") == 3
+    # the digests of images and weights come from the first cell that has them
+    (launch.folder(chosen()[0]) / "cell.json").write_bytes(b"")
+    assert with_digests(launch, chosen()).digests == launch.digests
+
+
+def test_a_damaged_reason_of_a_failure_is_passed_over(launch, monkeypatch):
+    class Failing(Here):
+        def run(self, tasks):
+            for one in tasks:
+                Path(one.log).write_text("its own words")
+                Path(one.log).with_name("failure.json").write_bytes(b"{")
+                yield 1
+
+    [(_, outcome)] = walk(launch, chosen()[:1], Failing())
+    assert outcome == "ended with status 1: its own words"
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_cell_is_not_measured_but_named(launch, content, capsys):
+    path = launch.write(chosen()[0])
+    path.write_bytes(content)
+    assert main(["evaluate", "--cell", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"python -m empirical: error: {path} ")
+    assert said.endswith("; give its launch again, which writes it anew\n")
+
+
+def test_a_cell_of_a_version_with_other_settings_is_named_as_such(launch):
+    path = launch.write(chosen()[0])
+    content = json.loads(path.read_text())
+    content["cell"]["another"] = 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(SchemaError, match=r"must hold a cell of this version, got TypeError\(.*'another'"):
+        Launch.read(path)
+
+
+def test_a_damaged_log_is_named_with_what_to_remove(finished, monkeypatch):
+    launch, before = finished
+    folder = launch.folder(chosen()[0])
+    for name in ("result.json", "weights.safetensors"):
+        (folder / name).unlink()
+    (folder / "log.jsonl").write_bytes(b'{"step": 1\n{"step": 2}\n')
+    [(_, outcome)] = walk(launch, chosen()[:1], Here())
+    assert "log.jsonl must have JSON on each line" in outcome
+    assert "or remove it with the *.safetensors beside it to have the cell trained again" in outcome
+    (folder / "log.jsonl").unlink()
+    assert rows(launch)[0] == before[0]
+
+
+def test_json_is_read_where_it_is_whole_and_else_named_once(tmp_path, capsys):
+    path = tmp_path / "demo.json"
+    assert read_json_if_whole(path, remedy="none") == {}
+    with pytest.raises(FileNotFoundError):
+        read_json(path, remedy="none")
+    path.write_bytes(b"[]")
+    for _ in range(2):
+        assert read_json_if_whole(path, remedy="make it again") == {}
+    assert capsys.readouterr().err == f"{path} must hold a JSON object, got list; make it again\n"
+    path.write_text('{"K": 2}')
+    assert read_json_if_whole(path, remedy="none") == read_json(path, remedy="none") == {"K": 2}
