@@ -22,8 +22,19 @@ def require_file(path: Path, source: str) -> None:
 
 
 @contextmanager
-def opened(path: Path, source: str = "its publisher") -> Iterator[tuple[Any, dict[str, str]]]:
+def opened(
+    path: Path, source: str = "its publisher", *, remedy: str = ""
+) -> Iterator[tuple[Any, dict[str, str]]]:
     """Yield a file, whose tensors are read as they are asked for, and the text in its header.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    source : str, optional
+        Where it comes from.
+    remedy : str, optional
+        What to do where it is damaged; by default it is to be got again from there.
 
     Raises
     ------
@@ -35,25 +46,23 @@ def opened(path: Path, source: str = "its publisher") -> Iterator[tuple[Any, dic
     require_file(path, source)
     try:
         with safe_open(path, framework="pt") as file:
-            yield file, _metadata(path, (file.metadata() or {}).get(HEADER, "{}"), source)
+            header = (file.metadata() or {}).get(HEADER, "{}")
+            yield file, _metadata(path, header, remedy or f"get it again from {source}")
     except SafetensorError as error:
-        raise SchemaError(
-            f"{path} must be a safetensors file ({error}); pickled checkpoints are refused because "
-            f"reading one can run code: get the file again from {source} or convert it with safetensors"
-        ) from error
+        refused = (
+            "pickled checkpoints are refused because reading one can run code: get the file again from "
+            f"{source} or convert it with safetensors"
+        )
+        raise SchemaError(f"{path} must be a safetensors file ({error}); {remedy or refused}") from error
 
 
-def _metadata(path: Path, header: str, source: str) -> dict[str, str]:
+def _metadata(path: Path, header: str, remedy: str) -> dict[str, str]:
     try:
         metadata = json.loads(header)
     except json.JSONDecodeError as error:
-        raise SchemaError(
-            f"{path} must have JSON in its header ({error}); get it again from {source}"
-        ) from error
+        raise SchemaError(f"{path} must have JSON in its header ({error}); {remedy}") from error
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise SchemaError(
-            f"{path} must have names and texts in its header, got {metadata!r}; get it again from {source}"
-        )
+        raise SchemaError(f"{path} must have names and texts in its header, got {metadata!r}; {remedy}")
     return metadata
 
 

@@ -32,13 +32,14 @@ from empirical.runtime import (
     worker_killed,
 )
 from empirical.setup import Launch
+from empirical.starts import complete, put_away_damaged, startable
 from empirical.streamed import cell_run
 from qtheory.errors import DomainError, SchemaError, ShapeError
 from qtheory.results import write_bytes_atomically
 
 
 def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any]:
-    """Run a cell and store its result, or why there is none.
+    """Run a cell, store its result and return its row; where only its weights are gone, store those.
 
     Raises
     ------
@@ -49,6 +50,9 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any]:
     folder = launch.folder(cell)
     try:
         own = cell_run(launch, cell, runtime)
+        if (stored := _measured(launch, cell, runtime)) is not None:
+            own.trained()
+            return dict(stored["row"])
         row = own.evaluation().row
     except (MemoryError, RuntimeError) as error:
         if (words := _memory_words(launch, cell, runtime, error)) is None:
@@ -63,6 +67,17 @@ def run(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any]:
         write_bytes_atomically(folder / "result.json", (json.dumps(content, indent=2) + "\n").encode())
         (folder / "failure.json").unlink(missing_ok=True)
     return row
+
+
+def _measured(launch: Launch, cell: CellSpec, runtime: Runtime) -> dict[str, Any] | None:
+    """Return the result of a cell without weights, if it is of a training in as many processes as this one.
+
+    On cards the row of another training may differ by rounding, and the one that was told stays. In another
+    number of processes it may differ by more, and has to be of the weights that later phases start from.
+    """
+    stored = result(launch, cell)
+    kept = stored is not None and stored["processes"] == runtime.world and not startable(launch, cell)
+    return stored if of_first(runtime.first and kept, runtime) else None
 
 
 def _memory_words(launch: Launch, cell: CellSpec, runtime: Runtime, error: Exception) -> str | None:
@@ -105,7 +120,12 @@ def _begins(launch: Launch, cell: CellSpec, runtime: Runtime) -> bool:
     if runtime.first:  # while the others wait, so that none has failed yet in this job
         _own(launch.folder(cell) / "cell.json", launch.digest(cell))
         (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
-    return not of_first(runtime.first and result(launch, cell) is not None, runtime)
+    # a finished cell is not trained again unless others start from it
+    start = cell.phase == "substitution"
+    done = runtime.first and complete(launch, cell, weights=start)
+    if runtime.first and not done and complete(launch, cell):
+        put_away_damaged(launch, cell)
+    return not of_first(done, runtime)
 
 
 def main(path: str, digest: str | None = None) -> None:

@@ -225,7 +225,10 @@ class CellRun:
             return self.measured(None, self.inputs.tokenizer(self.cell)).row
         path = self.plan.weights
         if not checkpoint.header_of(path, self.plan.state.digest):
-            raise FileNotFoundError(f"{path} does not exist or is of another configuration; launch it first")
+            raise FileNotFoundError(
+                f"{path} does not exist or is of another configuration; launch it first, where there is a "
+                "result.json beside it without that"
+            )
         transplant, tokenizer = self.trained()
         epoch = self.best(transplant, tokenizer) if self.chooses else "last"
         return self.measured(transplant, tokenizer).row | {"epoch": epoch or "last"}

@@ -17,6 +17,8 @@ from qtheory.weights import verify_sha256
 
 Part = nn.Module | torch.optim.Optimizer
 
+_COMPUTED = "remove it, and the command that made it computes it again"
+
 
 def save(path: Path | str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> str:
     """Write tensors to a safetensors file and return its SHA-256.
@@ -158,7 +160,7 @@ def load_matching(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str,
     """
     if not path.exists():
         return None
-    with opened(path) as (file, metadata):
+    with opened(path, remedy=_COMPUTED) as (file, metadata):
         return (tensors_of(file), metadata) if metadata.get("digest") == digest else None
 
 
@@ -172,7 +174,7 @@ def header_of(path: Path, digest: str) -> dict[str, str]:
     """
     if not path.exists():
         return {}
-    with opened(path) as (_, metadata):
+    with opened(path, remedy=_COMPUTED) as (_, metadata):
         return metadata if metadata.get("digest") == digest else {}
 
 

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from itertools import groupby
@@ -33,6 +33,7 @@ from empirical.outcomes import (
     with_tables,
 )
 from empirical.setup import VERSION, Launch
+from empirical.starts import complete, lacking
 from qtheory.errors import DomainError
 from qtheory.results import Table, configuration_digest, write_table
 
@@ -82,34 +83,41 @@ def walk(
         starts = {cell.start.name for cell in own if cell.start is not None}
         set_aside(launch, [cell for cell in cells if cell in own or cell.name in starts])
         for cell in own:
-            found = any(result(launch, one) for one in (cell, cell.start) if one is not None)
-            if cell.start is None or cell.start.name not in failed or found:
-                ready.append(cell)
-            else:
+            start = None if cell.start is None or cell.start.name not in failed else cell.start
+            # another launch may have been here since
+            if start and not complete(launch, cell) and not complete(launch, start, weights=True):
                 failed.add(cell.name)
-                yield cell, f"starts from {cell.start.name}, which failed"
-        for cell, outcome in _outcomes(launch, ready, executor):
+                yield cell, f"starts from {start.name}, which failed"
+            else:
+                ready.append(cell)
+        for cell, outcome in _outcomes(launch, ready, executor, lacking(launch, cells)):
             if isinstance(outcome, str):
                 failed.add(cell.name)
             yield cell, outcome
 
 
 def _outcomes(
-    launch: Launch, cells: list[CellSpec], executor: Executor
+    launch: Launch, cells: list[CellSpec], executor: Executor, weights: Container[str]
 ) -> Iterator[tuple[CellSpec, dict[str, Any] | str]]:
-    """Run the cells of a phase that have no result; of those that a job runs already its end is waited for.
+    """Run the cells of a phase that have no result, or no weights where those are wanted of them.
 
-    A job of their own would only wait for that one, with its cards.
+    Of those that a job runs already its end is waited for: a job of their own would only wait for that one,
+    with its cards.
     """
+
+    def stored(cell: CellSpec) -> dict[str, Any] | None:
+        done = complete(launch, cell, weights=cell.name in weights)
+        return result(launch, cell) if done else None
+
     while cells:
         set_aside(launch, cells)
         running = {cell for cell in cells if at_work(launch, cell)}  # first: they end at any moment
         left: list[CellSpec] = []
         missing: list[CellSpec] = []
         for cell in cells:
-            if (stored := result(launch, cell)) is not None:
+            if (found := stored(cell)) is not None:
                 launch.write(with_tables(launch, cell))
-                yield cell, stored
+                yield cell, found
             else:
                 (left if cell in running else missing).append(cell)
         for together in _batches(launch, missing, executor):
@@ -118,10 +126,8 @@ def _outcomes(
                 forget_failure(launch, cell)
             statuses = executor.run([task(launch, cell) for cell in together])
             for cell, status in zip(together, statuses, strict=True):
-                yield (
-                    cell,
-                    result(launch, cell) or result_beside(launch, cell) or failure(launch, cell, status),
-                )
+                found = stored(cell) or result_beside(launch, cell)
+                yield cell, found or failure(launch, cell, status)
         if left and not missing:
             time.sleep(POLL)
         cells = left

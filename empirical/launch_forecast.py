@@ -7,8 +7,9 @@ from empirical import disk
 from empirical.cells import CellSpec
 from empirical.cost import STORED_RUN, SUSTAINED, cache_cost, cost
 from empirical.counts import counts
-from empirical.outcomes import result, with_digests
+from empirical.outcomes import with_digests
 from empirical.setup import Launch
+from empirical.starts import complete, lacking
 from qtheory import _check
 
 
@@ -32,10 +33,11 @@ def forecast(launch: Launch, cells: Sequence[CellSpec], hardware: str) -> str:
         "evaluation_batch": launch.evaluation_batch,
     }
     lines, hours, known = [], 0.0, with_digests(launch, cells)
+    wanted = lacking(known, cells)
     for cell in cells:
         found = cost(cell, launch.sizes, own, processes=launch.ranks(cell), **settings)
         hours += found.hours(sustained)
-        state = "done" if result(known, cell) is not None else "to do"
+        state = "done" if complete(known, cell, weights=cell.name in wanted) else "to do"
         tables = ",".join(map(str, cell.tables))
         lines.append(
             f"{cell.name:<58} {tables:<10} {state:<6} {found.training:8.3g} EFLOP "
