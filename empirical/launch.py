@@ -97,7 +97,7 @@ def walk(
 
 
 def _outcomes(
-    launch: Launch, cells: list[CellSpec], executor: Executor, weights: Container[str]
+    launch: Launch, cells: list[CellSpec], executor: Executor, weights: Container[str] = ()
 ) -> Iterator[tuple[CellSpec, dict[str, Any] | str]]:
     """Run the cells of a phase that have no result, or no weights where those are wanted of them.
 
