@@ -53,7 +53,8 @@ def side_by_side(n: int, frame: "pd.DataFrame") -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        In the paper's order; below the printed row of a phase and of what the table varies (methods in
+        In the paper's order, phases that a table does not print, as the substitutions of Table 7, in their
+        place among the others; below the printed row of a phase and of what the table varies (methods in
         Tables 3 and 7, tokens in Table 5, sizes else) stand those of the logs, as `empirical.printed.logged`
         has them, and the measured ones, of their own sizes, other heads than full ones named.
         PSNR is that of the luma and SSIM in per cent, as printed. Where a row was measured with

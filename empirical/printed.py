@@ -131,19 +131,19 @@ def in_printed_columns(rows: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def beside(parts: "Sequence[pd.DataFrame]", by: list[str]) -> "pd.DataFrame":
-    """Return all rows phase by phase, and those that agree in `by` below each other.
+    """Return all rows in the order of the phases, and those that agree in `by` below each other.
 
     Parameters
     ----------
     parts : sequence of pandas.DataFrame
-        The printed rows, whose order decides, and those to stand below them.
+        The printed rows, whose order decides within a phase, and those to stand below them.
     by : list of str
         Columns that tell which rows belong together.
     """
     import pandas as pd
 
     whole = pd.concat(parts, ignore_index=True)
-    phases = list(dict.fromkeys(["baseline", *whole["phase"]]))
+    phases = list(dict.fromkeys(["baseline", *_PHASES.values()]))
     keys = list(whole[by].itertuples(index=False, name=None))
     order = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     places = [phases.index(p) * len(order) + order[k] for p, k in zip(whole["phase"], keys, strict=True)]

@@ -63,6 +63,12 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     assert third["origin"].str.startswith("authors' logs").sum() == 20
     assert len(third) == 26 + 20 + len(own)
     assert render(7, frame).count("measured, fair") == 3
+    # the substitutions, which the paper's table has not, before what was made of them
+    assert side_by_side(7, frame)["phase"].drop_duplicates().tolist() == [
+        "substitution",
+        "adaptation",
+        "joint",
+    ]
     halves = (frame["psnr_luma_high"] - frame["psnr_luma_low"]) / 2
     for value, half in zip(frame["psnr_luma"], halves, strict=True):  # two standard errors over images
         assert f"{value:.2f} ±{half:.2f} " in render(3, frame) + render(7, frame)
