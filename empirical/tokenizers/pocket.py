@@ -199,9 +199,15 @@ class PocketTokenizer(Tokenizer):
                 f"{path} must hold a pocket tokenizer, got the header {metadata}; make it by {source}"
             )
         tokenizer = cls(int(metadata["width"]))
-        checkpoint.unpack(
-            {f"tokenizer.{key}": tensor for key, tensor in tensors.items()}, tokenizer=tokenizer
-        )
+        shapes = {key: tensor.shape for key, tensor in tensors.items()}
+        expected = {key: tensor.shape for key, tensor in tokenizer.state_dict().items()}
+        if misfits := sorted({key for key, _ in shapes.items() ^ expected.items()}):
+            raise SchemaError(
+                f"{path} must hold the {len(expected)} tensors of a pocket tokenizer of width "
+                f"{tokenizer.width}, but {len(misfits)} are missing, unexpected or of another shape, such as "
+                f"{misfits[0]}; make it by {source}"
+            )
+        tokenizer.load_state_dict(tensors)
         return tokenizer.eval()
 
 

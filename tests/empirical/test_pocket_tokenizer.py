@@ -64,9 +64,17 @@ def test_wrong_checksums_other_files_and_pickles_are_refused(tokenizer, tmp_path
     checkpoint.save(path, tokenizer.state_dict())
     with pytest.raises(SchemaError, match="must hold a pocket tokenizer"):
         PocketTokenizer.from_checkpoint(path)
-    checkpoint.save(path, tokenizer.state_dict(), {"kind": "pocket", "width": "16"})
-    with pytest.raises(SchemaError, match="do not fit"):
-        PocketTokenizer.from_checkpoint(path)
+    state = tokenizer.state_dict()
+    lacking = {key: tensor for key, tensor in state.items() if key != "encoder.0.bias"}
+    for width, tensors, misfits in [
+        ("8", lacking, "1 are .*, such as encoder.0.bias"),
+        ("8", state | {"extra": torch.ones(1)}, "1 are .*, such as extra"),
+        ("16", state, r"\d\d are .*, such as decoder.0.bias"),
+    ]:
+        checkpoint.save(path, tensors, {"kind": "pocket", "width": width})
+        words = rf"{path} must hold .* of width {width}, but {misfits}; make it by `python -m empirical"
+        with pytest.raises(SchemaError, match=words):
+            PocketTokenizer.from_checkpoint(path)
     torch.save(tokenizer.state_dict(), path)
     with pytest.raises(SchemaError, match="pickled"):
         PocketTokenizer.from_checkpoint(path)
