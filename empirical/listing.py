@@ -164,7 +164,8 @@ def usable(root: Path, found: Mapping[str, tuple[str, str]], smallest: int) -> L
     states = {name: (sha256, wrong or _misnamed(name)) for name, (sha256, wrong) in found.items()}
     skipped = {_shown(name): wrong for name, (_, wrong) in states.items() if wrong}
     if len(skipped) > _SKIPPED_SHARE * len(found):
-        named = "; ".join(f"{name}: {wrong}" for name, wrong in [*skipped.items()][:_NAMED])
+        first = [f"{name}: {wrong}" for name, wrong in [*skipped.items()][:_NAMED]]
+        named = "; ".join([*first, f"and {more} more"] if (more := len(skipped) - len(first)) else first)
         raise SchemaError(
             f"{root} may hold at most {_SKIPPED_SHARE:.0%} of images that are damaged or below {smallest} "
             f"pixels, it has {len(skipped)} of {len(found)}: {named}; restore or remove them"
