@@ -1,11 +1,12 @@
-"""The matrix of trainings behind Tables 3 to 7, at the size of ImageNet or of a folder of one's own."""
+"""The matrix of trainings behind Tables 3 to 7: at the size of ImageNet, of a folder, or of photographs."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from typing import Any, Literal
 
-from empirical.head import HEADS, MULTISCALE, REFERENCES, TRAINED
-from empirical.launch_config import SECOND_STAGE, LaunchPreset
+from empirical.head import HEADS, MULTISCALE, REFERENCES, TRAINED, UNQUANTIZED
+from empirical.launch_config import SECOND_STAGE, LaunchPreset, PhotographsPreset
 from empirical.variants import EVERY, VARIANTS, adversarial_recipe, first_stage, phases, substitution_recipe
 from qtheory import _check
 from qtheory.errors import DomainError
@@ -18,6 +19,9 @@ TABLES = (3, 4, 5, 6, 7)
 MAIN_HEAD = "full"  # as published; later phases start from it
 Entry = tuple[Phase, str, str, int, int]
 _SWEPT = "mmd"  # the quantizer of Tables 4 to 6
+# fitted quantizers of a phase on photographs. A decoder can learn any fixed codewords; in joint optimisation
+# the latents leave them behind, so there they are controls, of which the ends of the scale will do
+_FITTED = {"substitution": REFERENCES, "adaptation": REFERENCES, "joint": ("kmeans", "lloyd_max")}
 
 
 @dataclass(frozen=True)
@@ -226,3 +230,70 @@ def _seeds(
         return [CellSpec(*entry, "fair", seed, tables)]
     trials = 1 if method == "lloyd_max" else preset.budget(phase, protocol, method).trials
     return [CellSpec(*entry, protocol, seed + trial, tables) for trial in range(trials)]
+
+
+def photographed(
+    preset: PhotographsPreset, phase: Phase, protocol: str, method: str, head: str, seed: int
+) -> CellSpec:
+    """Return a cell on photographs."""
+    sizes = (0, 0) if method == UNQUANTIZED else (preset.codebook_size, preset.chunks)
+    return CellSpec(phase, method, head, *sizes, protocol, seed, ())
+
+
+def compared(
+    preset: PhotographsPreset, phase: Phase, heads: Iterable[str] | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Return methods and heads of a phase on photographs, in the order of its table.
+
+    The tokenizer alone, without a quantizer, is the control: what it gains comes from the training.
+    """
+    kinds = ("none", MAIN_HEAD) if heads is None else _kinds(heads)
+    ablated = preset.ablated if heads is None else preset.methods * ("1x1" in kinds)
+    if phase in SECOND_STAGE:
+        kinds, ablated = (MAIN_HEAD,), ()
+    whole = product(preset.methods, (head for head in ("none", MAIN_HEAD) if head in kinds))
+    return (*product((UNQUANTIZED, *_FITTED[phase]), ["none"]), *whole, *product(ablated, ["1x1"]))
+
+
+def photographs(
+    preset: PhotographsPreset,
+    phase: Phase,
+    protocol: str = "fair",
+    methods: Iterable[str] | None = None,
+    heads: Iterable[str] | None = None,
+    *,
+    seed: int = 0,
+    trials: int | None = None,
+) -> tuple[CellSpec, ...]:
+    """Return the cells of a phase on photographs, trials running fastest; of a variant those with full heads.
+
+    Parameters
+    ----------
+    preset, phase, protocol, methods, seed
+        As in `matrix`, of one phase other than ``baseline`` and one protocol.
+    heads : iterable of str, optional
+        With which all methods are substituted; by default none and full ones, and 1x1 as the preset says.
+    trials : int, optional
+        Independent trainings of every method; by default what the preset says.
+
+    Examples
+    --------
+    >>> from empirical.launch_config import PHOTOGRAPHS
+    >>> [(c.method, c.seed) for c in photographs(PHOTOGRAPHS["pocket"], "joint", methods=["ema"], trials=1)]
+    [('unquantized', 0), ('kmeans', 0), ('lloyd_max', 0), ('ema', 0)]
+    """
+    wanted = None if methods is None else {_check.one_of("methods", m, preset.methods) for m in methods}
+
+    def repeated(method: str) -> int:
+        if method == UNQUANTIZED and phase not in SECOND_STAGE:
+            return 1  # nothing to train
+        own = preset.budget(phase, protocol, method).trials if method in preset.repeated else 1
+        return own if trials is None else trials
+
+    return tuple(
+        photographed(preset, phase, protocol, method, head, seed + trial)
+        for method, head in compared(preset, phase, heads)
+        if wanted is None or method not in TRAINED or method in wanted
+        if head == MAIN_HEAD or protocol not in VARIANTS
+        for trial in range(repeated(method))
+    )

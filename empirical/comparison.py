@@ -46,11 +46,11 @@ def _phase(job: Job) -> Phase:
 def evaluated(job: Job, cell: Cell) -> Evaluation:
     """Return the evaluation of a cell, training it where that is missing."""
     with deterministic(job.threads):
-        return _phase(job).evaluation(cell)
+        return _phase(job).evaluation(job.spec(cell))
 
 
 def _row(job: Job, cell: Cell) -> Row:
-    bits = _phase(job).image_bits(cell)
+    bits = _phase(job).image_bits(job.spec(cell))
     return {"phase": job.phase.study, "image_bits": bits, **evaluated(job, cell).row}
 
 
@@ -95,8 +95,8 @@ def _prepared(job: Job) -> tuple[Job, Sweep]:
     """Return the job with its digests, and its cells, after a check of the transplants they start from."""
     job = replace(job.phase.prepared(job), weights=file_sha256(job.tokenizer))
     sweep, digest = job.phase.sweep(job), job.phase.cell_digest(job, job.phase.version)
-    # cells are the same whatever the number of trials
-    return replace(job, digest=digest, training=job.phase.training_digest(job), trials=None), sweep
+    job = replace(job, digest=digest, training=job.phase.training_digest(job))
+    return replace(job, trials=None, methods=None, heads=None), sweep  # a cell is the same beside any others
 
 
 def _set_aside(job: Job) -> None:
@@ -132,7 +132,7 @@ def _tables(job: Job, sweep: Sweep, made_by: str, jobs: int) -> tuple[Table, Tab
     def timed(function: Callable[[Cell], Outcome], cells: Sequence[Cell]) -> Iterator[Outcome]:
         for cell, outcome in in_processes(function, cells, jobs):
             if not isinstance(outcome, str):
-                seconds[cell.name] = json.loads(job.file(cell, ".json").read_text())["seconds"]
+                seconds[cell.name] = json.loads(job.file(job.spec(cell), ".json").read_text())["seconds"]
             yield cell, outcome
 
     def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
@@ -195,6 +195,8 @@ def compare(
     threads: int = THREADS,
     trials: int | None = None,
     jobs: int | None = None,
+    methods: Iterable[str] | None = None,
+    heads: Iterable[str] | None = None,
 ) -> tuple[Table, Table]:
     """Run what is missing of a phase of the comparison and write its tables.
 
@@ -225,6 +227,11 @@ def compare(
         Independent trainings of every method; by default what the preset says.
     jobs : int, optional
         Processes, each with its own cells; by default as many as there are cores for.
+    methods : iterable of str, optional
+        Leave out all other trained methods. Like one of fewer trials, a table of fewer methods or heads is
+        another one: the whole one is kept beside it, and so are the finished cells.
+    heads : iterable of str, optional
+        Heads with which all methods are substituted; see `empirical.cells.photographs`.
 
     Returns
     -------
@@ -246,7 +253,9 @@ def compare(
         raise DomainError(f"threads must be at most {_MOST_THREADS}, got {threads}")
     jobs = max(1, available_threads() // threads) if jobs is None else _check.integer("jobs", jobs)
     trials = None if trials is None else _check.integer("trials", trials)
-    job = Job(phase, preset, PHOTOGRAPHS[preset], protocol, seed, out, data, tokenizer, threads, trials)
+    chosen = None if methods is None else tuple(methods), None if heads is None else tuple(heads)
+    given = protocol, seed, out, data, tokenizer, threads, trials, *chosen
+    job = Job(phase, preset, PHOTOGRAPHS[preset], *given)
     made_by = replace(job, out=Path("results")).command(phase.command)
     phase.require_inputs(job)
     # of a second command the trainings would get into those of the first, and what a later phase starts

@@ -9,14 +9,13 @@ from empirical.cells import CellSpec
 from empirical.cost import SUSTAINED, cost
 from empirical.counts import Counts, counts
 from empirical.data import split
-from empirical.head import HALVES, TRAINED, UNQUANTIZED
+from empirical.head import TRAINED
 from empirical.job import SUBSTITUTION, THREADS, Job
 from empirical.launch_config import PHOTOGRAPHS, LaunchPreset
 from empirical.phase import Phase
 from empirical.phases import PHASES, Substitution
 from empirical.photographs import usable_images
 from empirical.variants import conduct, first_stage, phases
-from qtheory.results import Cell
 from sims.assign import available_threads
 
 # seconds of the stored run on one core that the counted operations leave out: of a measurement, and of a
@@ -34,27 +33,23 @@ def _sizes(job: Job) -> LaunchPreset:
     return replace(job.sizes, heldout=photographs * job.sizes.heldout_crops)
 
 
-def _done(job: Job, cell: Cell) -> bool:
+def _done(job: Job, cell: CellSpec) -> bool:
     """Return whether the evaluation of a cell is stored, of this configuration."""
     path = job.file(cell, ".json")
     return path.exists() and json.loads(path.read_text())["digest"] == job.digest
 
 
-def _seconds(job: Job, cell: Cell, sizes: LaunchPreset, own: Counts) -> float:
+def _seconds(job: Job, cell: CellSpec, sizes: LaunchPreset, own: Counts) -> float:
     """Return seconds of a core, estimated; in later phases the decoder of a reference is trained too."""
-    phase, method = job.phase.study, cell.parameters["method"]
-    trained = method in TRAINED or phase != SUBSTITUTION
-    named = method if method in TRAINED or not trained else _STAND_IN
-    head, size = cell.parameters["head"], sizes.codebook_size
-    chunks = 0 if method == UNQUANTIZED else HALVES
-    spec = CellSpec(phase, named, head, size, chunks, job.protocol, job.seed, ())
-    counted = cost(spec, sizes, own).hours(SUSTAINED[_HARDWARE]) * 3600
+    later = cell.phase != SUBSTITUTION
+    trained = cell.method in TRAINED or later
+    named = cell.method if cell.method in TRAINED or not trained else _STAND_IN
+    counted = cost(replace(cell, method=named), sizes, own).hours(SUSTAINED[_HARDWARE]) * 3600
     measured = 1
-    if conduct(job.protocol).best_epoch and phase != SUBSTITUTION:
+    if conduct(job.protocol).best_epoch and later:
         measured += sizes.epochs
-    return (
-        counted + measured * _MEASUREMENT + (_STEP * job.phase.budget(job, method).steps if trained else 0.0)
-    )
+    steps = job.phase.budget(job, cell.method).steps if trained else 0
+    return counted + measured * _MEASUREMENT + _STEP * steps
 
 
 def own_phases(protocol: str) -> list[type[Phase]]:
@@ -101,12 +96,11 @@ def forecast(
         sizes = _sizes(whole)
         own = counts(sizes)
         for job in _jobs(whole):
-            for cell in job.phase.sweep(job).cells():
+            for cell in job.phase.cells(job):
                 done, seconds = _done(job, cell), _seconds(job, cell, sizes, own)
                 missing += 0.0 if done else seconds
                 total += not done
-                method, head = cell.parameters["method"], cell.parameters["head"]
-                name = f"{job.phase.study}/{method}-{head}-{protocol}-{cell.trial}"
+                name = f"{cell.phase}/{cell.method}-{cell.head}-{protocol}-{cell.seed - seed}"
                 lines.append(f"{name:<58} {'done' if done else 'to do':<6} {seconds:6.0f} s")
     cores = available_threads()
     summary = (

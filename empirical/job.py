@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from empirical.cells import CellSpec, photographed
 from empirical.data import POCKET_PHOTOS
 from empirical.launch_config import PhotographsPreset
 from empirical.tokenizers.pocket import WEIGHTS
@@ -61,6 +62,8 @@ class Job:
         CPU threads of a process.
     trials : int or None
         Independent trainings of every method; None leaves them to the budget and the preset.
+    methods, heads : tuple of str or None
+        As of `empirical.cells.photographs`.
     start : str
         Digest of the transplants that the phase starts from; empty for the first.
     weights : str
@@ -79,6 +82,8 @@ class Job:
     tokenizer: Path
     threads: int
     trials: int | None = None
+    methods: tuple[str, ...] | None = None
+    heads: tuple[str, ...] | None = None
     start: str = ""
     weights: str = ""
     digest: str = ""
@@ -90,10 +95,16 @@ class Job:
         own = first_stage(self.protocol) if study == SUBSTITUTION else self.protocol
         return table_path(self.out, study, self.name, own)
 
-    def file(self, cell: Cell, suffix: str, study: str | None = None) -> Path:
+    def file(self, cell: CellSpec, suffix: str) -> Path:
         """Return where something of a cell is stored, by this phase or another."""
+        name = f"{cell.method}-{cell.head}-{cell.seed - self.seed}{suffix}"
+        return self.table(cell.phase).with_suffix("") / name
+
+    def spec(self, cell: Cell) -> CellSpec:
+        """Return a cell of the phase's sweep as one of the matrix."""
         method, head = cell.parameters["method"], cell.parameters["head"]
-        return self.table(study).with_suffix("") / f"{method}-{head}-{cell.trial}{suffix}"
+        own = self.phase.study, self.protocol, method, head, self.seed + cell.trial
+        return photographed(self.sizes, *own)
 
     def command(self, name: str) -> str:
         """Return the command line that runs a phase with the same arguments."""
@@ -104,7 +115,10 @@ class Job:
             "tokenizer": (self.tokenizer, WEIGHTS),
             "threads": (self.threads, THREADS),
             "trials": (self.trials, None),
+            "methods": (self.methods, None),
+            "heads": (self.heads, None),
         }
         given |= {key: value for key, (value, default) in optional.items() if value != default}
-        options = (word for key, value in given.items() for word in (f"--{key}", str(value)))
+        words = {key: value if isinstance(value, tuple) else (value,) for key, value in given.items()}
+        options = (word for key, own in words.items() for word in (f"--{key}", *map(str, own)))
         return shlex.join(["python", "-m", "empirical", name, *options])

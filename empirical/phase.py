@@ -2,26 +2,24 @@
 
 import json
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from empirical import cells
 from empirical.cell_run import CellRun
-from empirical.cells import MAIN_HEAD, CellSpec
+from empirical.cells import CellSpec
 from empirical.checkpoint import State
 from empirical.config import Budget
 from empirical.counts import latent_side
 from empirical.data import require_heldout, split
 from empirical.evaluate import Evaluation
-from empirical.head import HALVES, UNQUANTIZED
+from empirical.head import UNQUANTIZED
 from empirical.inputs import Plan, Start
 from empirical.job import SUBSTITUTION, Job
-from empirical.launch_config import PhotographsPreset
 from empirical.photographs import Photographs, load_tokenizer, usable_images
 from empirical.protocol import Conduct
-from empirical.variants import VARIANTS, conduct
+from empirical.variants import conduct, recipe
 from qtheory.results import Cell, Sweep, configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256
 
@@ -55,7 +53,7 @@ class MethodSweep(Sweep):
         return tuple(cell for cell in super().cells() if cell.trial < self.counts[cell.parameters["method"]])
 
 
-class Phase(ABC):
+class Phase:
     """One phase, in one process: its cells on the same inputs, and their results.
 
     Attributes
@@ -79,34 +77,16 @@ class Phase(ABC):
         self.job, self.inputs = job, Photographs(job)
 
     @classmethod
-    @abstractmethod
-    def points(cls, preset: PhotographsPreset) -> tuple[Row, ...]:
-        """Return methods and heads of the comparison, in the order of the table."""
-
-    @classmethod
-    def own_points(cls, job: Job) -> tuple[Row, ...]:
-        """Return the points of a job: of a variant those with heads, without which nothing changes.
-
-        Where methods have budgets of their own, each point says its.
-        """
-        points = cls.points(job.sizes)
-        if job.protocol in VARIANTS:
-            points = tuple(point for point in points if point["head"] == MAIN_HEAD)
-        budgets = [cls.budget(job, point["method"]) for point in points]
-        if all(budget == cls.budget(job) for budget in budgets):
-            return points
-        own = [{"steps": budget.steps, "batch_size": budget.batch_size} for budget in budgets]
-        return tuple({**point, **sizes} for point, sizes in zip(points, own, strict=True))
+    def cells(cls, job: Job) -> tuple[CellSpec, ...]:
+        """Return the cells of a job, in the order of the table."""
+        return cells.photographs(
+            job.sizes, cls.study, job.protocol, job.methods, job.heads, seed=job.seed, trials=job.trials
+        )
 
     @classmethod
     def budget(cls, job: Job, method: str = "") -> Budget:
         """Return the budget of a method, or that of most of them."""
         return job.sizes.budget(cls.study, job.protocol, method)
-
-    @classmethod
-    @abstractmethod
-    def loss(cls, protocol: str) -> str:
-        """Return the loss in words."""
 
     @classmethod
     def prepared(cls, job: Job) -> Job:
@@ -136,7 +116,7 @@ class Phase(ABC):
         return {
             "preset": job.name,
             "protocol": job.protocol,
-            "loss": cls.loss(job.protocol),
+            "loss": recipe(cls.study, job.protocol).loss,
             **{name: budget[name] for name in ("steps", "batch_size", "learning_rate")},
             "crop": sizes.size,
             "train_crops": sizes.images,
@@ -151,20 +131,28 @@ class Phase(ABC):
         }
 
     @classmethod
-    def trials(cls, job: Job, method: str) -> int:
-        """Return the number of independent trainings of a method."""
-        if job.trials is not None:
-            return job.trials
-        return cls.budget(job, method).trials if method in job.sizes.repeated else 1
-
-    @classmethod
     def sweep(cls, job: Job) -> Sweep:
-        """Return the configuration of the phase."""
-        points = cls.own_points(job)
-        counts = {point["method"]: cls.trials(job, point["method"]) for point in points}
-        most = max(counts.values())
-        shared, conducted = cls.shared(job), cls.conducted(job)
-        return MethodSweep(cls.study, cls.version, job.seed, most, points, shared, counts, conducted)
+        """Return the configuration of the phase; where methods have budgets of their own, points say them."""
+        points: dict[tuple[str, str], Row] = {}
+        seeds: dict[str, set[int]] = {}
+        for cell in cls.cells(job):
+            points[cell.method, cell.head] = {"method": cell.method, "head": cell.head}
+            seeds.setdefault(cell.method, set()).add(cell.seed)
+        budgets = {method: cls.budget(job, method) for method in seeds}
+        if any(budget != cls.budget(job) for budget in budgets.values()):
+            for point in points.values():
+                own = budgets[point["method"]]
+                point |= {"steps": own.steps, "batch_size": own.batch_size}
+        return MethodSweep(
+            cls.study,
+            cls.version,
+            job.seed,
+            max(map(len, seeds.values())),
+            tuple(points.values()),
+            cls.shared(job),
+            {method: len(own) for method, own in seeds.items()},
+            cls.conducted(job),
+        )
 
     @classmethod
     def cell_digest(cls, job: Job, version: int) -> str:
@@ -189,37 +177,29 @@ class Phase(ABC):
         """Return the digest that marks the trained weights."""
         return cls.cell_digest(job, cls.training)
 
-    @classmethod
-    def spec(cls, job: Job, cell: Cell) -> CellSpec:
-        """Return a cell of the sweep as a cell of the comparison."""
-        method, head = cell.parameters["method"], cell.parameters["head"]
-        chunks = 0 if method == UNQUANTIZED else HALVES
-        size = job.sizes.codebook_size
-        return CellSpec(cls.study, method, head, size, chunks, job.protocol, job.seed + cell.trial, ())
-
-    def run(self, cell: Cell) -> CellRun:
+    def run(self, cell: CellSpec) -> CellRun:
         """Return the run of a cell."""
-        job, spec = self.job, self.spec(self.job, cell)
-        every = max(1, self.budget(job, spec.method).steps // _STATES)
-        starts = bool(job.start) and spec.method != UNQUANTIZED
-        transplant = job.file(cell, ".safetensors", SUBSTITUTION)
+        job, start = self.job, cell.start
+        every = max(1, self.budget(job, cell.method).steps // _STATES)
         plan = Plan(
-            cell=spec,
+            cell=cell,
             sizes=job.sizes,
             weights=job.file(cell, ".safetensors"),
             best=job.file(cell, ".best.safetensors"),
             log=job.file(cell, ".jsonl"),
             epochs=job.file(cell, ".epochs.jsonl"),
             state=State(job.file(cell, ".state.safetensors"), job.training, every),
-            start=Start(transplant, job.start, "the command `substitute`") if starts else None,
+            start=None
+            if start is None or cell.method == UNQUANTIZED
+            else Start(job.file(start, ".safetensors"), job.start, "the command `substitute`"),
         )
         return CellRun(plan, self.inputs)
 
-    def image_bits(self, cell: Cell) -> float:
+    def image_bits(self, cell: CellSpec) -> float:
         """Return the bits that the quantizers of a cell spend on a crop, 0 without any."""
         return self.run(cell).built().bits(latent_side(self.job.sizes))
 
-    def evaluation(self, cell: Cell) -> Evaluation:
+    def evaluation(self, cell: CellSpec) -> Evaluation:
         """Return the evaluation of a cell, stored or new."""
         path = self.job.file(cell, ".json")
         if path.exists():

@@ -1,17 +1,14 @@
-"""The three phases of the comparison on photographs: which cells each has, and what it starts from."""
+"""The three phases of the comparison on photographs: their versions, and what they start from."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 from empirical._tensor_file import opened
-from empirical.head import REFERENCES, UNQUANTIZED
+from empirical.head import UNQUANTIZED
 from empirical.job import SUBSTITUTION, Job
-from empirical.launch_config import PhotographsPreset
-from empirical.phase import Phase, Row
-from empirical.variants import first_stage, image_recipe, substitution_recipe
+from empirical.phase import Phase
+from empirical.variants import first_stage
 from qtheory.errors import SchemaError
-from qtheory.results import grid
 
 
 class Substitution(Phase):
@@ -21,26 +18,6 @@ class Substitution(Phase):
     command = "substitute"
     version = 4
     training = 3
-
-    @classmethod
-    def points(cls, preset: PhotographsPreset) -> tuple[Row, ...]:
-        """Return methods and heads of the comparison, in the order of the table."""
-        return (
-            *grid(method=[UNQUANTIZED], head=["none"]),
-            *grid(method=REFERENCES, head=["none"]),
-            *grid(method=preset.methods, head=["none", "full"]),
-            *grid(method=preset.ablated, head=["1x1"]),
-        )
-
-    @classmethod
-    def loss(cls, protocol: str) -> str:
-        """Return the loss in words."""
-        return substitution_recipe(protocol).loss
-
-    @classmethod
-    def trials(cls, job: Job, method: str) -> int:
-        """Return the number of independent trainings; the tokenizer alone has nothing to train."""
-        return 1 if method == UNQUANTIZED else super().trials(job, method)
 
 
 def _require(path: Path, digest: str, command: str, table: Path) -> None:
@@ -62,27 +39,8 @@ def _require(path: Path, digest: str, command: str, table: Path) -> None:
 class SecondStage(Phase):
     """A phase that starts from the transplants that the substitution stage stored.
 
-    The trained methods keep their heads; references have none and keep their codewords. The tokenizer
-    alone, without a quantizer, is the control: what it gains comes from the training.
-
-    Attributes
-    ----------
-    references : tuple of str
-        Fitted quantizers that take part.
+    The trained methods keep their heads; references have none and keep their codewords.
     """
-
-    references: ClassVar[tuple[str, ...]]
-
-    @classmethod
-    def points(cls, preset: PhotographsPreset) -> tuple[Row, ...]:
-        """Return the control, the references and the trained methods, these with heads."""
-        bare = grid(method=[UNQUANTIZED, *cls.references], head=["none"])
-        return (*bare, *grid(method=preset.methods, head=["full"]))
-
-    @classmethod
-    def loss(cls, protocol: str) -> str:
-        """Return the loss in words."""
-        return image_recipe(cls.study, protocol).loss
 
     @classmethod
     def prepared(cls, job: Job) -> Job:
@@ -95,9 +53,9 @@ class SecondStage(Phase):
         """
         first = replace(job, protocol=first_stage(job.protocol))
         job = replace(job, start=Substitution.training_digest(first))
-        for cell in cls.sweep(job).cells():
-            if cell.parameters["method"] != UNQUANTIZED:
-                path = job.file(cell, ".safetensors", SUBSTITUTION)
+        for cell in cls.cells(job):
+            if cell.start is not None and cell.method != UNQUANTIZED:
+                path = job.file(cell.start, ".safetensors")
                 _require(path, job.start, first.command(Substitution.command), job.table(SUBSTITUTION))
         return job
 
@@ -109,7 +67,6 @@ class Adaptation(SecondStage):
     command = "adapt"
     version = 2
     training = 2
-    references = REFERENCES  # all of them: a decoder can learn any fixed codewords
 
 
 class Joint(SecondStage):
@@ -119,9 +76,6 @@ class Joint(SecondStage):
     command = "joint"
     version = 2
     training = 2
-    # their codewords stay while the latents move, so they are best no longer: controls, of which the ends
-    # of the scale will do, near the best vector quantizer and the best scalar one
-    references = ("kmeans", "lloyd_max")
 
 
 PHASES: tuple[type[Phase], ...] = (Substitution, Adaptation, Joint)

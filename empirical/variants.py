@@ -141,6 +141,11 @@ def image_recipe(phase: str, protocol: str) -> ImageRecipe:
     return ADAPTATION[VARIANTS[protocol].adaptation or own if protocol in VARIANTS else own]
 
 
+def recipe(phase: str, protocol: str) -> Recipe | ImageRecipe:
+    """Return loss and optimizer of a phase."""
+    return substitution_recipe(protocol) if phase == "substitution" else image_recipe(phase, protocol)
+
+
 def adversarial_recipe(protocol: str) -> AdversarialRecipe:
     """Return the coefficients of LPIPS and of the adversarial term, this one 0 without a discriminator.
 

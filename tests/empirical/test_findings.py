@@ -203,14 +203,12 @@ def test_a_contrast_is_paired_by_photograph(monkeypatch):
 
 
 def test_questions_name_cells_that_the_preset_has():
+    from empirical.cells import compared
     from empirical.launch_config import PHOTOGRAPHS
     from empirical.phases import Adaptation, Joint, Substitution
 
-    cells = {
-        (phase.study, point["method"], point["head"])
-        for phase in (Substitution, Adaptation, Joint)
-        for point in phase.points(PHOTOGRAPHS["pocket"])
-    }
+    studies = [phase.study for phase in (Substitution, Adaptation, Joint)]
+    cells = {(study, *point) for study in studies for point in compared(PHOTOGRAPHS["pocket"], study)}
     asked = [key for contrast in contrasts() for key in (*contrast.plus, *contrast.minus)]
     assert set(asked) <= cells
     assert set(FAMILIES) == set(PHOTOGRAPHS["pocket"].methods)

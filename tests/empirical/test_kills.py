@@ -43,6 +43,7 @@ def slow(path, content):
 checkpoint.write_bytes_atomically = slow
 """
 SUBSTITUTION = """
+from empirical import cells
 from empirical.checkpoint import State
 from empirical.comparison import compare
 from empirical.launch_config import PHOTOGRAPHS
@@ -50,7 +51,7 @@ from empirical.phases import Substitution
 
 smoke = PHOTOGRAPHS["smoke"]
 PHOTOGRAPHS["smoke"] = replace(smoke, images=8, first=replace(smoke.first, steps=int(sys.argv[1])))
-Substitution.points = lambda preset: ({"method": "fsq", "head": "full"},)
+cells.compared = lambda *_: (("fsq", "full"),)
 State.__init__.__defaults__ = (2,)
 out, data, tokenizer = map(Path, sys.argv[2:])
 compare(Substitution, "smoke", "fair", out=out, data=data, tokenizer=tokenizer, jobs=1)
@@ -126,7 +127,7 @@ def killed_once_there(state, script, *arguments):
 
 def test_substitution_resumes_to_the_same_bytes(tmp_path, tiny, monkeypatch):
     monkeypatch.setitem(PHOTOGRAPHS, "smoke", sized(PHOTOGRAPHS["smoke"], first=STEPS))
-    monkeypatch.setattr(Substitution, "points", lambda preset: ({"method": "fsq", "head": "full"},))
+    monkeypatch.setattr("empirical.cells.compared", lambda *_: (("fsq", "full"),))
     compare(Substitution, "smoke", "fair", out=tmp_path / "straight", jobs=1, **tiny)
     out = tmp_path / "killed"
     state = out / "substitution" / "smoke" / "fsq-full-0.state.safetensors"

@@ -12,7 +12,7 @@ from empirical.comparison import compare
 from empirical.launch_config import PHOTOGRAPHS
 from empirical.locks import _taken, alone, held
 from empirical.outcomes import kept_beside
-from empirical.phases import Adaptation, SecondStage, Substitution
+from empirical.phases import Adaptation, Substitution
 from empirical.photographs import Photographs
 from qtheory.errors import SchemaError
 from tests.empirical.helpers import contents, interrupted, sized
@@ -25,8 +25,7 @@ def arguments(tiny, monkeypatch):
     """One method, and two epochs of four steps in the later phases."""
     changed = sized(PHOTOGRAPHS["smoke"], first=2, second=STEPS, heldout=3)
     monkeypatch.setitem(PHOTOGRAPHS, "smoke", changed)
-    for phase in (Substitution, SecondStage):
-        monkeypatch.setattr(phase, "points", lambda preset: ({"method": "fsq", "head": "full"},))
+    monkeypatch.setattr("empirical.cells.compared", lambda *_: (("fsq", "full"),))
     return {"jobs": 1, **tiny}
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from empirical import journal
 from empirical.__main__ import main
+from empirical.cells import compared
 from empirical.checkpoint import State, load
 from empirical.comparison import compare
 from empirical.head import REFERENCES, TRAINED
 from empirical.launch_config import PHOTOGRAPHS
-from empirical.phases import Adaptation, Joint, SecondStage, Substitution
+from empirical.phases import Adaptation, Joint, Substitution
 from empirical.training import _Trainer
 from qtheory.errors import SchemaError
 from tests.empirical.helpers import sized
@@ -28,9 +29,7 @@ def arguments(tiny, monkeypatch):
     changed = sized(PHOTOGRAPHS["smoke"], second=3, methods=("ema", "fsq"))
     monkeypatch.setitem(PHOTOGRAPHS, "smoke", changed)
     # the references cost most of the time here
-    points = tuple({"method": method, "head": "full"} for method in ("ema", "fsq"))
-    for phase in (Substitution, SecondStage):
-        monkeypatch.setattr(phase, "points", lambda preset: points)
+    monkeypatch.setattr("empirical.cells.compared", lambda *_: (("ema", "full"), ("fsq", "full")))
     return tiny
 
 
@@ -84,10 +83,10 @@ KILLED = """
 import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
+from empirical import cells
 from empirical.checkpoint import State
 from empirical.comparison import compare
 from empirical.launch_config import PHOTOGRAPHS
-from empirical.phases import SecondStage
 from empirical.phases import Adaptation
 from empirical.phases import Joint
 from empirical.training import _Trainer
@@ -95,7 +94,7 @@ from empirical.training import _Trainer
 smoke = PHOTOGRAPHS["smoke"]
 first, second = (replace(budget, steps=3) for budget in (smoke.first, smoke.second))
 PHOTOGRAPHS["smoke"] = replace(smoke, methods=("ema", "fsq"), images=8, first=first, second=second)
-SecondStage.points = lambda preset: tuple({"method": m, "head": "full"} for m in ("ema", "fsq"))
+cells.compared = lambda *_: (("ema", "full"), ("fsq", "full"))
 State.__init__.__defaults__ = (2,)
 step, calls = _Trainer.step, []
 
@@ -131,9 +130,7 @@ def test_a_process_that_was_killed_resumes_to_the_same_bytes(tmp_path, arguments
 
 @pytest.mark.parametrize("phase", [Adaptation, Joint])
 def test_the_control_trains_the_tokenizer_without_a_quantizer(tmp_path, tiny, monkeypatch, phase):
-    points = ({"method": "unquantized", "head": "none"},)
-    for stage in (Substitution, SecondStage):
-        monkeypatch.setattr(stage, "points", lambda preset: points)
+    monkeypatch.setattr("empirical.cells.compared", lambda *_: (("unquantized", "none"),))
     before = run(Substitution, tmp_path, tiny)[0].frame
     after = run(phase, tmp_path, tiny)[0].frame
     assert after["psnr"].iloc[0] != before["psnr"].iloc[0]
@@ -146,7 +143,7 @@ def test_the_control_trains_the_tokenizer_without_a_quantizer(tmp_path, tiny, mo
 
 def test_the_later_phases_have_a_control_the_references_and_all_methods():
     for phase, references in ((Adaptation, REFERENCES), (Joint, ("kmeans", "lloyd_max"))):
-        points = [(point["method"], point["head"]) for point in phase.points(PHOTOGRAPHS["pocket"])]
+        points = list(compared(PHOTOGRAPHS["pocket"], phase.study))
         bare = [(method, "none") for method in ("unquantized", *references)]
         assert points == [*bare, *((method, "full") for method in TRAINED)]
     assert PHOTOGRAPHS["pocket"].methods == TRAINED
@@ -256,9 +253,7 @@ def test_as_run_has_half_the_batch_one_seed_and_the_best_epoch_on_photographs_to
 
 
 def test_a_method_with_a_budget_of_its_own_says_so_in_its_row(tmp_path, arguments, monkeypatch):
-    points = tuple({"method": method, "head": "full"} for method in ("vanilla", "fsq"))
-    for phase in (Substitution, SecondStage):
-        monkeypatch.setattr(phase, "points", lambda preset: points)
+    monkeypatch.setattr("empirical.cells.compared", lambda *_: (("vanilla", "full"), ("fsq", "full")))
     run(Substitution, tmp_path, arguments, protocol="as_run")
     found, _ = run(Adaptation, tmp_path, arguments, protocol="as_run")
     # half of the others' batch, for twice the steps

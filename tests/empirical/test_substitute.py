@@ -31,8 +31,7 @@ POINTS = [("unquantized", "none"), ("kmeans", "none"), ("ema", "none"), ("ema_vp
 @pytest.fixture
 def arguments(tiny, monkeypatch):
     """The small comparison with a subset of the methods."""
-    points = tuple({"method": method, "head": head} for method, head in POINTS)
-    monkeypatch.setattr(Substitution, "points", lambda preset: points)
+    monkeypatch.setattr("empirical.cells.compared", lambda *_: POINTS)
     return tiny
 
 
@@ -84,7 +83,7 @@ def test_the_table_has_a_row_a_cell_and_the_manifest_the_seconds(tmp_path, argum
 def test_damaged_and_small_photographs_are_named_and_left_out_up_to_one_percent(
     tmp_path, arguments, monkeypatch
 ):
-    monkeypatch.setattr(Substitution, "points", lambda preset: ({"method": "fsq", "head": "none"},))
+    monkeypatch.setattr("empirical.cells.compared", lambda *_: (("fsq", "none"),))
     folder = arguments["data"]
     for i in range(12, 198):
         shutil.copy(folder / f"{i % 12}.png", folder / f"{i}.png")

@@ -19,7 +19,7 @@ from empirical.head import REFERENCES, TRAINED
 from empirical.launch_config import PHOTOGRAPHS
 from empirical.launch_config import PRESETS as LAUNCHED
 from empirical.launch_rows import loss
-from empirical.phases import Adaptation, Joint, SecondStage, Substitution
+from empirical.phases import Adaptation, Joint, Substitution
 from empirical.protocol import ADAPTATION, JOINT, RECIPES
 from empirical.quantizers import PROTOCOLS
 from empirical.runtime import Runtime
@@ -165,12 +165,8 @@ def arguments(tiny, monkeypatch):
     """The small comparison with two methods, one reference and three steps."""
     changed = sized(PHOTOGRAPHS["smoke"], first=3, second=3, methods=("ema", "fsq"))
     monkeypatch.setitem(PHOTOGRAPHS, "smoke", changed)
-    points = (
-        {"method": "lloyd_max", "head": "none"},
-        *({"method": method, "head": "full"} for method in ("ema", "fsq")),
-    )
-    for phase in (Substitution, SecondStage):
-        monkeypatch.setattr(phase, "points", lambda preset: points)
+    points = (("lloyd_max", "none"), ("ema", "full"), ("fsq", "full"))
+    monkeypatch.setattr("empirical.cells.compared", lambda *_: points)
     return tiny
 
 
