@@ -2,7 +2,8 @@
 
 import shlex
 import sys
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 Protocol = Literal["as_run", "paper", "fair", "fair_images", "fair_decoder", "fair_no_gan", "fair_light"]
 PresetName = Literal["smoke", "pocket"]
 # arguments of a launch that mean something on the packaged photographs
-_LAUNCHED = ("preset", "data", "tokenizer", "protocols", "seed", "out", "dry_run")
+_CHOSEN = ("protocols", "tables", "methods", "heads", "seed")
+_LAUNCHED = ("preset", "data", "tokenizer", "out", "dry_run", *_CHOSEN)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Comparison:
         trials: Independent trainings of every method; by default what the preset says. A run with
             more of them keeps what an earlier one made.
         jobs: Processes; by default as many as there are cores for.
+        methods: Leave out all other trained methods. What is there of them is kept.
+        heads: Heads of all methods in substitution; by default ``none``, ``full`` and of some ``1x1``.
     """
 
     preset: PresetName = "pocket"
@@ -49,6 +53,8 @@ class Comparison:
     threads: int = 1
     trials: int | None = None
     jobs: int | None = None
+    methods: tuple[str, ...] | None = None
+    heads: tuple[Literal["full", "1x1", "none"], ...] | None = None
 
 
 def run(phase: "type[Phase]", given: Comparison) -> int:
@@ -69,6 +75,8 @@ def run(phase: "type[Phase]", given: Comparison) -> int:
         threads=given.threads,
         trials=given.trials,
         jobs=given.jobs,
+        methods=given.methods,
+        heads=given.heads,
     )
     failures = found.manifest["failures"]
     if len(found.frame):
@@ -102,15 +110,25 @@ def launch(given: "Arguments") -> int:
             f"preset pocket must be launched without {options}: it runs on the CPU in as many processes as "
             "there are cores, with networks that come with the package; take preset smoke, desk or paper"
         )
+    if not {3, 7} & set(given.tables):
+        raise DomainError(
+            f"preset pocket must be launched with table 3 or 7, got {given.tables}: the others compare "
+            "sizes, of which it has one; take preset smoke, desk or paper"
+        )
     for asked in given.protocols:
-        for own_phase in own_phases(asked):
+        for own_phase in own_phases(asked, given.tables):
             require_own(own_phase, asked)
     if given.dry_run:
         from empirical.data import POCKET_PHOTOS
+        from empirical.job import THREADS, Job
+        from empirical.launch_config import PHOTOGRAPHS
+        from empirical.phases import Substitution
         from empirical.tokenizers.pocket import WEIGHTS
 
-        places = {"data": given.data or POCKET_PHOTOS, "tokenizer": given.tokenizer or WEIGHTS}
-        print(forecast("pocket", with_bases(given.protocols), seed=given.seed, out=given.out, **places))
+        places = given.out, given.data or POCKET_PHOTOS, given.tokenizer or WEIGHTS
+        job = Job(Substitution, "pocket", PHOTOGRAPHS["pocket"], "fair", given.seed, *places, THREADS)
+        job = replace(job, methods=given.methods, heads=given.heads)
+        print(forecast(job, with_bases(given.protocols), given.tables))
         return 0
     failed = 0
     for protocol in with_bases(given.protocols):
@@ -121,15 +139,17 @@ def launch(given: "Arguments") -> int:
             given.out,
             data=given.data,
             tokenizer=given.tokenizer,
+            methods=given.methods,
+            heads=given.heads,
         )
         # a later phase needs the transplants of the first
-        statuses = [run(phase, own) for phase in own_phases(protocol)]
-        failed |= any(statuses) or table("pocket", protocol, given.out)
+        statuses = [run(phase, own) for phase in own_phases(protocol, given.tables)]
+        failed |= any(statuses) or table("pocket", protocol, given.out, given.tables)
     return int(failed)
 
 
-def table(preset: str, protocol: str, out: Path) -> int:
-    """Print the finished phases and what they answer, and store that."""
+def table(preset: str, protocol: str, out: Path, numbers: Sequence[int] = range(3, 8)) -> int:
+    """Print the finished phases of some of the paper's tables and what they answer, and store that."""
     import pandas as pd
 
     from empirical.findings import write_findings
@@ -140,7 +160,7 @@ def table(preset: str, protocol: str, out: Path) -> int:
     from qtheory.results import read_table
 
     first = table_path(out, PHASES[0], preset, first_stage(protocol))
-    later = [table_path(out, study, preset, protocol) for study in PHASES[1:]]
+    later = [table_path(out, study, preset, protocol) for study in PHASES[1 : 3 if 7 in numbers else 2]]
     paths = [first, *(path for path in later if path.exists())]
     given = {"preset": preset, "protocol": first_stage(protocol), "out": out}
     options = shlex.join(word for name, value in given.items() for word in (f"--{name}", str(value)))
@@ -151,7 +171,7 @@ def table(preset: str, protocol: str, out: Path) -> int:
     findings = write_findings(tables, beside, names, protocol)
     whole = pd.concat([table.frame for table in tables], ignore_index=True)
     print(render(whole), USE_OF_CODEWORDS, MEASURES, sep="\n\n")
-    for n in range(3, 8):
+    for n in numbers:
         print(f"\nTable {n}", render_side_by_side(n, whole), sep="\n")
     for found in findings:
         print(f"\n{found.manifest['study']}", render_findings(found.frame), sep="\n")

@@ -1,17 +1,16 @@
 """What is done of the comparison on photographs, and about how long the rest takes; nothing is run."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from empirical.cells import CellSpec
+from empirical.cells import TABLES, CellSpec
 from empirical.cost import SUSTAINED, cost
 from empirical.counts import Counts, counts
 from empirical.data import split
 from empirical.head import TRAINED
-from empirical.job import SUBSTITUTION, THREADS, Job
-from empirical.launch_config import PHOTOGRAPHS, LaunchPreset
+from empirical.job import SUBSTITUTION, Job
+from empirical.launch_config import LaunchPreset
 from empirical.phase import Phase
 from empirical.phases import PHASES, Substitution
 from empirical.photographs import usable_images
@@ -52,32 +51,31 @@ def _seconds(job: Job, cell: CellSpec, sizes: LaunchPreset, own: Counts) -> floa
     return counted + measured * _MEASUREMENT + _STEP * steps
 
 
-def own_phases(protocol: str) -> list[type[Phase]]:
-    """Return the phases in which a protocol has trainings of its own, in order."""
-    return [phase for phase in PHASES if phase.study in phases(protocol)]
+def own_phases(protocol: str, tables: Sequence[int] = TABLES) -> list[type[Phase]]:
+    """Return the phases of tables in which a protocol has trainings of its own, in order."""
+    wanted = PHASES if 7 in tables else PHASES[:2]  # joint optimisation is in Table 7 alone
+    return [phase for phase in wanted if phase.study in phases(protocol)]
 
 
-def _jobs(job: Job) -> Iterator[Job]:
+def _jobs(job: Job, tables: Sequence[int]) -> Iterator[Job]:
     """Yield the job of each phase with its digests; what it starts from need not be there."""
     start = Substitution.training_digest(replace(job, protocol=first_stage(job.protocol)))
-    for phase in own_phases(job.protocol):
+    for phase in own_phases(job.protocol, tables):
         own = replace(job, phase=phase, start="" if phase is Substitution else start)
         yield replace(own, digest=phase.cell_digest(own, phase.version))
 
 
-def forecast(
-    preset: str, protocols: Iterable[str], *, seed: int, out: Path, data: Path, tokenizer: Path
-) -> str:
+def forecast(asked: Job, protocols: Iterable[str], tables: Sequence[int] = TABLES) -> str:
     """Return the cells of all phases, whether they are done, and seconds that they take, as text.
 
     Parameters
     ----------
-    preset : str
-        A key of `empirical.launch_config.PHOTOGRAPHS`.
+    asked : Job
+        Preset, places and what is left out; phase and protocol are of no account.
     protocols : iterable of str
         Which of `empirical.variants.EVERY`.
-    seed, out, data, tokenizer
-        As in `empirical.comparison.compare`.
+    tables : sequence of int, optional
+        Tables of the paper whose phases are forecast.
 
     Returns
     -------
@@ -91,16 +89,16 @@ def forecast(
     """
     lines, missing, total = [], 0.0, 0
     for protocol in protocols:
-        whole = Job(Substitution, preset, PHOTOGRAPHS[preset], protocol, seed, out, data, tokenizer, THREADS)
+        whole = replace(asked, phase=Substitution, protocol=protocol)
         Substitution.require_inputs(whole)
         sizes = _sizes(whole)
         own = counts(sizes)
-        for job in _jobs(whole):
+        for job in _jobs(whole, tables):
             for cell in job.phase.cells(job):
                 done, seconds = _done(job, cell), _seconds(job, cell, sizes, own)
                 missing += 0.0 if done else seconds
                 total += not done
-                name = f"{cell.phase}/{cell.method}-{cell.head}-{protocol}-{cell.seed - seed}"
+                name = f"{cell.phase}/{cell.method}-{cell.head}-{protocol}-{cell.seed - asked.seed}"
                 lines.append(f"{name:<58} {'done' if done else 'to do':<6} {seconds:6.0f} s")
     cores = available_threads()
     summary = (

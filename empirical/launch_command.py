@@ -37,10 +37,11 @@ class Arguments:
             one switch each: ``fair_images`` trains the first stage on images too, ``fair_decoder`` adapts the
             decoder alone, ``fair_no_gan`` has no discriminator, ``fair_light`` weighs latents and
             quantizers an eighth in joint training.
-        tables: Tables of the paper.
+        tables: Tables of the paper; ``pocket`` has 3 and 7, the phases of which it runs.
         methods: Leave out all other trained methods; all by default, and ``mmd`` of ``smoke``.
         heads: Heads of the methods that Table 3 substitutes: beside ``full``, with which all else is run,
-            ``1x1`` (convolutions of one position) and ``none``.
+            ``1x1`` (convolutions of one position) and ``none``; ``full`` alone by default, of ``pocket`` also
+            ``none``, and of some methods ``1x1``.
         seed: First seed.
         out: Results folder; everything is under ``launch/<preset>`` in it.
         executor: Run the cells here, side by side where there are cards for several, or as jobs of Slurm.
@@ -77,7 +78,7 @@ class Arguments:
     protocols: Annotated[tuple[Protocol, ...], tyro.conf.arg(aliases=["--protocol"])] = ("fair",)
     tables: tuple[Literal[3, 4, 5, 6, 7], ...] = (3, 4, 5, 6, 7)
     methods: tuple[str, ...] | None = None
-    heads: tuple[Literal["full", "1x1", "none"], ...] = ("full",)
+    heads: tuple[Literal["full", "1x1", "none"], ...] | None = None
     seed: int = 0
     out: Path = Path("results")
     executor: Literal["local", "slurm"] = "local"
@@ -127,7 +128,7 @@ def _launch(given: Arguments) -> "tuple[Launch, tuple[CellSpec, ...]]":
         cached=any(not substitution_recipe(first_stage(name)).pixel for name in given.protocols),
     )
     methods = given.methods or METHODS.get(given.preset)
-    chosen = given.protocols, given.tables, methods, given.heads
+    chosen = given.protocols, given.tables, methods, given.heads or ("full",)
     seed = _check.integer("--seed", given.seed, minimum=0)
     cells = matrix(sizes, *chosen, seed=seed, native=sizes.networks)
     _require_cells(given, launch, cells)

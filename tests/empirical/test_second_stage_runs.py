@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from empirical import journal
+from empirical import cell_run, journal
 from empirical.__main__ import main
 from empirical.cells import compared
 from empirical.checkpoint import State, load
@@ -17,7 +17,7 @@ from empirical.head import REFERENCES, TRAINED
 from empirical.launch_config import PHOTOGRAPHS
 from empirical.phases import Adaptation, Joint, Substitution
 from empirical.training import _Trainer
-from qtheory.errors import SchemaError
+from qtheory.errors import DomainError, SchemaError
 from tests.empirical.helpers import sized
 
 MEASURED = {"latent_nmse", "quantizer_distortion", "utilization", "perplexity"}
@@ -232,8 +232,52 @@ def test_a_launch_on_the_photographs_runs_all_phases_and_prints_the_tables(
     for phase in (Substitution, Adaptation, Joint):
         run(phase, tmp_path, arguments, name="pocket")
         assert contents(tmp_path / "launched" / phase.study) == contents(tmp_path / phase.study)
+    assert main([*given, "--methods", "fsq", "--tables", "3", "--dry-run"]) == 0
+    chosen = [line.split()[0] for line in capsys.readouterr().out.splitlines()[:-1]]
+    assert chosen == ["substitution/fsq-full-fair-0", "adaptation/fsq-full-fair-0"]
+    assert main([*given, "--tables", "4"]) == 2
+    assert "must be launched with table 3 or 7, got (4,)" in capsys.readouterr().err
     assert main([*given, "--device", "cpu", "--workers", "2"]) == 2
     assert "must be launched without --device, --workers" in capsys.readouterr().err
+
+
+def test_a_table_of_fewer_methods_is_another_one_and_the_whole_one_comes_back(
+    tmp_path, arguments, monkeypatch
+):
+    def tables(out):
+        names = [f"smoke{name}.csv" for name in ("", "-photographs", "-pictures")]
+        return [(out / "adaptation" / name).read_bytes() for name in names]
+
+    for out, asked in ((tmp_path / "whole", (None,)), (tmp_path / "grown", (["fsq"], None))):
+        for methods in asked:
+            for phase in (Substitution, Adaptation):
+                table, _ = run(phase, out, arguments, methods=methods)
+                assert table.frame["method"].tolist() == (methods or ["ema", "fsq"])
+    assert tables(tmp_path / "grown") == tables(tmp_path / "whole")
+    monkeypatch.setattr(cell_run, "train_on", None)  # all is trained
+    fewer, photographs = run(Adaptation, tmp_path / "whole", arguments, methods=["fsq"])
+    assert set(fewer.frame["method"]) == set(photographs.frame["method"]) == {"fsq"}
+    assert fewer.manifest["command"].endswith("--methods fsq")
+    whole = tables(tmp_path / "grown")
+    assert tables(tmp_path / "whole") != whole
+    run(Adaptation, tmp_path / "whole", arguments)
+    assert tables(tmp_path / "whole") == whole
+    with pytest.raises(DomainError, match="methods must be"):
+        run(Adaptation, tmp_path / "whole", arguments, methods=["vanilla"])
+
+
+def test_heads_on_photographs_are_those_that_are_asked_for():
+    def found(*heads):
+        points = compared(PHOTOGRAPHS["smoke"], "substitution", heads)
+        return [head for method, head in points if method == "ema"]
+
+    assert found("full") == ["full"]
+    assert found("1x1", "full", "none") == ["none", "full", "1x1"]
+    with pytest.raises(DomainError, match="heads must include full"):
+        found("none")
+    assert compared(PHOTOGRAPHS["smoke"], "joint", ("full", "none")) == compared(
+        PHOTOGRAPHS["smoke"], "joint"
+    )
 
 
 def test_as_run_has_half_the_batch_one_seed_and_the_best_epoch_on_photographs_too(tmp_path, arguments):
