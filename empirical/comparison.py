@@ -19,7 +19,7 @@ from empirical.evaluate import Evaluation
 from empirical.job import SUBSTITUTION, THREADS, Job
 from empirical.launch_config import PHOTOGRAPHS
 from empirical.locks import alone
-from empirical.outcomes import free_beside, kept_beside
+from empirical.outcomes import exchange
 from empirical.phase import Phase
 from empirical.photographs import usable_images
 from empirical.tokenizers.pocket import WEIGHTS
@@ -105,11 +105,7 @@ def _set_aside(job: Job) -> None:
     A seed of another run, for example, would else overwrite every training that is there.
     """
     folder = job.table().with_suffix("")
-    other, own = _stored_training(folder), kept_beside(folder, job.training)
-    if other not in (None, job.training):
-        folder.replace(free_beside(folder, str(other)))
-    if own.exists() and not folder.exists():
-        own.replace(folder)
+    exchange(folder, _stored_training(folder), job.training)
     content = json.dumps({"training": job.training}) + "\n"
     write_bytes_atomically(folder / _CONFIGURATION, content.encode())
 

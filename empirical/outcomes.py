@@ -198,22 +198,27 @@ def set_aside(launch: Launch, cells: Iterable[CellSpec]) -> None:
     """
     own = {cell: launch.digest(cell) for cell in cells}
     stored = {cell: _stored_digest(launch.folder(cell)) for cell in own}
-    others = {cell: kept for cell, kept in stored.items() if kept not in (None, own[cell])}
+    others = [cell for cell, kept in stored.items() if kept not in (None, own[cell])]
     if running := [cell for cell in others if at_work(launch, cell)]:
         raise DomainError(
             f"cells must not run with other settings at the same time, but {len(running)} do, such as "
             f"{running[0].name}; wait for their jobs, cancel them, or take another --out"
         )
-    for cell, kept in others.items():
-        launch.folder(cell).replace(free_beside(launch.folder(cell), str(kept)))
     for cell, digest in own.items():
         folder = launch.folder(cell)
-        if kept_beside(folder, digest).exists() and stored[cell] != digest:
-            # a job that came too late may have made one that holds nothing
-            if folder.exists() and not any(folder.glob("*.safetensors")) and not at_work(launch, cell):
-                shutil.rmtree(folder)
-            if not folder.exists():
-                kept_beside(folder, digest).replace(folder)
+        # a job that came too late may have made one that holds nothing
+        late = stored[cell] is None and folder.exists() and not any(folder.glob("*.safetensors"))
+        if late and kept_beside(folder, digest).exists() and not at_work(launch, cell):
+            shutil.rmtree(folder)
+        exchange(folder, stored[cell], digest)
+
+
+def exchange(folder: Path, stored: str | None, digest: str) -> None:
+    """Keep a folder of another configuration beside its place, and fetch back what is kept of this one."""
+    if stored not in (None, digest):
+        folder.replace(free_beside(folder, str(stored)))
+    if not folder.exists() and (own := kept_beside(folder, digest)).exists():
+        own.replace(folder)
 
 
 def kept_beside(folder: Path, digest: str) -> Path:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from empirical._tensor_file import opened
+from empirical.checkpoint import header_of
 from empirical.head import UNQUANTIZED
 from empirical.job import SUBSTITUTION, Job
 from empirical.phase import Phase
@@ -28,9 +28,7 @@ def _require(path: Path, digest: str, command: str, table: Path) -> None:
         raise FileNotFoundError(
             f"{path} does not exist: this phase starts from trained transplants; {lost}run `{command}` first"
         )
-    with opened(path) as (_, metadata):
-        stored = metadata.get("digest")
-    if stored != digest:
+    if not header_of(path, digest):
         raise SchemaError(
             f"{path} must hold a transplant of this configuration, got one of another; run `{command}` first"
         )
