@@ -48,8 +48,8 @@ def test_a_launched_cell_refuses_the_file_that_took_its_tokenizers_place(launch,
 
 
 def test_the_cells_of_a_comparison_on_photographs_refuse_it_too(tiny, tmp_path, monkeypatch):
-    points = ({"method": "unquantized", "head": "none"}, {"method": "fsq", "head": "full"})
-    monkeypatch.setattr(Substitution, "points", lambda preset: points)
+    points = (("unquantized", "none"), ("fsq", "full"))
+    monkeypatch.setattr("empirical.cells.compared", lambda *_: points)
     before = file_sha256(tiny["tokenizer"])
     aside = comparison._set_aside
 
