@@ -99,36 +99,12 @@ def launch(given: "Arguments") -> int:
     DomainError
         If an argument is of no use here.
     """
-    from empirical.comparison import require_own
-    from empirical.comparison_forecast import forecast, own_phases
+    from empirical.comparison_forecast import own_phases
     from empirical.variants import with_bases
 
-    changed = [field.name for field in fields(given) if getattr(given, field.name) != field.default]
-    if refused := [name for name in changed if name not in _LAUNCHED]:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
-        raise DomainError(
-            f"preset pocket must be launched without {options}: it runs on the CPU in as many processes as "
-            "there are cores, with networks that come with the package; take preset smoke, desk or paper"
-        )
-    if not {3, 7} & set(given.tables):
-        raise DomainError(
-            f"preset pocket must be launched with table 3 or 7, got {given.tables}: the others compare "
-            "sizes, of which it has one; take preset smoke, desk or paper"
-        )
-    for asked in given.protocols:
-        for own_phase in own_phases(asked, given.tables):
-            require_own(own_phase, asked)
+    _require_launchable(given)
     if given.dry_run:
-        from empirical.data import POCKET_PHOTOS
-        from empirical.job import THREADS, Job
-        from empirical.launch_config import PHOTOGRAPHS
-        from empirical.phases import Substitution
-        from empirical.tokenizers.pocket import WEIGHTS
-
-        places = given.out, given.data or POCKET_PHOTOS, given.tokenizer or WEIGHTS
-        job = Job(Substitution, "pocket", PHOTOGRAPHS["pocket"], "fair", given.seed, *places, THREADS)
-        job = replace(job, methods=given.methods, heads=given.heads)
-        print(forecast(job, with_bases(given.protocols), given.tables))
+        print(_forecast(given))
         return 0
     failed = 0
     for protocol in with_bases(given.protocols):
@@ -146,6 +122,44 @@ def launch(given: "Arguments") -> int:
         statuses = [run(phase, own) for phase in own_phases(protocol, given.tables)]
         failed |= any(statuses) or table("pocket", protocol, given.out, given.tables)
     return int(failed)
+
+
+def _require_launchable(given: "Arguments") -> None:
+    """Raise where an argument of a launch is of no use on photographs."""
+    from empirical.comparison import require_own
+    from empirical.comparison_forecast import own_phases
+
+    changed = [field.name for field in fields(given) if getattr(given, field.name) != field.default]
+    if refused := [name for name in changed if name not in _LAUNCHED]:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
+        raise DomainError(
+            f"preset pocket must be launched without {options}: it runs on the CPU in as many processes as "
+            "there are cores, with networks that come with the package; take preset smoke, desk or paper"
+        )
+    if not {3, 7} & set(given.tables):
+        raise DomainError(
+            f"preset pocket must be launched with table 3 or 7, got {given.tables}: the others compare "
+            "sizes, of which it has one; take preset smoke, desk or paper"
+        )
+    for asked in given.protocols:
+        for own_phase in own_phases(asked, given.tables):
+            require_own(own_phase, asked)
+
+
+def _forecast(given: "Arguments") -> str:
+    """Return what a launch on photographs would run."""
+    from empirical.comparison_forecast import forecast
+    from empirical.data import POCKET_PHOTOS
+    from empirical.job import THREADS, Job
+    from empirical.launch_config import PHOTOGRAPHS
+    from empirical.phases import Substitution
+    from empirical.tokenizers.pocket import WEIGHTS
+    from empirical.variants import with_bases
+
+    places = given.out, given.data or POCKET_PHOTOS, given.tokenizer or WEIGHTS
+    job = Job(Substitution, "pocket", PHOTOGRAPHS["pocket"], "fair", given.seed, *places, THREADS)
+    job = replace(job, methods=given.methods, heads=given.heads)
+    return forecast(job, with_bases(given.protocols), given.tables)
 
 
 def table(preset: str, protocol: str, out: Path, numbers: Sequence[int] = range(3, 8)) -> int:

@@ -232,6 +232,7 @@ def test_a_launch_on_the_photographs_runs_all_phases_and_prints_the_tables(
     for phase in (Substitution, Adaptation, Joint):
         run(phase, tmp_path, arguments, name="pocket")
         assert contents(tmp_path / "launched" / phase.study) == contents(tmp_path / phase.study)
+    capsys.readouterr()
     assert main([*given, "--methods", "fsq", "--tables", "3", "--dry-run"]) == 0
     chosen = [line.split()[0] for line in capsys.readouterr().out.splitlines()[:-1]]
     assert chosen == ["substitution/fsq-full-fair-0", "adaptation/fsq-full-fair-0"]
