@@ -1,11 +1,10 @@
 """What the pocket comparison answers, in sentences made of its stored tables."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from figures import pocket_classes, pocket_ranks
-from figures.look import in_comparison
+from figures import pocket_classes, pocket_joint, pocket_ranks
 from figures.pocket_words import IN, difference, interval
 from qtheory.errors import SchemaError
 from qtheory.results import Table
@@ -16,8 +15,13 @@ PHASES = ("substitution", "adaptation", "joint")
 SWITCHES = {
     "fair_images": "Where the first stage learns from images too, through the frozen decoder as published",
     "fair_decoder": "Where adaptation trains the decoder alone, and not the second head with it",
+    "fair_light": "Where joint training weighs the terms of latents and quantizers an eighth",
 }
-_SWITCHED = {"fair_images": PHASES, "fair_decoder": ("adaptation",)}
+_SWITCHED = {"fair_images": PHASES, "fair_decoder": ("adaptation",), "fair_light": ("joint",)}
+_WEIGHED = (
+    *("adaptation/pocket", "joint/pocket", "joint/pocket-fair_light"),
+    *("correlations/pocket-fair_light", "contrasts/pocket-fair_light"),
+)
 _FAIR = tuple(f"{phase}/pocket" for phase in PHASES)
 _VARIANTS = {name: tuple(f"{phase}/pocket-{name}" for phase in own) for name, own in _SWITCHED.items()}
 # what is quoted that was computed from other tables, and from which
@@ -26,12 +30,10 @@ _DERIVED = {
     "contrasts/pocket": _FAIR,
     **{f"switches/pocket-{name}": own for name, own in _VARIANTS.items()},
     "correlations/pocket-fair_images": _VARIANTS["fair_images"],
+    "correlations/pocket-fair_light": _VARIANTS["fair_light"],
+    "contrasts/pocket-fair_light": _VARIANTS["fair_light"],
 }
 TABLES = (*_FAIR, *_DERIVED, *(name for own in _VARIANTS.values() for name in own))
-
-
-def _label(method: Hashable) -> str:
-    return in_comparison(str(method)).label.removesuffix(" (reference)")
 
 
 def _use(*tables: Table) -> str:
@@ -73,23 +75,6 @@ def _gains(contrasts: pd.DataFrame, phase: str, table: Table) -> str:
     )
 
 
-def _moving_latents(first: Table, joint: Table) -> str:
-    """Say what happens to latents and codewords where the encoder moves too, means of the trials."""
-    before, after = (table.frame.set_index(["method", "head", "trial"]) for table in (first, joint))
-    ratios = after["latent_variance"] / before["latent_variance"].reindex(after.index)
-    grown = ratios.dropna().groupby(level=["head", "method"]).mean()
-    heads, bare = (grown[head].sort_values() for head in ("full", "none"))
-    fitted = " and ".join(f"{ratio:.1f} ({_label(name)})" for name, ratio in bare.items())
-    used = after["utilization"].groupby(level="method").mean()
-    return (
-        f"Trained jointly (means of {after.index.unique('trial').size} trials), the variance of the latents "
-        f"becomes {heads.iloc[0]:.2f} ({_label(heads.index[0])}) to {heads.iloc[-1]:.2f} "
-        f"({_label(heads.index[-1])}) times what it was for the {len(heads)} methods, and times {fitted} for "
-        "the references, which have no heads: so E/d no longer compares methods. Codewords fall out of use: "
-        f"{_label(used.idxmin())} uses the fewest, {100 * used.min():.0f} %."
-    )
-
-
 def _switch(frame: pd.DataFrame, name: str) -> str:
     """Say what a switch of the fair protocol changes in quality, and in the order of methods."""
     parts = []
@@ -112,18 +97,22 @@ def _switch(frame: pd.DataFrame, name: str) -> str:
 def _ranks_of_images(correlations: pd.DataFrame) -> str:
     """Say what ranks quality where the first stage learns from images."""
     found = pocket_ranks.ranks_by_phase(correlations)
-    return f"Under that loss Spearman's ρ with KID is, for the error E and for perplexity: {found}."
+    return (
+        f"Under that loss Spearman's ρ with KID is, for the error E and for perplexity: {found}. NMSE "
+        f"predicts KID, beside use of the codebook, {pocket_ranks.verdicts(correlations, 'kid_efflite0')}."
+    )
 
 
 def _photographs(table: Table) -> str:
     """Compare held-out errors with those in sample."""
-    means = averages(table.frame).dropna(subset=["latent_distortion_per_dim"])
-    easier = (means["latent_distortion_per_dim"] < means["train_latent_distortion_per_dim"]).mean()
-    ratio = float((means["latent_distortion_per_dim"] / means["train_latent_distortion_per_dim"]).median())
+    names = ("latent_distortion_per_dim", "latent_variance", "latent_nmse")
+    columns = [*names, *(f"train_{name}" for name in names)]
+    means = table.frame.groupby(["method", "head"])[columns].mean().dropna()
+    error, variance, relative = (means[name] / means[f"train_{name}"] for name in names)
     return (
-        f"The held-out photographs are {'easier' if ratio < 1 else 'harder'} than the training ones: their "
-        f"E/d is {ratio:.2f} of that in sample (median), lower for {100 * easier:.0f} % of the rows. That "
-        "tells the photographs apart and says nothing of over- or underfitting."
+        f"Held out over in sample, after substitution (medians over the rows): E/d {error.median():.2f}, the "
+        f"variance of the latents {variance.median():.2f}, so NMSE {relative.median():.2f}, which is lower "
+        f"held out for {100 * (relative < 1).mean():.0f} % of the rows."
     )
 
 
@@ -177,7 +166,8 @@ def answers(tables: Mapping[str, Table]) -> Iterator[str]:
     yield pocket_ranks.ranks(correlations)
     yield pocket_ranks.advantages(correlations)
     yield pocket_classes.hierarchy(contrasts)
-    yield pocket_classes.reservations(tables["joint/pocket"].frame)
+    yield pocket_classes.reservations()
+    yield pocket_joint.weights(*(tables[name].frame for name in _WEIGHED))
     yield pocket_classes.levels(contrasts)
     yield pocket_classes.heads(contrasts)
 
@@ -207,5 +197,5 @@ def details(tables: Mapping[str, Table]) -> Iterator[str]:
         yield _switch(tables[f"switches/pocket-{name}"].frame, name)
         if name == "fair_images":
             yield _ranks_of_images(tables["correlations/pocket-fair_images"].frame)
-    yield _moving_latents(first, tables["joint/pocket"])
+    yield pocket_joint.moving_latents(first, tables["joint/pocket"])
     yield _photographs(first)

@@ -48,25 +48,26 @@ def _turned(contrasts: pd.DataFrame) -> str:
     return "".join(parts)
 
 
+def gaps(contrasts: pd.DataFrame, place: str) -> str:
+    """Return NMSE of PQ less VQ and of SQ less PQ in a phase, and the order that follows."""
+    rows = [contrast(contrasts, f"{name}, {place}", _ERROR) for name in ("PQ - VQ", "SQ - PQ")]
+    return f"{listed([interval(row, 'difference', 3) for row in rows])} ({_order(*map(sign, rows))})"
+
+
 def hierarchy(contrasts: pd.DataFrame) -> str:
     """Say whether VQ beats PQ beats SQ in each phase."""
-    parts = []
-    for place, words in _PLACES.items():
-        rows = [contrast(contrasts, f"{name}, {place}", _ERROR) for name in ("PQ - VQ", "SQ - PQ")]
-        gaps = listed([interval(row, "difference", 3) for row in rows])
-        parts.append(f"{words} {gaps} ({_order(*map(sign, rows))})")
+    parts = [f"{words} {gaps(contrasts, place)}" for place, words in _PLACES.items()]
     return (
         f"Does VQ beat PQ beat SQ? NMSE of PQ less VQ, and of SQ less PQ: {'; '.join(parts)}."
         f"{_turned(contrasts)}"
     )
 
 
-def reservations(joint: pd.DataFrame) -> str:
-    """Say what the order of the classes rests on, from the rows of joint training."""
+def reservations() -> str:
+    """Say what the order of the classes rests on."""
     return (
         "What that order rests on: without heads SQ has fixed levels and nothing to tune, and FSQ and LFQ "
-        f"are one quantizer, counted once; the loss of joint training is `{joint['loss'].iloc[0]}`, of which "
-        "the paper publishes neither code nor all weights, and others may give another order in that phase."
+        "are one quantizer, counted once."
     )
 
 

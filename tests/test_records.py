@@ -127,6 +127,11 @@ def test_all_that_the_comparison_answers_is_stored():
             "contrasts/pocket-fair_decoder",
             "switches/pocket-fair_decoder",
         ),
+        *(
+            "correlations/pocket-fair_light",
+            "contrasts/pocket-fair_light",
+            "switches/pocket-fair_light",
+        ),
     }
 
 
