@@ -265,7 +265,9 @@ def latents_cached(launch: Launch) -> bool:
     inputs |= {"images": launch.digests.get("train")}
     for path in Path(launch.out).glob("latents*/latents.json"):  # behind the name may be a digest
         if not path.parent.name.startswith("latents-references"):  # of some images only
-            made_from = _content(path).get("configuration", {})
+            made_from = _content(path).get("configuration")
+            if not isinstance(made_from, dict) or not isinstance(made_from.get("chosen"), int):
+                continue
             inputs |= {"count": made_from["chosen"] * launch.sizes.views}
             if inputs.items() <= made_from.items():
                 return True

@@ -1,14 +1,15 @@
 """Files of a launch that are damaged: what can be made again is, and what cannot is named with a remedy."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from empirical.__main__ import main
-from empirical.launch import collect, walk
+from empirical.launch import _batches, collect, walk
 from empirical.launch_forecast import forecast
-from empirical.outcomes import with_digests
+from empirical.outcomes import latents_cached, with_digests
 from empirical.setup import Launch
 from qtheory.errors import SchemaError
 from qtheory.results import read_json, read_json_if_whole
@@ -21,6 +22,16 @@ DAMAGED = {
     "a list": b"[1]",
     "an empty object": b"{}",
 }
+MISSHAPEN = {
+    "another kind": b'{"configuration": 3}',
+    "without a count": b'{"configuration": {"tokenizer": "a"}}',
+    "a word as count": b'{"configuration": {"chosen": "9"}}',
+    "lists for words": b'{"configuration": {"chosen": 9, "tokenizer": ["a"]}}',
+}
+
+
+class AtOnce(Here):
+    at_once = True
 
 
 @pytest.fixture
@@ -43,12 +54,17 @@ def everywhere(launch, name, content):
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
-@pytest.mark.parametrize("name", ["result.json", "cell.json", "latents.json"])
-def test_a_launch_makes_damaged_files_again_and_ends_with_the_same_rows(finished, name, content, capsys):
+@pytest.mark.parametrize(
+    ("name", "executor"),
+    [("result.json", Here), ("cell.json", Here), ("latents.json", Here), ("latents.json", AtOnce)],
+)
+def test_a_launch_makes_damaged_files_again_and_ends_with_the_same_rows(
+    finished, name, executor, content, capsys
+):
     launch, before = finished
     paths = everywhere(launch, name, content)
     capsys.readouterr()
-    again = Here()
+    again = executor()
     found = rows(launch, again)
     assert found[0] == before[0]
     assert found[1].equals(before[1])
@@ -69,6 +85,17 @@ def test_a_cache_whose_manifest_is_damaged_is_not_computed_again(finished, monke
     monkeypatch.setattr("empirical.latents._encoded", None)
     assert rows(launch)[0] == before[0]
     assert json.loads(path.read_text())["files"]
+
+
+@pytest.mark.parametrize("content", [*DAMAGED.values(), *MISSHAPEN.values()], ids=[*DAMAGED, *MISSHAPEN])
+def test_where_all_cells_run_at_once_a_damaged_manifest_of_latents_is_none(launch, content):
+    launch = replace(launch, cached=True)
+    cells = [cell for cell in chosen(methods=["fsq", "lfq"]) if cell.phase == "substitution"]
+    path = Path(launch.out) / "latents-0" / "latents.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    assert not latents_cached(launch)
+    assert [len(batch) for batch in _batches(launch, cells, AtOnce())] == [1, 1]
 
 
 def test_a_dry_run_counts_what_is_damaged_as_missing(finished):
