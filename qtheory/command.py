@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -49,10 +49,10 @@ def run(prog: str, body: Callable[[], int], *, kept: str) -> int:
     0
     """
     try:
-        try:
-            return body()
-        finally:
+        status = body()
+        if sys.stdout is not None:  # as it is where it was closed before the start
             sys.stdout.flush()  # what fails here fails at the interpreter's end otherwise
+        return status
     except KeyboardInterrupt:
         return _ended(INTERRUPTED, f"\n{prog}: interrupted: {kept}; run the same command again")
     except (DomainError, ShapeError) as error:
@@ -65,27 +65,34 @@ def run(prog: str, body: Callable[[], int], *, kept: str) -> int:
     except MemoryError as error:
         return _ended(1, f"{prog}: error: memory ran out ({error}); {kept}; ask for less at once")
     except (SchemaError, OSError, FloatingPointError) as error:
-        if isinstance(error, BrokenPipeError) and _unread():
+        if isinstance(error, BrokenPipeError) and (_broken(sys.stdout) or _broken(sys.stderr)):
             return UNREAD
         return _ended(1, f"{prog}: error: {_described(error)}")
+    finally:
+        _drop_unwritable()
 
 
-def _unread() -> bool:
-    """Return whether nobody reads the output any more; what is left of it is dropped then."""
-    gone = [stream for stream in (sys.stdout, sys.stderr) if _broken(stream)]
-    for stream in gone:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
-    return bool(gone)
+def _drop_unwritable() -> None:
+    """Drop output that cannot be written, of which the interpreter complains at its end otherwise."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+        except ValueError:  # closed by the command itself: nothing is left in it
+            continue
 
 
-def _broken(stream: TextIO) -> bool:
+def _broken(stream: TextIO | None) -> bool:
     """Return whether a stream is a pipe without a reader."""
     try:
         states = select.poll()
-        states.register(stream, 0)  # what is asked for beside errors
-    except (AttributeError, OSError):  # of a system that has none; no file of the system
-        return False
+        states.register(stream, 0)  # type: ignore[arg-type] # what is asked for beside errors
+    except (AttributeError, OSError, TypeError, ValueError):
+        return False  # of a system that has none; no file of the system; no stream, or a closed one
     return bool(states.poll(0))
 
 
@@ -138,7 +145,10 @@ def end_with_parent() -> None:
 
 
 def _ended(status: int, line: str) -> int:
-    print(line, file=sys.stderr)
+    """Say why a command ends, where somebody reads it, and return its status."""
+    if sys.stderr is not None:  # `print` takes standard output then
+        with suppress(OSError, ValueError):
+            print(line, file=sys.stderr)
     return status
 
 

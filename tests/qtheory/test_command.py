@@ -63,7 +63,8 @@ def unread(arguments, closed="stdout"):
     os.close(read)
     other = {"stdout": "stderr", "stderr": "stdout"}[closed]
     streams = {closed: write, other: subprocess.PIPE}
-    ended = subprocess.run([sys.executable, *arguments], text=True, check=False, **streams)
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ended = subprocess.run([sys.executable, *arguments], text=True, check=False, env=own, **streams)
     os.close(write)
     return ended.returncode, getattr(ended, other)
 
@@ -79,6 +80,49 @@ def test_a_command_whose_output_nobody_reads_ends_without_a_word(closed, length)
 @pytest.mark.parametrize("room", ["empirical protocols", "figures --list", "qtheory verify --markdown"])
 def test_commands_of_all_rooms_end_so(room):
     assert unread(["-m", *room.split()]) == (128 + signal.SIGPIPE, "")
+
+
+FAILS = """
+import sys
+from qtheory import command, errors
+def body():
+    print("begun")
+    raise eval(sys.argv[1])
+sys.exit(command.run("demo", body, kept="half is kept"))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        ("errors.SchemaError('t.csv was changed')", 1, "demo: error: t.csv was changed"),
+        ("KeyboardInterrupt()", 130, "\ndemo: interrupted: half is kept; run the same command again"),
+    ],
+)
+def test_an_error_is_told_where_nobody_reads_the_output(error, status, words):
+    assert unread(["-c", FAILS, error]) == (status, f"{words}\n")
+    assert unread(["-c", FAILS, error], "stderr") == (status, "begun\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_fault_of_the_program_keeps_its_traceback_where_nobody_reads_the_output():
+    status, told = unread(["-c", FAILS, "TypeError('unsupported operand')"])
+    assert (status, told.splitlines()[-1]) == (1, "TypeError: unsupported operand")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+@pytest.mark.parametrize("room", ["empirical protocols", "figures --list", "qtheory verify --markdown"])
+def test_commands_of_all_rooms_do_without_an_output(room):
+    closed = ["sh", "-c", f'exec "$0" -m {room} >&-', sys.executable]
+    ended = subprocess.run(closed, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_command_may_close_its_output(monkeypatch, tmp_path):
+    with (tmp_path / "output").open("w") as output:
+        monkeypatch.setattr("sys.stdout", output)
+    assert ending(BrokenPipeError(32, "Broken pipe", "fifo")) == 1
 
 
 def test_a_pipe_to_another_process_that_breaks_is_an_error_like_others(capsys):
