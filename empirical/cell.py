@@ -32,7 +32,7 @@ from empirical.runtime import (
     worker_killed,
 )
 from empirical.setup import Launch
-from empirical.starts import complete, put_away_damaged, startable
+from empirical.starts import complete, put_away_damaged, startable, started_from
 from empirical.streamed import cell_run
 from qtheory.errors import DomainError, SchemaError, ShapeError
 from qtheory.results import write_bytes_atomically
@@ -121,8 +121,7 @@ def _begins(launch: Launch, cell: CellSpec, runtime: Runtime) -> bool:
         _own(launch.folder(cell) / "cell.json", launch.digest(cell))
         (launch.folder(cell) / "failure.json").unlink(missing_ok=True)
     # a finished cell is not trained again unless others start from it
-    start = cell.phase == "substitution"
-    done = runtime.first and complete(launch, cell, weights=start)
+    done = runtime.first and complete(launch, cell, weights=started_from(cell))
     if runtime.first and not done and complete(launch, cell):
         put_away_damaged(launch, cell)
     return not of_first(done, runtime)

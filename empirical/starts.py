@@ -3,11 +3,17 @@
 import sys
 from collections.abc import Iterable
 
-from empirical.cells import CellSpec
+from empirical.cells import MAIN_HEAD, CellSpec
 from empirical.checkpoint import header_of
+from empirical.head import TRAINED
 from empirical.outcomes import result
 from empirical.setup import Launch
 from qtheory.errors import SchemaError
+
+
+def started_from(cell: CellSpec) -> bool:
+    """Return whether later phases start from a cell, in this launch or in another one."""
+    return cell.phase == "substitution" and cell.head == MAIN_HEAD and cell.method in TRAINED
 
 
 def startable(launch: Launch, cell: CellSpec) -> bool:

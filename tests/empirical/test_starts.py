@@ -5,10 +5,15 @@ import json
 import pytest
 
 from empirical.__main__ import main
+from empirical.cell_run import CellRun
+from empirical.cells import matrix
 from empirical.checkpoint import load
-from empirical.launch import collect, walk
+from empirical.head import HEADS
+from empirical.launch import collect, task, walk
+from empirical.launch_config import PRESETS
 from empirical.launch_forecast import forecast
-from empirical.starts import lacking
+from empirical.starts import lacking, started_from
+from empirical.variants import EVERY
 from tests.empirical.helpers import interrupted
 from tests.empirical.launched import Here, chosen
 
@@ -61,6 +66,33 @@ def test_weights_that_nothing_starts_from_are_not_trained_again(finished):
     assert dict(walk(launch, cells, again)) == before
     assert again.done == []
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("head", "method", "trainings"), [("full", "mmd", 1), ("none", "mmd", 0), ("none", "kmeans", 0)]
+)
+def test_a_job_that_waited_trains_again_only_what_later_phases_start_from(
+    launch, monkeypatch, head, method, trainings
+):
+    options = {"tables": [3], "methods": ["mmd"], "heads": ["full", "none"]}
+    cells = {(cell.head, cell.method): cell for cell in chosen(**options) if cell.phase == "substitution"}
+    cell, trained = cells[head, method], []
+    list(walk(launch, [cell], Here()))
+    queued = task(launch, cell)
+    (launch.folder(cell) / "weights.safetensors").unlink(missing_ok=True)
+    monkeypatch.setattr(CellRun, "trained", lambda self: trained.append(self.cell))
+    assert list(Here().run([queued])) == [0]
+    assert trained == [cell] * trainings
+
+
+def test_every_start_of_a_later_phase_is_one_that_a_job_keeps_the_weights_of():
+    cells = matrix(PRESETS["paper"], EVERY, heads=HEADS)
+    starts = {cell.start.name for cell in cells if cell.start is not None}
+    assert len(starts) > 10
+    assert starts <= {cell.name for cell in cells if started_from(cell)}
+    assert not any(
+        started_from(cell) for cell in cells if cell.head != "full" or cell.phase != "substitution"
+    )
 
 
 def test_such_a_training_is_resumed_after_a_kill(finished):
