@@ -75,15 +75,21 @@ def decode(file: Path | BinaryIO) -> Image:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """Yield the files below a folder, those behind links to folders too, but none of a folder in itself."""
-    top = root.resolve()
-    above = {root: frozenset({top, *top.parents})}
-    for folder, inner, names in os.walk(root, followlinks=True):
-        own = above.pop(Path(folder))
-        targets = {name: Path(folder, name).resolve() for name in inner}
-        inner[:] = [name for name, target in targets.items() if target not in own]
-        above |= {Path(folder, name): own | {targets[name]} for name in inner}
-        yield from (Path(folder, name) for name in names)
+    """Yield the files below a folder, those behind links to folders too; each folder is visited once.
+
+    What lies below it without links comes first, under its own names: links to that give no others. Of
+    several links to one folder the first counts, and none leads to a folder that holds this one.
+    """
+    visited, starts = {*root.resolve().parents}, [root]
+    for start in starts:  # which grow with the links on the way
+        for folder, inner, names in os.walk(start):
+            if (real := Path(folder).resolve()) in visited:
+                inner.clear()
+                continue
+            visited.add(real)
+            inner.sort()
+            starts += [path for name in inner if (path := Path(folder, name)).is_symlink()]
+            yield from (Path(folder, name) for name in names)
 
 
 def listed(root: Path) -> dict[str, Path]:
