@@ -2,6 +2,7 @@
 
 import io
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_nested_links_do_not_multiply_what_is_behind_them(tmp_path):
     """Of twelve levels with two links to the next one there are 4096 paths to the last."""
     levels = [tmp_path / f"level{number:02}" for number in range(13)]
     save(levels[-1] / "0.png")
-    for above, below in zip(levels, levels[1:], strict=False):
+    for above, below in pairwise(levels):
         above.mkdir()
         for name in ("z", "a"):
             (above / name).symlink_to(below)
