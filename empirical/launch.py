@@ -236,7 +236,8 @@ def run(
                 if not left[cell.phase]:
                     table = collect(launch, outcomes, command, images)
     except (KeyboardInterrupt, SystemExit, DomainError):
-        if outcomes or any(finished(launch)):
+        # what earlier launches finished may be of sizes that the preset has no more
+        if in_order(launch, [cell for cell, _ in (*outcomes, *finished(launch))]):
             path = collect(launch, outcomes, command, images).path
             print(f"\n{path} has the cells that are finished; the same command goes on", file=sys.stderr)
         raise

@@ -50,6 +50,8 @@ def in_order(launch: Launch, cells: Sequence[CellSpec]) -> list[CellSpec]:
     def place(cell: CellSpec) -> tuple[Any, ...]:
         return cell.phase, cell.protocol, cell.method, cell.head, cell.codebook_size, cell.chunks
 
+    if not cells:
+        return []
     # baselines have a protocol of their own, in whose order nobody asked for
     asked = sorted(cells, key=lambda cell: cell.phase == "baseline")
     whole = matrix(

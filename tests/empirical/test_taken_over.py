@@ -164,6 +164,27 @@ def test_a_reason_that_ends_a_launch_leaves_its_table(launch, capsys):
     assert len(read_table(path).frame) >= 1
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_where_all_that_is_stored_is_of_other_sizes_a_reason_that_ends_a_launch_writes_no_table(
+    launch, stored, capsys
+):
+    earlier = [cell for cell in chosen(tables=[4], methods=["mmd"]) if cell.codebook_size == 16]
+    assert earlier
+    for cell in earlier * stored:
+        launch.write(cell)
+        (launch.folder(cell) / "result.json").write_text(done(launch.digest(cell)))
+
+    class Interrupted(Here):
+        def run(self, tasks):
+            raise KeyboardInterrupt
+
+    other = replace(launch, sizes=replace(launch.sizes, codebook_sizes=(64, 256)))
+    with pytest.raises(KeyboardInterrupt):
+        run(other, chosen(), Interrupted(), "command", lambda cell, outcome: None)
+    assert not list(Path(launch.out).glob("*.csv"))
+    assert "the cells that are finished" not in capsys.readouterr().err
+
+
 def test_a_state_that_does_not_say_its_processes_is_taken_for_one_of_as_many(tmp_path):
     checkpoint.save(tmp_path / "s.safetensors", {"a.b": torch.zeros(1)}, {"digest": "d", "step": "900"})
     for processes in (1, 8):
