@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from figures.pocket_words import IN, interval, listed, sign
+from figures.pocket_words import IN, UNDEFINED, interval, listed, sign
 
 _ERROR, _RELATIVE = "latent_distortion_per_dim", "latent_nmse"
 _RIVALS = ("perplexity", "utilization")
@@ -48,12 +48,15 @@ def _ends(rival: str) -> tuple[str, str]:
 
 
 def _gaps(row: pd.Series) -> str:
-    return listed([interval(row, f"advantage_{name}", 2, _ends(name)) for name in _compared(row)])
+    found = [interval(row, f"advantage_{name}", 2, _ends(name)) for name in _compared(row)]
+    return listed(found) if found else UNDEFINED
 
 
 def verdict(row: pd.Series) -> str:
     """Say whether an error predicts quality better than its rivals do, as far as their intervals tell."""
     found = {name: sign(row, _ends(name)) for name in _compared(row)}
+    if not found:  # all methods have the same error, or use their codebooks alike
+        return UNDEFINED
     if len(found) > 1 and len(set(found.values())) == 1:
         return {1: "better than both", -1: "worse than both", 0: "undecided"}[found[_RIVALS[0]]]
     return listed([f"{_VERDICTS[side]} {name}" for name, side in found.items()])
@@ -71,7 +74,9 @@ def advantages(correlations: pd.DataFrame) -> str:
     parts = []
     for phase, rows in _phases(correlations, "kid_efflite0"):
         error, relative = rows[_ERROR], rows[_RELATIVE]
-        text = f"{IN[phase]} {_gaps(relative)}: {verdict(relative)}"
+        text = f"{IN[phase]} {_gaps(relative)}"
+        if _compared(relative):
+            text += f": {verdict(relative)}"
         if relative["rho"] != error["rho"]:
             text += f" (by E, in which the variance of the latents counts too, {_gaps(error)})"
         parts.append(text)
@@ -88,7 +93,7 @@ def chances(correlations: pd.DataFrame) -> str:
     parts = []
     for phase, rows in _phases(correlations, "kid_efflite0"):
         values = [float(rows[name]["p_value"]) for name in names]
-        found = [f"{value:.1g}" if value == value else "undefined" for value in values]
+        found = [f"{value:.1g}" if value == value else UNDEFINED for value in values]
         parts.append(f"{', '.join(found)} {IN[phase]}")
     return (
         f"The p of ρ with KID, exact over permutations of methods, for {listed(list(names.values()))}: "

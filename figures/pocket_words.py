@@ -11,9 +11,12 @@ IN: Mapping[str, str] = {
 }
 """Phases as sentences name them."""
 
+UNDEFINED = "undefined"
+"""What stands for a value that there is not, as a rank correlation with what is the same for all."""
+
 
 def interval(row: pd.Series, value: str, digits: int, ends: tuple[str, str] = ("low", "high")) -> str:
-    """Return a value with its interval.
+    """Return a value with its interval, `UNDEFINED` where it is missing.
 
     Examples
     --------
@@ -21,6 +24,8 @@ def interval(row: pd.Series, value: str, digits: int, ends: tuple[str, str] = ("
     '1.23 [-1.00, 2.00]'
     """
     low, high = ends
+    if pd.isna(row[value]):
+        return UNDEFINED
     return f"{row[value]:.{digits}f} [{row[low]:.{digits}f}, {row[high]:.{digits}f}]"
 
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -130,11 +131,24 @@ def advantage(over, low, high):
             "worse than perplexity and better than utilization",
         ),
         ([("perplexity", 0.1, 0.3)], "better than perplexity"),
+        ([("perplexity", np.nan, np.nan), ("utilization", np.nan, np.nan)], "undefined"),
+        ([], "undefined"),
     ],
 )
 def test_what_predicts_better_is_what_the_intervals_say(gaps, words):
     row = pd.Series({name: value for gap in gaps for name, value in advantage(*gap).items()})
     assert pocket_ranks.verdict(row) == words
+
+
+def test_what_all_methods_use_alike_has_no_correlation_to_compare_with(stored):
+    alike = stored["correlations/pocket"].frame.copy()
+    measured = [name for name in alike if name.startswith("advantage_")]
+    alike.loc[alike["phase"] == "joint", measured] = np.nan
+    uses = (alike["phase"] == "joint") & alike["predictor"].isin(["perplexity", "utilization"])
+    alike.loc[uses, ["rho", "low", "high", "p_value"]] = np.nan
+    assert pocket_ranks.ranks_by_phase(alike).count(" and undefined trained jointly") == 1
+    assert pocket_ranks.verdicts(alike, "psnr").endswith("; trained jointly undefined")
+    assert "; trained jointly undefined (by E, in" in pocket_ranks.advantages(alike)
 
 
 def test_the_advantage_of_error_is_that_of_nmse_and_of_e_where_they_differ(stored):
