@@ -218,7 +218,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _verify(folder: Path, shards: int, digest: str, configuration: dict[str, Any]) -> None:
     """Write the manifest with the checksum of each file, or compare with the one that is there."""
     found, stored = dict(_checksums(folder, shards)), _manifest(folder)
-    if stored.get("digest") == digest:
+    if stored.get("digest") == digest and isinstance(stored.get("files"), dict):
         changed = [name for name, sha256 in stored["files"].items() if found.get(name) != sha256]
         if changed:
             raise SchemaError(

@@ -10,13 +10,14 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from empirical.cell_files import content, stored_digest
 from empirical.cell_numbers import trains_on_cache
 from empirical.cells import CellSpec
 from empirical.locks import held, if_free
 from empirical.runtime import how_to_evaluate_in_less, how_to_save_memory
 from empirical.setup import Launch, indexed
 from qtheory.errors import DomainError, SchemaError
-from qtheory.results import read_json_if_whole, write_bytes_atomically
+from qtheory.results import write_bytes_atomically
 
 _RESULT = {"seconds", "processes", "row"}  # what the table takes of a finished cell
 _TAIL = 2000  # characters of a cell's output that a failure keeps
@@ -36,13 +37,8 @@ def result_beside(launch: Launch, cell: CellSpec) -> dict[str, Any] | None:
 
 
 def _result_in(folder: Path, digest: str) -> dict[str, Any] | None:
-    stored = _content(folder / "result.json")
+    stored = content(folder / "result.json")
     return stored if stored.get("digest") == digest and stored.keys() >= _RESULT else None
-
-
-def _content(path: Path) -> dict[str, Any]:
-    """Return what a file of a cell says, nothing where it is missing or damaged."""
-    return read_json_if_whole(path, remedy="it counts as missing, and is written again where it is needed")
 
 
 def finished(launch: Launch) -> Iterator[tuple[CellSpec, dict[str, Any]]]:
@@ -51,7 +47,7 @@ def finished(launch: Launch) -> Iterator[tuple[CellSpec, dict[str, Any]]]:
     Launches before this one may have asked for it. What `set_aside` keeps beside the cells is left out.
     """
     for path in sorted(Path(launch.out).glob("*/*/cell.json")):
-        if not _content(path):
+        if not content(path):
             continue
         try:
             cell = Launch.read(path)[1]
@@ -65,9 +61,9 @@ def finished(launch: Launch) -> Iterator[tuple[CellSpec, dict[str, Any]]]:
 def with_tables(launch: Launch, cell: CellSpec) -> CellSpec:
     """Return the cell as a row also of the tables that launches before this one asked for."""
     folder = launch.folder(cell)
-    if _stored_digest(folder) != launch.digest(cell):
+    if stored_digest(folder) != launch.digest(cell):
         return cell
-    tables = _content(folder / "cell.json").get("cell", {}).get("tables", ())
+    tables = content(folder / "cell.json").get("cell", {}).get("tables", ())
     return replace(cell, tables=tuple(sorted({*cell.tables, *tables})))
 
 
@@ -100,8 +96,8 @@ def with_digests(launch: Launch, cells: Iterable[CellSpec]) -> Launch:
     They come from the file that the cell was given: the inputs themselves are not looked at.
     """
     for cell in cells:
-        if given := _content(launch.folder(cell) / "cell.json").get("launch"):
-            return replace(launch, digests=given["digests"])
+        if digests := content(launch.folder(cell) / "cell.json").get("launch", {}).get("digests"):
+            return replace(launch, digests=digests)
     return launch
 
 
@@ -122,7 +118,7 @@ def failure(launch: Launch, cell: CellSpec, status: int) -> str:
     output = told.read_text(errors="replace") if told.exists() else ""
     if (pid := _killed_process(output)) is not None:  # what other processes say follows from that
         who, words = f"one of {launch.ranks(cell)} processes ", f"signal 9 ended process {pid}"
-    elif (stored := _content(path)).get("digest") == digest:
+    elif (stored := content(path)).get("digest") == digest and "error" in stored:
         return str(stored["error"])
     else:
         tail = output[-_TAIL:].strip()
@@ -137,8 +133,8 @@ def keep_failure(folder: Path, digest: str, error: Exception) -> None:
     """Keep why a cell fails, unless that is there already, or another launch has taken the folder."""
     path = folder / "failure.json"
     if not path.exists() and not taken_over(folder, digest):
-        content = {"digest": digest, "error": f"{type(error).__name__}: {error}"}
-        write_bytes_atomically(path, json.dumps(content).encode())
+        said = {"digest": digest, "error": f"{type(error).__name__}: {error}"}
+        write_bytes_atomically(path, json.dumps(said).encode())
 
 
 def forget_failure(launch: Launch, cell: CellSpec) -> None:
@@ -197,7 +193,7 @@ def set_aside(launch: Launch, cells: Iterable[CellSpec]) -> None:
         If a job runs one of the cells with another configuration; then all stay where they are.
     """
     own = {cell: launch.digest(cell) for cell in cells}
-    stored = {cell: _stored_digest(launch.folder(cell)) for cell in own}
+    stored = {cell: stored_digest(launch.folder(cell)) for cell in own}
     others = [cell for cell, kept in stored.items() if kept not in (None, own[cell])]
     if running := [cell for cell in others if at_work(launch, cell)]:
         raise DomainError(
@@ -235,21 +231,12 @@ def free_beside(folder: Path, digest: str) -> Path:
 
 def belongs(folder: Path, digest: str) -> bool:
     """Return whether a cell's folder says that it is of a configuration."""
-    return _stored_digest(folder) == digest
+    return stored_digest(folder) == digest
 
 
 def taken_over(folder: Path, digest: str) -> bool:
     """Return whether a cell's folder holds another configuration by now."""
-    return _stored_digest(folder) not in (None, digest)
-
-
-def _stored_digest(folder: Path) -> str | None:
-    """Return the digest of what a cell's folder holds, None where it holds nothing that says so."""
-    for name in ("result.json", "cell.json"):
-        if content := _content(folder / name):
-            digest: str | None = content.get("digest")
-            return digest
-    return None
+    return stored_digest(folder) not in (None, digest)
 
 
 def needs_latents(launch: Launch, cell: CellSpec) -> bool:
@@ -265,10 +252,8 @@ def latents_cached(launch: Launch) -> bool:
     inputs |= {"images": launch.digests.get("train")}
     for path in Path(launch.out).glob("latents*/latents.json"):  # behind the name may be a digest
         if not path.parent.name.startswith("latents-references"):  # of some images only
-            made_from = _content(path).get("configuration")
-            if not isinstance(made_from, dict) or not isinstance(made_from.get("chosen"), int):
-                continue
-            inputs |= {"count": made_from["chosen"] * launch.sizes.views}
+            made_from = content(path).get("configuration", {})
+            inputs |= {"count": made_from.get("chosen", 0) * launch.sizes.views}
             if inputs.items() <= made_from.items():
                 return True
     return False

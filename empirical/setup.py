@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from empirical import inception
+from empirical import cell_files, inception
 from empirical.cell_numbers import numbers_of
 from empirical.cells import CellSpec
 from empirical.config import Budget
@@ -30,7 +30,7 @@ from empirical.tokenizers import Tokenizer, VARTokenizer, load_tokenizer
 from empirical.tokenizers.pocket import WEIGHTS as POCKET_WEIGHTS
 from empirical.variants import conduct
 from qtheory.errors import DomainError, SchemaError
-from qtheory.results import configuration_digest, read_json, write_bytes_atomically
+from qtheory.results import configuration_digest, write_bytes_atomically
 from qtheory.weights import file_sha256
 
 # raised whenever the numbers of a row change, or what digests are of
@@ -141,7 +141,7 @@ class Launch:
     def read(path: Path) -> "tuple[Launch, CellSpec]":
         """Return what `write` wrote; `SchemaError` where it is something else, or of another version."""
         remedy = "give its launch again, which writes it anew"
-        content = read_json(path, remedy=remedy)
+        content = cell_files.whole(path, remedy=remedy)
         try:
             launch, cell, sizes = content["launch"], content["cell"], content["launch"]["sizes"]
             listed = ("codebook_sizes", "token_chunks", "splits")

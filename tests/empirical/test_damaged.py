@@ -9,7 +9,13 @@ import pytest
 from empirical.__main__ import main
 from empirical.launch import _batches, collect, walk
 from empirical.launch_forecast import forecast
-from empirical.outcomes import latents_cached, with_digests
+from empirical.outcomes import (
+    failure,
+    latents_cached,
+    with_digests,
+    with_tables,
+)
+from empirical.outcomes import finished as every_finished
 from empirical.setup import Launch
 from qtheory.errors import SchemaError
 from qtheory.results import read_json, read_json_if_whole
@@ -28,10 +34,24 @@ MISSHAPEN = {
     "a word as count": b'{"configuration": {"chosen": "9"}}',
     "lists for words": b'{"configuration": {"chosen": 9, "tokenizer": ["a"]}}',
 }
+OTHERWISE = {
+    "a number as launch": {"launch": 3},
+    "a launch without digests": {"launch": {"a": 1}},
+    "a number as digests": {"launch": {"digests": 3}},
+    "a number as cell": {"cell": 3},
+    "a number as tables": {"cell": {"tables": 3}},
+    "words as tables": {"cell": {"tables": [3, "4"]}},
+    "a list as digest": {"digest": [1]},
+}
 
 
 class AtOnce(Here):
     at_once = True
+
+
+class Fails(Here):
+    def run(self, tasks):
+        yield from (3 for _ in tasks)
 
 
 @pytest.fixture
@@ -77,14 +97,17 @@ def test_a_launch_makes_damaged_files_again_and_ends_with_the_same_rows(
         assert "it counts as missing, and is written again where it is needed" in said
 
 
-def test_a_cache_whose_manifest_is_damaged_is_not_computed_again(finished, monkeypatch):
+@pytest.mark.parametrize("files", [None, 3])
+def test_a_cache_whose_manifest_is_damaged_is_not_computed_again(finished, files, monkeypatch):
     launch, before = finished
-    [path] = everywhere(launch, "latents.json", b"\xff")
+    [path] = Path(launch.out).glob("latents*/latents.json")
+    stored = json.loads(path.read_text())
+    path.write_bytes(b"\xff" if files is None else json.dumps(stored | {"files": files}).encode())
     for name in ("result.json", "weights.safetensors"):
         (launch.folder(chosen()[0]) / name).unlink()
     monkeypatch.setattr("empirical.latents._encoded", None)
     assert rows(launch)[0] == before[0]
-    assert json.loads(path.read_text())["files"]
+    assert json.loads(path.read_text()) == stored
 
 
 @pytest.mark.parametrize("content", [*DAMAGED.values(), *MISSHAPEN.values()], ids=[*DAMAGED, *MISSHAPEN])
@@ -163,3 +186,20 @@ def test_json_is_read_where_it_is_whole_and_else_named_once(tmp_path, capsys):
     assert capsys.readouterr().err == f"{path} must hold a JSON object, got list; make it again\n"
     path.write_text('{"K": 2}')
     assert read_json_if_whole(path, remedy="none") == read_json(path, remedy="none") == {"K": 2}
+
+
+@pytest.mark.parametrize("content", OTHERWISE.values(), ids=OTHERWISE)
+def test_json_of_another_shape_counts_as_missing(launch, content):
+    cells = chosen()
+    path = launch.write(cells[0])
+    path.write_text(json.dumps({"digest": launch.digest(cells[0])} | content))
+    with pytest.raises(SchemaError, match="; give its launch again, which writes it anew"):
+        Launch.read(path)
+    assert with_digests(replace(launch, digests={}), cells).digests == {}
+    assert list(every_finished(launch)) == []
+    (path.parent / "failure.json").write_text(json.dumps({"digest": launch.digest(cells[0])}))
+    assert failure(launch, cells[0], 3) == "ended with status 3, without a word"
+    assert with_tables(launch, cells[0]) == cells[0]
+    [(_, outcome)] = walk(launch, cells[:1], Fails())
+    assert outcome == "ended with status 3, without a word"
+    assert Launch.read(path) == (launch, cells[0])
