@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from empirical._tensor_file import opened
 from qtheory.errors import SchemaError
 from qtheory.results import read_json, read_json_if_whole
 
@@ -46,8 +47,19 @@ def whole(path: Path, *, remedy: str) -> dict[str, Any]:
 
 
 def stored_digest(folder: Path) -> str | None:
-    """Return the digest of what a cell's folder holds, None where it holds nothing that says so."""
+    """Return the digest of what a cell's folder holds, None where it holds nothing that says so.
+
+    Weights and states have it in their headers, where the files that say more are damaged.
+    """
     for name in ("result.json", "cell.json"):
         if digest := content(folder / name).get("digest"):
             return str(digest)
-    return None
+    return next(filter(None, map(_marked, sorted(folder.glob("*.safetensors")))), None)
+
+
+def _marked(path: Path) -> str | None:
+    try:
+        with opened(path) as (_, metadata):
+            return metadata.get("digest")
+    except (SchemaError, FileNotFoundError):  # which a job that ends may remove
+        return None

@@ -20,6 +20,7 @@ from qtheory.errors import DomainError, SchemaError
 from qtheory.results import write_bytes_atomically
 
 _RESULT = {"seconds", "processes", "row"}  # what the table takes of a finished cell
+_UNKNOWN = "unknown"  # in the place of a digest, where what is damaged says none
 _TAIL = 2000  # characters of a cell's output that a failure keeps
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # of a process, and as a shell passes it on
 _KILLED_PROCESS = re.compile(rf"exitcode *: -{signal.SIGKILL:d} \(pid: (\d+)\)")
@@ -202,10 +203,12 @@ def set_aside(launch: Launch, cells: Iterable[CellSpec]) -> None:
         )
     for cell, digest in own.items():
         folder = launch.folder(cell)
-        # a job that came too late may have made one that holds nothing
-        late = stored[cell] is None and folder.exists() and not any(folder.glob("*.safetensors"))
-        if late and kept_beside(folder, digest).exists() and not at_work(launch, cell):
-            shutil.rmtree(folder)
+        if stored[cell] is None and folder.exists() and not at_work(launch, cell):
+            if any(folder.glob("*.safetensors")):  # of whatever configuration they may be
+                folder.replace(free_beside(folder, _UNKNOWN))
+            elif kept_beside(folder, digest).exists():
+                # a job that came too late may have made one that holds nothing
+                shutil.rmtree(folder)
         exchange(folder, stored[cell], digest)
 
 

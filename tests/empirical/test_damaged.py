@@ -9,9 +9,14 @@ import pytest
 from empirical.__main__ import main
 from empirical.launch import _batches, collect, walk
 from empirical.launch_forecast import forecast
+from empirical.locks import if_free
 from empirical.outcomes import (
     failure,
+    kept_beside,
     latents_cached,
+    log,
+    log_lock,
+    set_aside,
     with_digests,
     with_tables,
 )
@@ -19,6 +24,7 @@ from empirical.outcomes import finished as every_finished
 from empirical.setup import Launch
 from qtheory.errors import SchemaError
 from qtheory.results import read_json, read_json_if_whole
+from tests.empirical.helpers import interrupted
 from tests.empirical.launched import Here, chosen
 
 DAMAGED = {
@@ -186,6 +192,43 @@ def test_json_is_read_where_it_is_whole_and_else_named_once(tmp_path, capsys):
     assert capsys.readouterr().err == f"{path} must hold a JSON object, got list; make it again\n"
     path.write_text('{"K": 2}')
     assert read_json_if_whole(path, remedy="none") == read_json(path, remedy="none") == {"K": 2}
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_trainings_whose_files_say_nothing_any_more_are_set_aside_by_other_settings(launch, unfinished):
+    """Weights, or the state of a training, say in their headers of which configuration they are."""
+    [cell, *_], other = chosen(), replace(launch, bf16=True)
+    if unfinished:
+        with interrupted(before=3):
+            list(walk(launch, [cell], Here()))
+    else:
+        list(walk(launch, [cell], Here()))
+    folder = launch.folder(cell)
+    [kept] = folder.glob("*.safetensors")
+    before = kept.read_bytes()
+    for path in folder.glob("*.json"):
+        path.write_bytes(b"")
+    set_aside(other, [cell])
+    assert (kept_beside(folder, launch.digest(cell)) / kept.name).read_bytes() == before
+    set_aside(launch, [cell])
+    assert kept.read_bytes() == before
+    [(_, outcome)] = walk(launch, [cell], Here())
+    assert outcome["row"]["psnr"] > 0
+
+
+def test_what_is_of_no_known_configuration_is_set_aside_too_unless_a_job_is_at_it(launch):
+    cell = chosen()[0]
+    path = launch.folder(cell) / "state.safetensors"
+    for content in (b"damaged", b"damaged too"):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        with if_free(log_lock(log(launch, cell))):
+            set_aside(launch, [cell])
+            assert path.read_bytes() == content
+        set_aside(launch, [cell])
+        assert not path.parent.exists()
+    aside = [path.parent.with_name(f"{path.parent.name}@unknown{copy}") for copy in ("", "-2")]
+    assert [(one / path.name).read_bytes() for one in aside] == [b"damaged", b"damaged too"]
 
 
 @pytest.mark.parametrize("content", OTHERWISE.values(), ids=OTHERWISE)
