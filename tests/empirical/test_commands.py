@@ -48,7 +48,7 @@ def tokenizers(folder):
         "words": "must have JSON in its header",
         "list": "must have names and texts in its header, got [1]",
         "bare": "must hold a pocket tokenizer",
-        "other": "tensors of tokenizer do not fit",
+        "other": "62 are missing, unexpected or of another shape, such as a;",
     }
 
 

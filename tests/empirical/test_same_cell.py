@@ -67,18 +67,19 @@ def test_a_second_job_of_a_cell_waits_and_finds_it_done(launch, trainings, waiti
     spec = chosen()[0]
     [(_, outcome)] = walk(launch, [spec], Here())
     folder, path = launch.folder(spec), launch.folder(spec) / "cell.json"
-    stored = (folder / "result.json").read_bytes()
-    for name in ("result.json", "weights.safetensors"):
+    stored = {name: (folder / name).read_bytes() for name in ("weights.safetensors", "result.json")}
+    for name in stored:
         (folder / name).unlink()
     before = files(folder)
     trainings.clear()
     with alone(lock(launch, spec)):
         job = waiting(path)
         assert files(folder) == before
-        (folder / "result.json").write_bytes(stored)
+        for name, content in stored.items():
+            (folder / name).write_bytes(content)
     job.join()
     assert trainings == []
-    assert (folder / "result.json").read_bytes() == stored
+    assert {name: (folder / name).read_bytes() for name in stored} == stored
     assert dict(walk(launch, [spec], Here()))[spec] == outcome
 
 
@@ -144,7 +145,7 @@ def running(launch, monkeypatch, request):
 def test_a_launch_that_is_given_again_waits_for_a_running_cell_without_a_job(launch, running):
     spec, other, job = running
     folder, executor = launch.folder(spec), Nowhere()
-    stored = {"digest": launch.digest(spec), "seconds": 1.0, "row": {}}
+    stored = {"digest": launch.digest(spec), "seconds": 1.0, "processes": 1, "row": {}}
     own = {"digest": launch.digest(spec), "error": "of the job that runs"}
     (folder / "failure.json").write_text(json.dumps(own))
     before = files(folder)
