@@ -128,6 +128,7 @@ def _require_launchable(given: "Arguments") -> None:
     """Raise where an argument of a launch is of no use on photographs."""
     from empirical.comparison import require_own
     from empirical.comparison_forecast import own_phases
+    from empirical.variants import phases
 
     changed = [field.name for field in fields(given) if getattr(given, field.name) != field.default]
     if refused := [name for name in changed if name not in _LAUNCHED]:
@@ -142,7 +143,13 @@ def _require_launchable(given: "Arguments") -> None:
             "sizes, of which it has one; take preset smoke, desk or paper"
         )
     for asked in given.protocols:
-        for own_phase in own_phases(asked, given.tables):
+        own = own_phases(asked, given.tables)
+        if not own:
+            raise DomainError(
+                f"protocol {asked} must be launched with table 7, got {given.tables}: it changes "
+                f"{' and '.join(phases(asked))} alone, of which the others have no rows"
+            )
+        for own_phase in own:
             require_own(own_phase, asked)
 
 
@@ -163,27 +170,23 @@ def _forecast(given: "Arguments") -> str:
 
 
 def table(preset: str, protocol: str, out: Path, numbers: Sequence[int] = range(3, 8)) -> int:
-    """Print the finished phases of some of the paper's tables and what they answer, and store that."""
+    """Print the finished phases of some of the paper's tables; print and store what all phases answer."""
     import pandas as pd
 
     from empirical.findings import write_findings
     from empirical.job import table_path
     from empirical.printed import MEASURES
     from empirical.table import USE_OF_CODEWORDS, render, render_findings, render_side_by_side
-    from empirical.variants import PHASES, base, first_stage
-    from qtheory.results import read_table
+    from empirical.variants import PHASES, base
 
-    first = table_path(out, PHASES[0], preset, first_stage(protocol))
-    later = [table_path(out, study, preset, protocol) for study in PHASES[1 : 3 if 7 in numbers else 2]]
-    paths = [first, *(path for path in later if path.exists())]
-    given = {"preset": preset, "protocol": first_stage(protocol), "out": out}
-    options = shlex.join(word for name, value in given.items() for word in (f"--{name}", str(value)))
-    tables = [read_table(path, made_by=f"`python -m empirical substitute {options}`") for path in paths]
-    beside = [photographs_of(path) for path in paths]
+    asked = PHASES if 7 in numbers else PHASES[:2]
+    tables = _finished(preset, protocol, out, asked)
+    beside = [photographs_of(table.path) for table in tables]
     names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}
     # first: it refuses phases that do not belong together
     findings = write_findings(tables, beside, names, protocol)
-    whole = pd.concat([table.frame for table in tables], ignore_index=True)
+    shown = [table.frame for table in tables if table.manifest["study"] in asked]
+    whole = pd.concat(shown, ignore_index=True)
     print(render(whole), USE_OF_CODEWORDS, MEASURES, sep="\n\n")
     for n in numbers:
         print(f"\nTable {n}", render_side_by_side(n, whole), sep="\n")
@@ -192,6 +195,22 @@ def table(preset: str, protocol: str, out: Path, numbers: Sequence[int] = range(
     if (switch := _switch(preset, protocol, out)) is not None:
         print(f"\n{protocol} - {base(protocol)}", render_findings(switch.frame), sep="\n")
     return 0
+
+
+def _finished(preset: str, protocol: str, out: Path, asked: Sequence[str]) -> "list[Table]":
+    """Return the tables of finished phases, of those that nobody asked for such as belong to the first."""
+    from empirical.findings import unlike
+    from empirical.job import table_path
+    from empirical.variants import PHASES, first_stage
+    from qtheory.results import read_table
+
+    given = {"preset": preset, "protocol": first_stage(protocol), "out": out}
+    options = shlex.join(word for name, value in given.items() for word in (f"--{name}", str(value)))
+    path = table_path(out, PHASES[0], preset, first_stage(protocol))
+    first = read_table(path, made_by=f"`python -m empirical substitute {options}`")
+    paths = {study: table_path(out, study, preset, protocol) for study in PHASES[1:]}
+    later = [(study, read_table(path)) for study, path in paths.items() if path.exists()]
+    return [first, *(table for study, table in later if study in asked or not unlike(first, table))]
 
 
 def photographs_of(path: Path) -> "Table":

@@ -207,16 +207,21 @@ def evaluated(data: Resampling) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
+def unlike(table: Table, other: Table) -> list[str]:
+    """Return in what tables differ of seed, photographs, tokenizer and threads, as ``seed 0 and 1``."""
+    one, two = (
+        {"seed": side.manifest["seed"]}
+        | {name: side.manifest["configuration"]["fixed"][name] for name in _ALIKE}
+        for side in (table, other)
+    )
+    return [f"{name} {one[name]} and {two[name]}" for name in one if one[name] != two[name]]
+
+
 def require_alike(tables: Sequence[Table]) -> None:
     """Raise `SchemaError` unless tables are of the same seed, photographs, tokenizer and threads."""
-    sides = [
-        {"seed": table.manifest["seed"]}
-        | {name: table.manifest["configuration"]["fixed"][name] for name in _ALIKE}
-        for table in tables
-    ]
-    for table, side in zip(tables, sides, strict=True):
-        if odd := [name for name in side if side[name] != sides[0][name]]:
-            listed = ", ".join(f"{name} {sides[0][name]} and {side[name]}" for name in odd)
+    for table in tables:
+        if odd := unlike(tables[0], table):
+            listed = ", ".join(odd)
             raise SchemaError(
                 f"{tables[0].path} and {table.path} must be of the same, got {listed}; run one of them "
                 f"again: `{table.manifest['command']}` made the other"
