@@ -1,15 +1,19 @@
-"""What a launch of some of the paper's tables on photographs prints, stores and refuses."""
+"""The comparison on photographs: what some tables of the paper print, store and refuse, and its heads."""
 
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from pandas.testing import assert_frame_equal
 
 import empirical
 from empirical import comparison_command
 from empirical.__main__ import main
+from empirical.cells import compared
+from empirical.launch_config import PHOTOGRAPHS
 from empirical.variants import PHASES
+from qtheory.errors import DomainError
 from qtheory.results import read_table
 
 FINDINGS = ("correlations", "contrasts")
@@ -27,13 +31,14 @@ def stored(tmp_path):
 
 
 def test_tables_that_are_left_out_are_not_printed_and_stay_in_what_is_answered(stored, capsys):
-    before = {name: (stored / name / "pocket.csv").read_bytes() for name in FINDINGS}
+    before = {name: read_table(stored / name / "pocket.csv").frame for name in FINDINGS}
     assert comparison_command.table("pocket", "fair", stored, (3,)) == 0
     compared, *rest = capsys.readouterr().out.split("\n\n")
     assert " adaptation " in compared
     assert " joint " not in compared
     assert "Table 7" not in "".join(rest)
-    assert {name: (stored / name / "pocket.csv").read_bytes() for name in FINDINGS} == before
+    for name, frame in before.items():
+        assert_frame_equal(read_table(stored / name / "pocket.csv").frame, frame)
     found = read_table(stored / "correlations" / "pocket.csv")
     assert found.frame["phase"].unique().tolist() == list(PHASES)
     assert "joint/pocket" in found.manifest["configuration"]["sources"]
@@ -56,3 +61,17 @@ def test_a_protocol_without_a_training_in_the_chosen_tables_is_refused(options, 
     words = "protocol fair_light must be launched with table 7, got (3,): it changes joint alone"
     assert words in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_heads_on_photographs_are_those_that_are_asked_for():
+    def found(*heads):
+        points = compared(PHOTOGRAPHS["smoke"], "substitution", heads)
+        return [head for method, head in points if method == "ema"]
+
+    assert found("full") == ["full"]
+    assert found("1x1", "full", "none") == ["none", "full", "1x1"]
+    with pytest.raises(DomainError, match="heads must include full"):
+        found("none")
+    assert compared(PHOTOGRAPHS["smoke"], "joint", ("full", "none")) == compared(
+        PHOTOGRAPHS["smoke"], "joint"
+    )

@@ -267,20 +267,6 @@ def test_a_table_of_fewer_methods_is_another_one_and_the_whole_one_comes_back(
         run(Adaptation, tmp_path / "whole", arguments, methods=["vanilla"])
 
 
-def test_heads_on_photographs_are_those_that_are_asked_for():
-    def found(*heads):
-        points = compared(PHOTOGRAPHS["smoke"], "substitution", heads)
-        return [head for method, head in points if method == "ema"]
-
-    assert found("full") == ["full"]
-    assert found("1x1", "full", "none") == ["none", "full", "1x1"]
-    with pytest.raises(DomainError, match="heads must include full"):
-        found("none")
-    assert compared(PHOTOGRAPHS["smoke"], "joint", ("full", "none")) == compared(
-        PHOTOGRAPHS["smoke"], "joint"
-    )
-
-
 def test_as_run_has_half_the_batch_one_seed_and_the_best_epoch_on_photographs_too(tmp_path, arguments):
     first, _ = run(Substitution, tmp_path, arguments, protocol="as_run")
     found, photographs = run(Adaptation, tmp_path, arguments, protocol="as_run")
