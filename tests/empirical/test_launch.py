@@ -27,15 +27,7 @@ from tests.empirical.helpers import interrupted
 from tests.empirical.launched import TINY, Here, chosen, launched
 
 
-def test_all_phases_run_and_the_table_holds_their_rows(launch):
-    cells = chosen(tables=[3, 7])
-    executor = Here()
-    outcomes = list(walk(launch, cells, executor))
-    table = collect(launch, outcomes, "test", image_manifests(launch))
-    frame = read_table(table.path).frame
-    assert table.manifest["failures"] == []
-    images = {"images": 24, "skipped": {}, "digest": launch.digests["train"]}
-    assert table.manifest["images"] == {"train": images}
+def assert_rows_of_all_phases(frame):
     assert frame["phase"].tolist() == [
         "baseline",
         *["substitution"] * (len(REFERENCES) + 1),
@@ -54,6 +46,9 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     assert fsq.loc["joint", "latent_variance"] != fsq.loc["substitution", "latent_variance"]
     assert frame["image_bits"].tolist() == [0] + [2 * 16 * 8] * (len(REFERENCES) + 3)
     assert frame["image_tokens"].tolist() == [0] + [2 * 16] * (len(REFERENCES) + 3)
+
+
+def assert_beside_the_printed_tables(frame):
     third = side_by_side(3, frame)
     assert third["method"].head(2).tolist() == ["unquantized", "vanilla"]
     own = third[third["origin"] == "measured, fair"]
@@ -72,6 +67,19 @@ def test_all_phases_run_and_the_table_holds_their_rows(launch):
     halves = (frame["psnr_luma_high"] - frame["psnr_luma_low"]) / 2
     for value, half in zip(frame["psnr_luma"], halves, strict=True):  # two standard errors over images
         assert f"{value:.2f} ±{half:.2f} " in render(3, frame) + render(7, frame)
+
+
+def test_all_phases_run_and_the_table_holds_their_rows(launch):
+    cells = chosen(tables=[3, 7])
+    executor = Here()
+    outcomes = list(walk(launch, cells, executor))
+    table = collect(launch, outcomes, "test", image_manifests(launch))
+    frame = read_table(table.path).frame
+    assert table.manifest["failures"] == []
+    images = {"images": 24, "skipped": {}, "digest": launch.digests["train"]}
+    assert table.manifest["images"] == {"train": images}
+    assert_rows_of_all_phases(frame)
+    assert_beside_the_printed_tables(frame)
     assert list(walk(launch, cells, executor)) == outcomes
     assert len(executor.done) == len(cells)  # finished cells are skipped
 

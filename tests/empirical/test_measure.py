@@ -43,6 +43,23 @@ def tokenizer():
         return PocketTokenizer(8).eval()
 
 
+def assert_means_of_images(row, images, x_hat):
+    """A row has means over images, two standard errors about them, and the distance of the two sets."""
+    for name, values in {
+        "psnr": metrics.psnr(images, x_hat),
+        "psnr_luma": metrics.psnr(images, x_hat, luma=True),
+        "ssim": metrics.ssim(images, x_hat),
+    }.items():
+        mean, error = float(values.mean()), 1.959964 * float(values.std()) / np.sqrt(7)
+        np.testing.assert_allclose(row[name], mean, rtol=1e-5)
+        np.testing.assert_allclose(
+            [row[f"{name}_low"], row[f"{name}_high"]], [mean - error, mean + error], rtol=1e-5
+        )
+    value, error = metrics.kid(efflite0(images), efflite0(x_hat), np.arange(7))
+    np.testing.assert_allclose(row["kid_efflite0"], value, rtol=1e-3)
+    np.testing.assert_allclose(row["kid_efflite0_high"], value + 1.959964 * error, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("method", "head", "codebook_size", "chunks"),
     [("ema", "full", 16, 2), ("fsq", "full", 256, 2), ("bsq", "none", 16, 4)],
@@ -75,19 +92,7 @@ def test_batches_add_up_to_the_whole(crops, images, tokenizer, method, head, cod
         if not name.startswith("train_"):
             tolerance = 1e-3 if name == "kid_efflite0" else 1e-5
             np.testing.assert_allclose(row[name], photographs[name], rtol=tolerance, err_msg=name)
-    for name, values in {
-        "psnr": metrics.psnr(images, x_hat),
-        "psnr_luma": metrics.psnr(images, x_hat, luma=True),
-        "ssim": metrics.ssim(images, x_hat),
-    }.items():
-        mean, error = float(values.mean()), 1.959964 * float(values.std()) / np.sqrt(7)
-        np.testing.assert_allclose(row[name], mean, rtol=1e-5)
-        np.testing.assert_allclose(
-            [row[f"{name}_low"], row[f"{name}_high"]], [mean - error, mean + error], rtol=1e-5
-        )
-    value, error = metrics.kid(efflite0(images), efflite0(x_hat), np.arange(7))
-    np.testing.assert_allclose(row["kid_efflite0"], value, rtol=1e-3)
-    np.testing.assert_allclose(row["kid_efflite0_high"], value + 1.959964 * error, rtol=1e-3)
+    assert_means_of_images(row, images, x_hat)
     in_sample = measure_latents(tokenizer, transplant, crops, batch=5)
     assert in_sample.keys() == {f"train_{name}" for name in row if f"train_{name}" in in_sample}
     np.testing.assert_allclose(in_sample["train_latent_nmse"], row["latent_nmse"], rtol=1e-6)
