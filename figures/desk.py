@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from figures.look import BLACK, BLUE, ORANGE
 from figures.recipe import Recipe
 from qtheory import paper
+from qtheory.command import counted
 from qtheory.results import Table
 from qtheory.results.comparison import in_tables
 
@@ -119,9 +120,9 @@ def draw(table: Table) -> Figure:
 def caption(table: Table) -> str:
     """Say what is seen, n, the interval and the command."""
     frame = table.frame
-    seeds, photographs = frame["seed"].nunique(), int(frame["photographs"].max())
+    seeds, photographs = counted(frame["seed"].nunique(), "seed"), int(frame["photographs"].max())
     return (
-        f"MMD VQ in a small tokenizer on {photographs} held-out photographs of ImageNet, {seeds} seed(s) "
+        f"MMD VQ in a small tokenizer on {photographs} held-out photographs of ImageNet, {seeds} "
         "(filled), beside Tables 4 to 6 of the paper (open): against codewords, against tokens, and as one "
         "token of K² words or two of K (pairs of equal bits, K ascending). Bars are 95 % intervals over "
         "photographs. E/d and PSNR are of other latents and images than the paper's, and KID is of another "

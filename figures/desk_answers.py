@@ -7,6 +7,7 @@ import pandas as pd
 from figures.desk import measured, printed
 from figures.pocket_answers import require_sources
 from figures.pocket_ranks import ranks_by_phase, verdicts
+from qtheory.command import counted
 from qtheory.results import Table
 
 TABLES = ("launch/desk", "correlations/desk")
@@ -38,8 +39,8 @@ def _ranks(launched: Table, correlations: pd.DataFrame) -> str:
     return (
         f"In a larger tokenizer, on {photographs} held-out photographs of ImageNet (`--preset desk`), "
         f"Spearman's ρ with KID is, for E and for perplexity: {ranks_by_phase(correlations)}. Brackets are "
-        f"95 % intervals over the {n} methods, with {seeds} seed(s). Over methods, whether NMSE ranks KID "
-        f"better than use of the codebook does: {verdicts(correlations, _QUALITY)}."
+        f"95 % intervals over the {n} methods, with {counted(seeds, 'seed')}. Over methods, whether NMSE "
+        f"ranks KID better than use of the codebook does: {verdicts(correlations, _QUALITY)}."
     )
 
 

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from figures.pocket import PHASES, draw_phases
 from figures.pocket_answers import require_sources
 from figures.recipe import Recipe
+from qtheory.command import counted
 from qtheory.results import Table
 from qtheory.results.comparison import FAMILIES, UNQUANTIZED, in_tables
 
@@ -33,12 +34,12 @@ def caption(*tables: Table) -> str:
     """Say what is seen, n, the interval and the command."""
     table, correlations = tables
     frame = table.frame
-    seeds, photographs = frame["seed"].nunique(), int(frame["photographs"].max())
+    seeds, photographs = counted(frame["seed"].nunique(), "seed"), int(frame["photographs"].max())
     size = int(frame.loc[frame["method"] == "ema", "codebook_size"].iloc[0])
     return (
         "Tables 3 and 7 at desk size: the quantizers with their published heads, and references without, in "
         f"one frozen tokenizer at equal bits (two tokens a position, K = {size} each), then with an adapted "
-        f"decoder, or trained jointly with encoder and decoder. A point is a method, {seeds} seed(s), on "
+        f"decoder, or trained jointly with encoder and decoder. A point is a method, {seeds}, on "
         f"{photographs} held-out photographs of ImageNet; lower is better. The grey cross is a typical 95 % "
         "interval over photographs, most of it common to all methods. The dashed line is the tokenizer as it "
         "was pretrained, without a quantizer. ρ is Spearman's correlation over the methods of Table 3 with "

@@ -6,6 +6,7 @@ import pandas as pd
 
 from figures import pocket_classes, pocket_joint, pocket_ranks
 from figures.pocket_words import IN, difference, interval
+from qtheory.command import counted
 from qtheory.errors import SchemaError
 from qtheory.results import Table
 from qtheory.results.comparison import averages
@@ -86,8 +87,7 @@ def _switch(frame: pd.DataFrame, name: str) -> str:
         )
         agreed = rows[(rows["statistic"] == "spearman") & (rows["column"] == "kid_efflite0")].iloc[0]
         parts.append(f"{IN[str(phase)]} {moved}, and the methods' KID has ρ = {interval(agreed, 'value', 2)}")
-    trials = int(frame["trials"].min())
-    seeds = "1 seed" if trials == 1 else f"{trials} seeds"
+    seeds = counted(int(frame["trials"].min()), "seed")
     return (
         f"{SWITCHES[name]} (`{name}`), PSNR changes, on the same photographs and {seeds}: {'; '.join(parts)} "
         "with theirs under `fair`."

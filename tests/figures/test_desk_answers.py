@@ -56,7 +56,7 @@ def test_ranks_are_those_of_the_stored_correlations(tables):
     error, use = (chosen.loc[name, "rho"] for name in ("latent_distortion_per_dim", "perplexity"))
     assert re.search(rf"{error:.2f} \[\S+, \S+\] and {use:.2f} \[\S+, \S+\] trained jointly", first)
     assert "on 200 held-out photographs" in first
-    assert "Brackets are 95 % intervals over the 13 methods, with 1 seed(s)." in first
+    assert "Brackets are 95 % intervals over the 13 methods, with 1 seed." in first
     assert first.endswith(f"{verdicts(tables['correlations/desk'].frame, 'kid_efflite0')}.")
 
 
