@@ -26,7 +26,7 @@ from empirical.tokenizers.pocket import WEIGHTS
 from empirical.variants import EVERY, adversarial_recipe, base, phases
 from qtheory import _check, command
 from qtheory.errors import DomainError
-from qtheory.results import Cell, Sweep, Table, run_sweep, write_bytes_atomically
+from qtheory.results import Cell, Sweep, Table, read_json_if_whole, run_sweep, write_bytes_atomically
 from qtheory.results.comparison import main_head
 from qtheory.weights import file_sha256
 from sims.assign import available_threads
@@ -112,11 +112,11 @@ def _set_aside(job: Job) -> None:
 
 def _stored_training(folder: Path) -> str | None:
     """Return the digest of the configuration that a folder is of, None where nothing there says so."""
-    if (said := folder / _CONFIGURATION).exists():
-        digest: str = json.loads(said.read_text())["training"]
+    said = read_json_if_whole(folder / _CONFIGURATION, remedy="what it said is taken from the weights there")
+    if isinstance(digest := said.get("training"), str):
         return digest
     for path in sorted(folder.glob("*.safetensors")):
-        with opened(path) as (_, metadata):
+        with opened(path, remedy="remove it, and its cell is trained again") as (_, metadata):
             return metadata.get("digest")
     return None
 

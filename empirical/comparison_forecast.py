@@ -1,6 +1,5 @@
 """What is done of the comparison on photographs, and about how long the rest takes; nothing is run."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from empirical.phase import Phase
 from empirical.phases import PHASES, Substitution
 from empirical.photographs import usable_images
 from empirical.variants import conduct, first_stage, phases
+from qtheory.results import read_json_if_whole
 from sims.assign import available_threads
 
 # seconds of the stored run on one core that the counted operations leave out: of a measurement, and of a
@@ -35,7 +35,8 @@ def _sizes(job: Job) -> LaunchPreset:
 def _done(job: Job, cell: CellSpec) -> bool:
     """Return whether the evaluation of a cell is stored, of this configuration."""
     path = job.file(cell, ".json")
-    return path.exists() and json.loads(path.read_text())["digest"] == job.digest
+    stored = read_json_if_whole(path, remedy="its cell is measured again")
+    return bool(stored.get("digest") == job.digest)
 
 
 def _seconds(job: Job, cell: CellSpec, sizes: LaunchPreset, own: Counts) -> float:

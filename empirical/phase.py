@@ -20,7 +20,7 @@ from empirical.job import SUBSTITUTION, Job
 from empirical.photographs import Photographs, load_tokenizer, usable_images
 from empirical.protocol import Conduct
 from empirical.variants import conduct, recipe
-from qtheory.results import Cell, Sweep, configuration_digest, write_bytes_atomically
+from qtheory.results import Cell, Sweep, configuration_digest, read_json_if_whole, write_bytes_atomically
 from qtheory.weights import file_sha256
 
 Row = dict[str, Any]
@@ -202,10 +202,9 @@ class Phase:
     def evaluation(self, cell: CellSpec) -> Evaluation:
         """Return the evaluation of a cell, stored or new."""
         path = self.job.file(cell, ".json")
-        if path.exists():
-            stored = json.loads(path.read_text())
-            if stored["digest"] == self.job.digest:
-                return Evaluation(stored["row"], stored["photographs"], stored["pictures"])
+        stored = read_json_if_whole(path, remedy="the cell is measured again")
+        if stored.get("digest") == self.job.digest:
+            return Evaluation(stored["row"], stored["photographs"], stored["pictures"])
         start = time.perf_counter()
         found = self.run(cell).evaluation()
         if not conduct(self.job.protocol).best_epoch:

@@ -114,6 +114,23 @@ def test_another_seed_keeps_what_is_there_and_the_first_one_comes_back(tmp_path,
     assert (folder / "smoke" / "fsq-full-0.safetensors").read_bytes() == weights
 
 
+def test_damaged_notes_of_a_training_are_made_anew_and_leave_it_where_it_is(tmp_path, arguments, capsys):
+    before = run(Substitution, tmp_path, arguments, "fair")
+    folder = tmp_path / "substitution" / "smoke"
+    weights = (folder / "fsq-full-0.safetensors").read_bytes()
+    for path in (folder / "configuration.json", folder / "fsq-full-0.json"):
+        path.write_text('{"dig')
+    for path in folder.parent.glob("smoke*.json"):  # the tables, which would else be taken for done
+        path.unlink()
+    assert run(Substitution, tmp_path, arguments, "fair").equals(before)
+    assert "is not valid JSON" in capsys.readouterr().err
+    assert (folder / "fsq-full-0.safetensors").read_bytes() == weights
+    (folder / "configuration.json").write_text("[]")
+    run(Substitution, tmp_path, arguments, "fair", 1)
+    (aside,) = [path for path in folder.parent.iterdir() if path.name.startswith("smoke@") and path.is_dir()]
+    assert (aside / "fsq-full-0.safetensors").read_bytes() == weights
+
+
 def test_after_another_seed_the_later_phases_find_their_transplants_again(tmp_path, arguments):
     for seed in (0, 1, 0):
         run(Substitution, tmp_path, arguments, "fair", seed)
