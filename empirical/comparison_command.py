@@ -177,9 +177,9 @@ def table(preset: str, protocol: str, out: Path, numbers: Sequence[int] = range(
     from empirical.job import table_path
     from empirical.printed import MEASURES
     from empirical.table import USE_OF_CODEWORDS, render, render_findings, render_side_by_side
-    from empirical.variants import PHASES, base
+    from empirical.variants import base, phases_of
 
-    asked = PHASES if 7 in numbers else PHASES[:2]
+    asked = phases_of(numbers)
     tables = _finished(preset, protocol, out, asked)
     beside = [photographs_of(table.path) for table in tables]
     names = {name: table_path(out, name, preset, protocol) for name in ("correlations", "contrasts")}

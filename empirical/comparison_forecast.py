@@ -13,7 +13,7 @@ from empirical.launch_config import LaunchPreset
 from empirical.phase import Phase
 from empirical.phases import PHASES, Substitution
 from empirical.photographs import usable_images
-from empirical.variants import conduct, first_stage, phases
+from empirical.variants import chooses_epoch, first_stage, phases, phases_of
 from qtheory.results import read_json_if_whole
 from sims.assign import available_threads
 
@@ -46,7 +46,7 @@ def _seconds(job: Job, cell: CellSpec, sizes: LaunchPreset, own: Counts) -> floa
     named = cell.method if cell.method in TRAINED or not trained else _STAND_IN
     counted = cost(replace(cell, method=named), sizes, own).hours(SUSTAINED[_HARDWARE]) * 3600
     measured = 1
-    if conduct(job.protocol).best_epoch and later:
+    if chooses_epoch(cell.phase, job.protocol):
         measured += sizes.epochs
     steps = job.phase.budget(job, cell.method).steps if trained else 0
     return counted + measured * _MEASUREMENT + _STEP * steps
@@ -54,8 +54,8 @@ def _seconds(job: Job, cell: CellSpec, sizes: LaunchPreset, own: Counts) -> floa
 
 def own_phases(protocol: str, tables: Sequence[int] = TABLES) -> list[type[Phase]]:
     """Return the phases of tables in which a protocol has trainings of its own, in order."""
-    wanted = PHASES if 7 in tables else PHASES[:2]  # joint optimisation is in Table 7 alone
-    return [phase for phase in wanted if phase.study in phases(protocol)]
+    wanted = set(phases_of(tables)) & set(phases(protocol))
+    return [phase for phase in PHASES if phase.study in wanted]
 
 
 def _jobs(job: Job, tables: Sequence[int]) -> Iterator[Job]:

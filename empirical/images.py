@@ -13,7 +13,7 @@ from empirical.listing import Listing, decode, examined, listed, stamp_of, usabl
 from empirical.pixels import Image
 from qtheory import _check
 from qtheory.errors import SchemaError
-from qtheory.results import write_bytes_atomically
+from qtheory.results import read_json_if_whole, write_bytes_atomically
 
 _ENLARGEMENT = 8  # an image whose crop would be magnified beyond this holds too little to learn from
 _CLASSES = Path(__file__).with_name("imagenet_classes.txt")
@@ -67,11 +67,8 @@ def _folder(content: dict[str, Any], root: Path | str) -> Folder:
 
 def _content(path: Path) -> dict[str, Any] | None:
     """Return what the file of an index says, None where it is missing or damaged."""
-    try:
-        content = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return content if isinstance(content, dict) and content.keys() >= _KEYS else None
+    content = read_json_if_whole(path, remedy="a launch reads the folder anew")
+    return content if content.keys() >= _KEYS else None
 
 
 def read_index(index: Path, root: Path | str, digest: str) -> Folder:

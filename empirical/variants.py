@@ -93,6 +93,17 @@ def phases(protocol: str) -> tuple[str, ...]:
     return VARIANTS[protocol].phases if protocol in VARIANTS else PHASES
 
 
+def phases_of(tables: Iterable[int]) -> tuple[str, ...]:
+    """Return the phases that some of the paper's tables have rows of: joint training is in Table 7 alone.
+
+    Examples
+    --------
+    >>> phases_of([3]), phases_of([3, 7])
+    (('substitution', 'adaptation'), ('substitution', 'adaptation', 'joint'))
+    """
+    return PHASES if 7 in tables else PHASES[:2]
+
+
 def with_bases(protocols: Iterable[str]) -> list[str]:
     """Return protocols, each once, variants after those whose transplants they start from.
 
